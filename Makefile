@@ -1,0 +1,57 @@
+# Everything here makes its own environment in .venv, from pyproject.toml, when it is first needed
+# and again when pyproject.toml changed. Nothing but Python >= 3.11 has to be there.
+
+PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3)
+VENV   ?= .venv
+BIN     = $(VENV)/bin
+# The tests of a laptop with two cores; more workers only make them wait for each other.
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help demo lab test bench format check notebooks clean
+
+help:                ## this list
+	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: .*## /\t/' | expand -t 12
+
+demo: $(VENV)/base   ## simulate a group, find its networks, write demo/networks.png
+	@$(BIN)/python -m nbica demo
+
+lab: $(VENV)/lab     ## the same in JupyterLab, at the first notebook
+	@$(BIN)/jupyter lab notebooks/01_first_look.ipynb
+
+test: $(VENV)/test   ## style, unit tests and strict notebooks
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+bench: $(VENV)/bench ## time and memory side by side with nilearn (QUICK=1: a few minutes)
+	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
+
+notebooks: $(VENV)/test ## run all notebooks anew and save them in canonical form
+	@$(BIN)/python notebooks/refresh.py
+
+format: $(VENV)/test ## put the code in shape
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+check: $(VENV)/test  ## style only
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+clean:               ## remove the environment and everything computed here
+	rm -rf $(VENV) demo build nbica.egg-info .pytest_cache .ruff_cache
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "No python3 found; install Python 3.11 or newer."; exit 1; }
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "%s is Python %d.%d; nbica needs 3.11 or newer. Say which: make PYTHON=/path/to/python3.12" % (sys.executable, *v[:2]))'
+	@echo "Making an environment in $(VENV) (once)"
+	@$(PYTHON) -m venv $(VENV)
+
+# One stamp for each set of packages; a failed install leaves none.
+$(VENV)/base: $(BIN)/python pyproject.toml
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/lab $(VENV)/test $(VENV)/bench: $(VENV)/%: $(BIN)/python pyproject.toml
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$*]'
+	@touch $@

@@ -1,0 +1,34 @@
+"""Group ICA of fMRI in a notebook, on data that does not fit in RAM.
+
+The public names are imported when they are first touched, so that `import nbica` costs next to
+nothing and a session that only looks at a table never loads scikit-learn or matplotlib.
+"""
+
+from importlib import import_module
+
+from nbica.exceptions import NbicaWarning
+
+__version__ = "0.1.0.dev0"
+
+_HOME_OF = {
+    "CanICA": "nbica.canica",
+    "NiftiMasker": "nbica.masker",
+    "datasets": "nbica.datasets",
+    "plotting": "nbica.plotting",
+}
+
+__all__ = ["CanICA", "NbicaWarning", "NiftiMasker", "__version__", "datasets", "plotting"]
+
+
+def __getattr__(name):
+    if name not in _HOME_OF:
+        msg = f"module 'nbica' has no attribute {name!r}; it has {', '.join(__all__)}"
+        raise AttributeError(msg)
+    module = import_module(_HOME_OF[name])
+    value = module if module.__name__ == f"nbica.{name}" else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted(__all__)

@@ -1,0 +1,21 @@
+"""What can go wrong, under names a user can catch or silence."""
+
+
+class NbicaWarning(UserWarning):
+    """Something to know that did not stop the computation; it also stays in the result."""
+
+
+class NotConvergedWarning(NbicaWarning):
+    """An iteration stopped at its limit before it settled."""
+
+
+class DataWarning(NbicaWarning):
+    """The data were not as expected and were handled as the message says."""
+
+
+class DataError(ValueError):
+    """An image or a table that cannot be used as it is; the message names it and the way out."""
+
+
+class RunCancelled(RuntimeError):
+    """A run was stopped on request; what it had finished is in the cache."""

@@ -1,0 +1,84 @@
+"""The tree is the dependency graph: a module imports only from the layers below its own."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import nbica
+
+PACKAGE = Path(nbica.__file__).parent
+
+# The data's journey, from arrays to what a user sees. A module not listed here fails the test.
+LAYERS = [
+    ["exceptions"],
+    ["confounds", "matching", "maps", "progress", "scratch", "spatial", "cache", "subspace"],
+    ["signal", "ica", "files", "budget", "group"],
+    ["images"],
+    ["frames"],
+    ["masks"],
+    ["automask"],
+    ["masking"],
+    ["masker", "projection", "reduction"],
+    ["canica"],
+    ["plotting"],
+    ["datasets"],
+    ["__main__"],
+]
+LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names}
+# Layers of arrays only: neither images nor paths to them.
+ARRAYS_ONLY = ["matching", "maps", "progress", "spatial", "subspace", "signal", "ica"]
+
+
+def modules():
+    paths = [path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py"]
+    return sorted(paths)
+
+
+def room(path):
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported(path):
+    """Names of modules that a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_down(path):
+    """A module imports from lower layers only, and every module has its layer."""
+    own = room(path)
+    rooms = {name.split(".")[1] for name in imported(path) if name.startswith("nbica.")}
+    others = {name for name in rooms if name in LAYER_OF and name != own}
+
+    assert own in LAYER_OF, f"{own} has no layer; give it one in LAYERS"
+    assert all(LAYER_OF[name] < LAYER_OF[own] for name in others), f"{own} imports {others}"
+
+
+@pytest.mark.parametrize("name", ARRAYS_ONLY)
+def test_array_layers_know_no_images(name):
+    """What works on arrays imports no nibabel."""
+    assert not any(module.startswith("nibabel") for module in imported(PACKAGE / f"{name}.py"))
+
+
+def test_import_is_light():
+    """Importing nbica loads neither matplotlib nor scikit-learn, nor pandas or nibabel."""
+    heavy = "{'matplotlib', 'sklearn', 'pandas', 'nibabel', 'scipy'} & set(sys.modules)"
+    code = f"import sys, nbica; sys.exit(str({heavy} or 0))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert done.stderr.strip() in ("", "0")
+
+
+def test_public_names_exist():
+    """Every name that the package offers can be imported, and an unknown one says what there is."""
+    assert all(getattr(nbica, name) is not None for name in nbica.__all__)
+    with pytest.raises(AttributeError, match="CanICA"):
+        nbica.CanIca  # noqa: B018
