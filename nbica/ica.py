@@ -1,0 +1,305 @@
+"""Independent components of orthogonal maps: FastICA with the cubic contrast; arrays only.
+
+The fixed point of FastICA [1]_ with g(u) = u³ needs of the data nothing but their fourth moments:
+E[x (w·x)³] = Σ E[x x_i x_j x_k] w_i w_j w_k. For few components those fit in a small symmetric
+matrix, which is made in one pass over the voxels; after that an iteration, and so a restart, costs
+nothing that grows with the voxels. For many components the expectation is taken over the voxels at
+every iteration. Both give the same iterates to rounding.
+
+All restarts live in the same k-dimensional whitened space. They are therefore compared through
+their k x k rotations, at no cost in voxels.
+
+References
+----------
+.. [1] A. Hyvärinen, "Fast and robust fixed-point algorithms for independent component analysis",
+   IEEE Transactions on Neural Networks 10 (1999), eq. 20; symmetric decorrelation: eq. 45.
+"""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import linalg
+
+from nbica.exceptions import NotConvergedWarning
+from nbica.subspace import gram
+
+# Where the moments pay. At 47 000 voxels on one core they are made in 0.04, 0.2, 0.4, 0.9 and 2.7 s
+# for 20, 32, 40, 50 and 64 components, which is the time of 20, 45, 95, 220 and never-ending
+# iterations over the voxels; ten restarts of real data take a few hundred. Products in float32,
+# summed over blocks in float64, are off by 1e-7 of the update either way.
+MOMENTS_UP_TO = 40
+VOXEL_BLOCK = 4096
+# A contrast that fell by less has not fallen: float32 moments are not known any better.
+ROUNDING = 1e-7
+
+
+@dataclass(frozen=True, eq=False)
+class Restart:
+    """One run of the fixed-point iteration from one random start.
+
+    Attributes
+    ----------
+    rotation : ndarray of shape (n, n)
+        Rows are the unmixing vectors in whitened space, orthonormal.
+    seed : int
+    n_iter : int
+    converged : bool
+    change : float
+        1 - |cosine| between the last two iterates, at its worst over components.
+    contrast : float
+        Sum over components of the |excess kurtosis| of their maps: what the iteration climbs.
+    """
+
+    rotation: np.ndarray
+    seed: int
+    n_iter: int
+    converged: bool
+    change: float
+    contrast: float
+
+
+@dataclass(frozen=True, eq=False)
+class Decomposition:
+    """Independent components and how they were found.
+
+    Attributes
+    ----------
+    maps : ndarray of float32, shape (n, n_voxels)
+        Rows of mean 0 and norm 1, mutually orthogonal.
+    stability : ndarray of shape (n,)
+        Mean over the other restarts of the |cosine| with the nearest component there; 1 where
+        every start led to it.
+    restarts : list of Restart
+        All of them, in the order of their seeds.
+    best : int
+        Which of them was chosen.
+    """
+
+    maps: np.ndarray
+    stability: np.ndarray
+    restarts: list
+    best: int
+
+
+def fast_ica(components, n_init=10, random_state=None, max_iter=200, tol=1e-5):
+    """Rotate orthogonal maps into maps that are as independent as can be.
+
+    For up to 40 components: one pass of k⁴/4 multiplications per voxel, and memory for the maps,
+    their whitened copy and one block; restarts are almost free. Above: 2 k² multiplications per
+    voxel, iteration and restart.
+
+    Of all restarts the one with the highest contrast is kept: the one that came highest on what
+    all of them climb. (nilearn keeps the one whose least sparse map is sparsest.) On 20 real runs
+    and 20 components, maps from two seeds then agree at a mean |r| of .999 and more, against .76
+    between two seeds of nilearn 0.14.1 (`benchmarks/`).
+
+    Parameters
+    ----------
+    components : ndarray of shape (k, n_voxels)
+        Any basis of the subspace; it is centred and whitened here.
+    n_init : int
+        Random starts.
+    random_state : int, RandomState or None
+    max_iter : int
+        Iterations of each start.
+    tol : float
+        A start has converged when no component turns by more, in 1 - |cosine|. On 20 real runs and
+        30 components, maps from two seeds agree at a mean |r| of .993 with 1e-4, which is nilearn's
+        and stops on plateaus, and of .9998 with 1e-5, for a third more iterations.
+
+    Returns
+    -------
+    Decomposition
+        With fewer than k maps where the centred components span fewer dimensions.
+
+    Warns
+    -----
+    NotConvergedWarning
+        If the chosen restart did not converge; the message counts those that did.
+
+    Raises
+    ------
+    ValueError
+        If the components are not finite or all constant.
+
+    Notes
+    -----
+    The model is components = mixing @ maps. Whitening is done here, with a k x k matrix from an
+    eigendecomposition: scikit-learn's turns exactly orthonormal input into NaN where the first
+    entry of a singular vector is exactly 0.
+    """
+    _check_components(components)
+    white = whiten(components)
+    if not len(white):
+        msg = f"All {len(components)} components are constant: there is nothing to separate."
+        raise ValueError(msg)
+    update = cubic_update(white)
+    seeds = np.random.RandomState(_seed(random_state)).randint(2**31 - 1, size=n_init)
+    restarts = [climb(update, len(white), int(seed), max_iter, tol) for seed in seeds]
+    best = int(np.argmax([restart.contrast for restart in restarts]))
+    _warn_unless_converged(restarts, best, max_iter, tol)
+    maps = restarts[best].rotation.astype(np.float32) @ white
+    maps /= np.sqrt(np.float32(white.shape[1]))
+    return Decomposition(maps, stability(restarts, best), restarts, best)
+
+
+def _check_components(components):
+    if np.ndim(components) != 2 or not np.size(components) or not np.isfinite(components).all():
+        msg = (
+            f"components have shape {np.shape(components)}; expected finite numbers of shape "
+            "(n_components, n_voxels). Remove NaN and Inf first."
+        )
+        raise ValueError(msg)
+
+
+def whiten(components):
+    """Centred, uncorrelated rows of variance 1 with the same span (float32).
+
+    Directions that are only rounding are dropped.
+    """
+    # To a maximum of 1, so that squares neither overflow nor vanish.
+    largest = max(np.max(components, initial=0.0), -np.min(components, initial=0.0))
+    X = (components / (largest or 1.0)).astype(np.float32)
+    X -= X.mean(axis=1, dtype=np.float64, keepdims=True).astype(np.float32)
+    d, E = linalg.eigh(gram(X, np.float64) / X.shape[1])
+    kept = d > 1e-10 * max(d.max(initial=0.0), np.finfo(float).tiny)
+    K = (E[:, kept] / np.sqrt(d[kept])).T
+    return K.astype(np.float32) @ X
+
+
+def cubic_update(white):
+    """The function W ↦ E[(W x)³ xᵀ] of whitened maps, by the cheaper of two ways."""
+    if len(white) <= MOMENTS_UP_TO:
+        return _from_moments(fourth_moments(white))
+    return lambda W: _over_voxels(W, white)
+
+
+def fourth_moments(white):
+    """E[x_i x_j x_k x_l] as a matrix over pairs (i ≤ j) and (k ≤ l).
+
+    Costs k⁴/4 multiplications per voxel (a symmetric product) and k²/2 x 4096 x 4 B.
+    """
+    i, j = np.triu_indices(len(white))
+    M = np.zeros((len(i), len(i)))
+    for start in range(0, white.shape[1], VOXEL_BLOCK):
+        block = white[:, start : start + VOXEL_BLOCK]
+        pairs = block[i] * block[j]
+        M += pairs @ pairs.T
+    return M / white.shape[1]
+
+
+def _from_moments(M):
+    k = int(np.sqrt(2 * len(M)))
+    i, j = np.triu_indices(k)
+    twice = np.where(i == j, 1.0, 2.0)
+
+    def update(W):
+        # Q_c = Σ w_i w_j E[x x^T x_i x_j] for each component c; then Q_c w_c.
+        Q = np.empty((len(W), k, k))
+        Q[:, i, j] = Q[:, j, i] = (W[:, i] * W[:, j] * twice) @ M
+        return np.einsum("cij,cj->ci", Q, W)
+
+    return update
+
+
+def _over_voxels(W, white):
+    total = np.zeros((len(W), len(white)))
+    W = W.astype(np.float32)
+    for start in range(0, white.shape[1], VOXEL_BLOCK):
+        block = white[:, start : start + VOXEL_BLOCK]
+        y = W @ block
+        total += (y * y * y) @ block.T
+    return total / white.shape[1]
+
+
+def climb(update, k, seed, max_iter, tol):
+    """Climb the sum of |excess kurtosis| over orthogonal W, from a random start.
+
+    A step is FastICA's fixed point, W ← decorrelated(G) with G the signed gradient; on real data,
+    where some components are nearly Gaussian, that may circle forever. A step that would go down
+    is therefore taken back and shortened, W ← decorrelated(G + shift W), with a shift that grows
+    until the step goes up: the stationary points are the same, and every start converges.
+
+    Parameters
+    ----------
+    update : function of W
+        From :func:`cubic_update`.
+    k, seed, max_iter : int
+    tol : float
+
+    Returns
+    -------
+    Restart
+    """
+    W = decorrelate(np.random.RandomState(seed).normal(size=(k, k)))
+    G, contrast = _signed_gradient(update, W)
+    shift, change, n_iter = 0.0, np.inf, 0
+    while change >= tol and n_iter < max_iter:
+        n_iter += 1
+        W_next = decorrelate(G + shift * W)
+        G_next, contrast_next = _signed_gradient(update, W_next)
+        if contrast_next < contrast * (1.0 - ROUNDING):
+            shift = max(2.0 * shift, contrast / k / 4.0)
+            continue
+        cosines = np.einsum("ij,ij->i", W_next, W)
+        change = float(np.abs(np.abs(cosines) - 1.0).max(initial=0.0))
+        W, G, contrast, shift = W_next, G_next, contrast_next, shift / 2.0
+    return Restart(W, seed, n_iter, change < tol, change, contrast)
+
+
+def _signed_gradient(update, W):
+    """Gradient of the sum of |kurtosis| (over 4), and that sum."""
+    G = update(W) - 3.0 * W
+    kurtosis = np.einsum("ij,ij->i", G, W)
+    return np.where(kurtosis < 0, -1.0, 1.0)[:, np.newaxis] * G, float(np.abs(kurtosis).sum())
+
+
+def decorrelate(W):
+    """The orthogonal matrix nearest to W: (W Wᵀ)^(-1/2) W."""
+    U, _, Vt = linalg.svd(W)
+    return U @ Vt
+
+
+def stability(restarts, chosen):
+    """How well each component of one restart is found again by the others, from 0 to 1."""
+    W = restarts[chosen].rotation
+    others = [restart.rotation for r, restart in enumerate(restarts) if r != chosen]
+    if not others:
+        return np.ones(len(W))
+    cosines = [np.abs(W @ other.T).max(axis=1) for other in others]
+    return np.minimum(np.mean(cosines, axis=0), 1.0)
+
+
+def check_random_state(random_state):
+    """Raise ValueError if it is no seed and no generator of random numbers."""
+    if isinstance(random_state, np.random.RandomState | np.random.Generator):
+        return
+    try:
+        np.random.RandomState(random_state)
+    except (TypeError, ValueError) as error:
+        msg = (
+            f"random_state is {random_state!r}; expected None, a whole number from 0 to 2**32 - 1, "
+            "a RandomState or a Generator."
+        )
+        raise ValueError(msg) from error
+
+
+def _seed(random_state):
+    """Seed for RandomState, from what scikit-learn's users pass as `random_state`."""
+    if isinstance(random_state, np.random.RandomState | np.random.Generator):
+        draw = getattr(random_state, "integers", None) or random_state.randint
+        return int(draw(2**31 - 1))
+    return random_state
+
+
+def _warn_unless_converged(restarts, best, max_iter, tol):
+    if restarts[best].converged:
+        return
+    n_converged = sum(restart.converged for restart in restarts)
+    msg = (
+        f"ICA stopped at max_iter={max_iter} before it settled: the chosen start still turns by "
+        f"{restarts[best].change:.1e} (tol={tol:g}); {n_converged} of {len(restarts)} starts "
+        "converged. Raise max_iter, or choose another n_components."
+    )
+    warnings.warn(msg, NotConvergedWarning, stacklevel=3)
