@@ -1,0 +1,238 @@
+"""Masks computed: from the data of one or several runs, or from a template.
+
+The rules are nilearn's, so that a script gives the same mask in both; here a run is read block by
+block and only its mean is kept.
+"""
+
+import os
+
+import nibabel as nib
+import numpy as np
+from joblib import Parallel, delayed
+
+from nbica import frames, images, spatial
+from nbica.cache import open_memory, recall
+from nbica.exceptions import DataError
+from nbica.files import checked_affine, load_volume, open_image
+from nbica.masks import Mask, intersect, mask_to_image, target_grid, tidy, volume_on_grid
+
+
+def mean_volume(run):
+    """Mean over time of a run.
+
+    Memory is one frame and a few blocks; the file is read once. Values that are not finite count
+    as 0.
+
+    Returns
+    -------
+    ndarray of float64, shape (nx, ny, nz)
+    """
+    total = np.zeros(run.grid.shape[::-1])
+    for block in frames.iter_blocks(run, run.grid, frames.whole(run.grid)):
+        total += block.values.sum(axis=0, dtype=np.float64)
+    return (total / run.n_timepoints).T
+
+
+def compute_epi_mask(
+    imgs, lower_cutoff=0.2, upper_cutoff=0.85, connected=True, opening=2, exclude_zeros=False,
+    threshold=0.5, target_affine=None, target_shape=None, n_jobs=1, memory=None,
+):  # fmt: skip
+    """Brain mask of functional images, from the gap in the histogram of their mean.
+
+    Reads each run once; memory is one volume per run. The grey values of a mean EPI image fall
+    into two groups, brain and background: the largest gap between two neighbouring values, within
+    two quantiles, parts them. As nilearn's `compute_epi_mask` and `compute_multi_epi_mask`, after
+    Nichols' heuristic (T. Nichols, personal communication quoted there).
+
+    Parameters
+    ----------
+    imgs : path, image, or list of these
+        With several runs, a mask of each is made and they are intersected.
+    lower_cutoff, upper_cutoff : float
+        Quantiles of the mean image between which the gap is sought.
+    connected : bool
+        Keep the largest connected component only.
+    opening : int or False
+        Voxels of erosion and dilation that cut thin bridges to the skull.
+    exclude_zeros : bool
+        Leave zeros out of the histogram (images that were already masked).
+    threshold : float in [0, 1]
+        Fraction of the runs' masks that a voxel must be in; 1 is the intersection.
+    target_affine, target_shape
+        Grid of the mask; by default that of the first run.
+    n_jobs : int
+        Runs read at once, each by a process of its own.
+    memory : None, path or joblib.Memory
+        Where the runs' mean images are kept.
+
+    Returns
+    -------
+    Nifti1Image of uint8
+
+    Raises
+    ------
+    DataError
+        If a mask comes out empty, naming the run.
+    """
+
+    def of_mean(mean):
+        smooth = spatial.smooth_volume(mean, np.eye(4), 1.0) if opening else mean
+        above = smooth >= _histogram_gap(smooth, lower_cutoff, upper_cutoff, exclude_zeros)
+        return tidy(above, opening, connected)
+
+    why = (
+        "Its mean image shows no gap between brain and background. Is it an EPI image whose mean "
+        "was not removed? Pass a mask, exclude_zeros=True for images with wide margins of 0, or "
+        "mask_strategy='background' for images that are 0 outside."
+    )
+    means = _means(imgs, n_jobs, open_memory(memory))
+    masks = _masks_of_means(means, of_mean, why, target_affine, target_shape)
+    return mask_to_image(intersect(masks, threshold, connected))
+
+
+def compute_background_mask(
+    imgs, border_size=2, connected=None, opening=None, threshold=0.5,
+    target_affine=None, target_shape=None, n_jobs=1, memory=None,
+):  # fmt: skip
+    """Brain mask of images whose background has one constant value.
+
+    Reads each run once; memory is one volume per run. The background is the median at the border
+    of the mean image. As nilearn's `compute_background_mask` for one image, and its
+    `compute_multi_background_mask` for a list; values that are not finite count as 0.
+
+    Parameters
+    ----------
+    imgs : path, image, or list of these
+    border_size : int
+        Voxels that make the border.
+    connected : bool, optional
+        Keep the largest connected component only; by default for a list of images.
+    opening : int or False, optional
+        Voxels of erosion and dilation; by default 2 for a list of images and none for one.
+    threshold, target_affine, target_shape, n_jobs, memory
+        As in :func:`compute_epi_mask`.
+
+    Returns
+    -------
+    Nifti1Image of uint8
+
+    Raises
+    ------
+    DataError
+        If a mask comes out empty, naming the run.
+    """
+    is_list = not isinstance(imgs, str | os.PathLike | nib.spatialimages.SpatialImage)
+    connected = is_list if connected is None else connected
+    opening = 2 * is_list if opening is None else opening
+
+    def of_mean(mean):
+        return tidy(mean != np.median(_border(mean, border_size)), opening, connected)
+
+    why = (
+        "All of its mean image looks like background. Is it constant? "
+        "Pass a mask, or mask_strategy='epi' for images with a noisy background."
+    )
+    means = _means(imgs, n_jobs, open_memory(memory))
+    masks = _masks_of_means(means, of_mean, why, target_affine, target_shape)
+    return mask_to_image(intersect(masks, threshold, connected))
+
+
+def compute_brain_mask(target_img, template_img, threshold=0.5, connected=True, opening=2):
+    """Mask of a template (a probability map or a brain), on the grid of an image.
+
+    Costs one resampling of the template. As nilearn's `compute_brain_mask`, whose template is the
+    MNI152 one.
+
+    Parameters
+    ----------
+    target_img : path or image
+        Gives the grid.
+    template_img : path or image
+        3D; scaled to a maximum of 1 before the threshold.
+    threshold : float
+        Values from it on are brain.
+    connected, opening
+        As in :func:`compute_epi_mask`.
+
+    Returns
+    -------
+    Nifti1Image of uint8
+
+    Raises
+    ------
+    DataError
+        If nothing of the template lies in the image's field of view.
+    """
+    target, name = open_image(target_img, "The target image")
+    grid = images.Grid(tuple(target.shape[:3]), checked_affine(target, name))
+    return brain_mask_on(grid, template_img, threshold, connected, opening)
+
+
+def brain_mask_on(grid, template_img, threshold=0.5, connected=True, opening=2):
+    """As :func:`compute_brain_mask`, on an images.Grid."""
+    data, affine, name = load_volume(template_img, "The template image")
+    data = np.nan_to_num(data.astype(np.float32), posinf=0, neginf=0)
+    volume = volume_on_grid(data / max(data.max(), 1e-30), affine, grid)
+    mask = tidy(volume >= threshold, opening, connected)
+    if not mask.any():
+        msg = (
+            f"{name} does not reach the image's field of view above the threshold {threshold}. "
+            "Are both in the same space?"
+        )
+        raise DataError(msg)
+    return mask_to_image(Mask(mask, grid.affine))
+
+
+def _means(imgs, n_jobs, memory):
+    """Each run with its mean, in order; runs are read by several processes."""
+    runs = list(images.iter_runs(imgs))
+    parallel = Parallel(n_jobs=n_jobs, return_as="generator")
+    means = parallel(delayed(_recalled_mean)(run, memory) for run in runs)
+    return zip(runs, means, strict=True)
+
+
+def _recalled_mean(run, memory):
+    key = None if memory.location is None else images.fingerprint(run)
+    return recall(memory, mean_of_run, 1, key, run=run)[0]
+
+
+def mean_of_run(key, version, run):
+    """Mean volume of a run; what the cache remembers by `key` and `version`."""
+    del key, version
+    return mean_volume(run)
+
+
+def _masks_of_means(means, of_mean, why_empty, target_affine, target_shape):
+    target = None
+    for run, mean in means:
+        target = target or target_grid(run.grid, target_affine, target_shape)
+        mask = of_mean(volume_on_grid(mean, run.grid.affine, target))
+        if not mask.any():
+            msg = f"The mask of {run.name} is empty. {why_empty}"
+            raise DataError(msg)
+        yield Mask(mask, target.affine)
+
+
+def _histogram_gap(volume, lower_cutoff, upper_cutoff, exclude_zeros):
+    """Middle of the largest step between neighbouring values, within two quantiles.
+
+    Infinite where all values there are the same (nilearn takes the whole volume then).
+    """
+    values = np.sort(volume.ravel())
+    if exclude_zeros:
+        values = values[values != 0]
+    low = int(lower_cutoff * len(values))
+    high = min(int(upper_cutoff * len(values)), len(values) - 1)
+    if high <= low:
+        return np.inf
+    steps = np.diff(values[low : high + 1])
+    if not steps.any():
+        return np.inf
+    step = steps.argmax() + low
+    return 0.5 * (values[step] + values[step + 1])
+
+
+def _border(volume, size):
+    inner = np.ones(volume.shape, bool)
+    inner[tuple(slice(size, n - size) for n in volume.shape)] = False
+    return volume[inner]

@@ -1,0 +1,297 @@
+"""A run without its data: what a header says of a 4D image.
+
+A :class:`Run` weighs nothing and travels to a worker process; only there are its frames read (see
+`frames.py`). Anything that nibabel keeps as an Analyze-like file (`.nii`, `.nii.gz`, `.img` with
+`.hdr`, `.mgz`, any data type, byte order and scaling) is later streamed from disk; other formats
+that nibabel reads, and images that live in memory, are taken as arrays.
+"""
+
+import glob
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import joblib
+import nibabel as nib
+import numpy as np
+from nibabel.arrayproxy import ArrayProxy
+
+from nbica.exceptions import DataError
+from nbica.files import checked_affine, open_image, read_array
+
+
+class Grid(NamedTuple):
+    """Where voxels are: a shape and the affine that leads from voxel to mm."""
+
+    shape: tuple
+    affine: np.ndarray
+
+    def same_as(self, other):
+        """Whether both grids put every voxel at the same place, to a hundredth of a voxel.
+
+        Two headers of one space differ by more than rounding: quaternions are kept in float32.
+        """
+        if self.shape != other.shape:
+            return False
+        apart = np.abs(self.affine - other.affine)[:3]
+        furthest = apart @ np.array([*self.shape, 1])
+        voxel_size = np.linalg.norm(self.affine[:3, :3], axis=0).min()
+        return bool((furthest < 0.01 * voxel_size).all())
+
+
+@dataclass(frozen=True, eq=False)
+class FileFrames:
+    """Frames in a file: numbers of one type, one after the other, from an offset on."""
+
+    path: str
+    shape: tuple
+    dtype: np.dtype
+    offset: int
+    slope: float
+    inter: float
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayFrames:
+    """Frames in an array of shape (nx, ny, nz, n_timepoints)."""
+
+    array: np.ndarray
+    slope: float = 1.0
+    inter: float = 0.0
+
+    @property
+    def shape(self):
+        """Shape along x, y, z and time."""
+        return self.array.shape
+
+    @property
+    def dtype(self):
+        """Type of the numbers."""
+        return self.array.dtype
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One 4D image without its data.
+
+    Attributes
+    ----------
+    name : str
+        The path, or what an image in memory is called in messages.
+    grid : Grid
+        Shape (nx, ny, nz) and affine in mm.
+    n_timepoints : int
+    t_r : float or None
+        Seconds between frames, where the header says it.
+    frames : FileFrames or ArrayFrames
+    """
+
+    name: str
+    grid: Grid
+    n_timepoints: int
+    t_r: float | None
+    frames: FileFrames | ArrayFrames
+
+
+def iter_runs(imgs):
+    """Runs of whatever a user passes, one by one, headers only.
+
+    Parameters
+    ----------
+    imgs : path, glob pattern, nibabel image, Bunch with `func`, or an iterable of these
+        An iterator is consumed as it goes.
+
+    Yields
+    ------
+    Run
+
+    Raises
+    ------
+    FileNotFoundError, DataError, TypeError
+        Naming the image, what was found and what was expected.
+    """
+    number = 0
+    for number, img in enumerate(_iter_images(imgs), start=1):
+        yield load_run(img, name=f"image {number} (in memory)")
+    if number == 0:
+        msg = "No images: the list is empty. Pass at least one 4D image, path or glob pattern."
+        raise DataError(msg)
+
+
+def _iter_images(imgs):
+    if hasattr(imgs, "func"):
+        imgs = imgs.func
+    if isinstance(imgs, np.ndarray):
+        msg = (
+            "Got an array, which does not say where its voxels are. "
+            "Pass a nibabel image (nibabel.Nifti1Image(array, affine)) or a path."
+        )
+        raise TypeError(msg)
+    if _is_image(imgs):
+        yield from _expand(imgs)
+    elif isinstance(imgs, Iterable):
+        for img in imgs:
+            yield from _expand(img)
+    else:
+        msg = f"Expected images or paths, got {type(imgs).__name__}."
+        raise TypeError(msg)
+
+
+def _is_image(img):
+    return isinstance(img, str | os.PathLike | nib.spatialimages.SpatialImage | Run)
+
+
+def _expand(img):
+    """One image, or the files that a glob pattern stands for, sorted by name."""
+    if not isinstance(img, str | os.PathLike):
+        return [img]
+    pattern = str(Path(img).expanduser())
+    if Path(pattern).exists() or not glob.has_magic(pattern):
+        return [pattern]
+    # glob.glob and not Path.glob: the pattern may be absolute.
+    found = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207
+    if not found:
+        msg = f"No file matches {pattern!r} (looked from {Path.cwd()})."
+        raise FileNotFoundError(msg)
+    return found
+
+
+def is_iterator(imgs):
+    """Whether the images can be gone through only once (a generator)."""
+    return isinstance(imgs, Iterator)
+
+
+def load_run(img, name="image in memory"):
+    """One 4D image as a Run; reads its header only.
+
+    Parameters
+    ----------
+    img : path, nibabel image or Run
+    name : str
+        What to call an image that has no file.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    DataError
+        If it is not an image, not 4D, places its voxels nowhere, or if its numbers are complex or
+        structured.
+    TypeError
+        If `img` is neither a path nor a nibabel image.
+    """
+    if isinstance(img, Run):
+        return img
+    img, name = open_image(img, name)
+    if len(img.shape) != 4:
+        raise DataError(_message_for_shape(name, img.shape))
+    frames = _locate_frames(img, name)
+    if frames.dtype.kind not in "biuf":
+        msg = f"{name} holds numbers of type {frames.dtype}; expected real numbers."
+        raise DataError(msg)
+    shape = tuple(int(n) for n in img.shape)
+    if 0 in shape:
+        msg = f"{name} has shape {shape}: no voxels or no frames."
+        raise DataError(msg)
+    grid = Grid(shape[:3], checked_affine(img, name))
+    return Run(name, grid, shape[3], _repetition_time(img), frames)
+
+
+def _message_for_shape(name, shape):
+    if len(shape) == 3:
+        return (
+            f"{name} is a 3D image of shape {shape}; a run has 4 dimensions, time being the last. "
+            "Join single volumes with nibabel.concat_images([...])."
+        )
+    return f"{name} has {len(shape)} dimensions {shape}; a run has 4: x, y, z and time."
+
+
+def _locate_frames(img, name):
+    data = img.dataobj
+    streamable = type(data) is ArrayProxy and data.order == "F" and isinstance(data.file_like, str)
+    if not streamable:
+        return ArrayFrames(read_array(img, name))
+    return FileFrames(
+        str(Path(data.file_like).absolute()), tuple(data.shape), np.dtype(data.dtype),
+        int(data.offset), float(data.slope), float(data.inter),
+    )  # fmt: skip
+
+
+_SECONDS = {"msec": 1e-3, "usec": 1e-6}
+
+
+def _repetition_time(img):
+    zooms = img.header.get_zooms()
+    t_r = float(zooms[3]) if len(zooms) > 3 else 0.0
+    seconds = t_r * _SECONDS.get(_time_unit(img), 1.0)
+    return seconds if np.isfinite(seconds) and seconds > 0 else None
+
+
+def _time_unit(img):
+    if isinstance(img, nib.MGHImage):
+        return "msec"
+    try:
+        return img.header.get_xyzt_units()[1]
+    except (AttributeError, KeyError):  # other formats; a code that NIfTI does not know
+        return "unknown"
+
+
+# ---- what a run is, in a few bytes --------------------------------------------------------------
+
+
+def fingerprint(run):
+    """A short text that changes when the content of a run does.
+
+    Costs two small reads of a file, or a hash of an array in memory.
+
+    A file is known by its size and its first and last 64 kB on disk: of a .nii.gz, these hold the
+    header and gzip's own checksum and length of everything in between, so the file may be renamed,
+    copied or moved. Where no such checksum covers the whole (plain files, gzip files of several
+    members), the time of the last change counts as well.
+
+    Parameters
+    ----------
+    run : Run
+
+    Returns
+    -------
+    str
+    """
+    frames = run.frames
+    place = (run.grid.shape, run.grid.affine.round(6).tolist(), run.n_timepoints)
+    if isinstance(frames, ArrayFrames):
+        return joblib.hash((place, frames.array))
+    status = Path(frames.path).stat()
+    head, tail = _ends(frames.path)
+    # Of a pair of files, only this says what the header does of the numbers.
+    numbers = (frames.dtype.str, frames.offset, frames.slope, frames.inter)
+    digest = hashlib.sha256(repr((place, numbers, status.st_size)).encode())
+    digest.update(head)
+    digest.update(tail)
+    if not _is_sealed(run, tail):
+        digest.update(str(status.st_mtime_ns).encode())
+    return digest.hexdigest()
+
+
+def _ends(path, n_bytes=1 << 16):
+    with Path(path).open("rb") as stream:
+        head = stream.read(n_bytes)
+        stream.seek(0, os.SEEK_END)
+        stream.seek(max(0, stream.tell() - n_bytes))
+        return head, stream.read()
+
+
+def _is_sealed(run, tail):
+    """Whether gzip's closing checksum covers the whole file: it does if its length says so."""
+    if not run.frames.path.lower().endswith(".gz"):
+        return False
+    frames = run.frames
+    n_bytes = frames.offset + frames.dtype.itemsize * int(np.prod(frames.shape, dtype=np.int64))
+    return int.from_bytes(tail[-4:], "little") == n_bytes % 2**32

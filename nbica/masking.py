@@ -1,0 +1,245 @@
+"""In and out of a mask: images to `(n_timepoints, n_voxels)` arrays and back.
+
+The columns are the voxels of a mask in C order of the mask's array, as nilearn has them.
+"""
+
+import warnings
+from dataclasses import astuple, dataclass
+from typing import NamedTuple
+
+import joblib
+import nibabel as nib
+import numpy as np
+
+from nbica import frames, images, spatial
+from nbica.automask import compute_background_mask, compute_brain_mask, compute_epi_mask
+from nbica.exceptions import DataWarning
+from nbica.files import load_volume, open_image
+from nbica.masks import Mask, intersect_masks, load_mask
+from nbica.signal import Cleaning, clean_inplace, load_confounds
+
+__all__ = [
+    "Extracted",
+    "Preparation",
+    "apply_mask",
+    "compute_background_mask",
+    "compute_brain_mask",
+    "compute_epi_mask",
+    "extract",
+    "intersect_masks",
+    "load_mask",
+    "prepare",
+    "unmask",
+]
+
+
+# Types that few or no NIfTI readers know, and what holds their values.
+_READABLE = {"bool": "u1", "int64": "f8", "uint64": "f8", "float16": "f4", "longdouble": "f8"}
+
+
+class Extracted(NamedTuple):
+    """A run seen through a mask: (n_timepoints, n_voxels), and how many values were not finite."""
+
+    signals: np.ndarray
+    n_nonfinite: int
+
+
+def extract(run, mask, smoothing_fwhm=None):
+    """A run's frames, smoothed, inside a mask.
+
+    Peak memory is n_timepoints x n_voxels x 4 B, plus a few blocks of frames of 16 MB each; the
+    file is read once, from its first frame to its last.
+
+    Parameters
+    ----------
+    run : images.Run
+        Resampled to the mask's grid where it has another one.
+    mask : Mask
+    smoothing_fwhm : float, sequence of three floats or None
+        Full width at half maximum of the Gaussian, in mm.
+
+    Returns
+    -------
+    Extracted
+        `signals` of float32, shape (n_timepoints, n_voxels); values that were not finite are set
+        to 0 *before* smoothing.
+    """
+    sigma = spatial.smoothing_sigma(smoothing_fwhm, mask.affine)
+    wide_box = spatial.widen(mask.box, spatial.kernel_reach(sigma), mask.grid.shape)
+    smoothers = spatial.smoothers(mask.grid.shape, sigma, mask.box, wide_box)
+    positions = mask.positions()
+    signals = np.empty((run.n_timepoints, mask.n_voxels), np.float32)
+    n_nonfinite = 0
+    for start, values, n_bad in frames.iter_blocks(run, mask.grid, wide_box):
+        smooth = spatial.smooth_block(values, smoothers) if sigma.any() else values
+        _gather(smooth, positions, out=signals[start : start + len(smooth)])
+        n_nonfinite += n_bad
+    return Extracted(signals, n_nonfinite)
+
+
+def _gather(block, positions, out):
+    # Frame by frame the source stays in the cache; "clip" lets numpy write without a buffer.
+    for frame, row in zip(block, out, strict=True):
+        np.take(frame.ravel(), positions, out=row, mode="clip")
+
+
+def apply_mask(imgs, mask_img, dtype="f", smoothing_fwhm=None):
+    """Values of an image in the voxels of a mask.
+
+    Memory is that of the result and a few frames; values that are not finite become 0.
+
+    Parameters
+    ----------
+    imgs : path or nibabel image
+        One 4D image, or a 3D one.
+    mask_img : path or nibabel image
+        The image is resampled to its grid where that differs.
+    dtype : dtype, default=float32
+    smoothing_fwhm : float, sequence of three floats or None
+        In mm.
+
+    Returns
+    -------
+    ndarray of shape (n_timepoints, n_voxels), or (n_voxels,) for a 3D image
+    """
+    mask = load_mask(mask_img)
+    img, name = open_image(imgs)
+    is_volume = len(img.shape) == 3
+    run = _run_of_volume(img, name) if is_volume else images.load_run(img, name)
+    signals, n_nonfinite = extract(run, mask, smoothing_fwhm)
+    warn_of(run, _notices(run, mask, n_nonfinite))
+    signals = signals.astype(dtype, copy=False)
+    return signals[0] if is_volume else signals
+
+
+def _run_of_volume(img, name):
+    volume, affine, _ = load_volume(img, name)
+    grid = images.Grid(volume.shape, affine)
+    return images.Run(name, grid, 1, None, images.ArrayFrames(volume[..., np.newaxis]))
+
+
+def unmask(X, mask_img):
+    """Arrays over a mask's voxels, back in the brain.
+
+    Memory is that of the full image: n_rows x nx x ny x nz.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_rows, n_voxels) or (n_voxels,)
+    mask_img : path, nibabel image or Mask
+
+    Returns
+    -------
+    Nifti1Image
+        4D for two dimensions, 3D for one; 0 outside of the mask.
+
+    Raises
+    ------
+    ValueError
+        If the number of voxels is not that of the mask.
+    """
+    mask = load_mask(mask_img)
+    X = np.asarray(X)
+    if X.ndim not in {1, 2} or X.shape[-1] != mask.n_voxels:
+        msg = (
+            f"Got an array of shape {X.shape}; this mask has {mask.n_voxels} voxels, "
+            f"so expected (n_rows, {mask.n_voxels}) or ({mask.n_voxels},)."
+        )
+        raise ValueError(msg)
+    X = X.astype(_READABLE.get(X.dtype.name, X.dtype), copy=False)
+    # Fortran order: the voxels of one row are neighbours in memory, and in the file.
+    data = np.zeros(mask.array.shape + X.shape[:-1], X.dtype, order="F")
+    data[mask.array] = X.T
+    return nib.Nifti1Image(data, mask.affine)
+
+
+# ---- how a run becomes signals ------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Preparation:
+    """How a run becomes signals: the mask, the smoothing, the cleaning.
+
+    Attributes
+    ----------
+    mask : Mask
+    smoothing_fwhm : float, three floats or None
+        In mm.
+    cleaning : Cleaning
+    """
+
+    mask: Mask
+    smoothing_fwhm: float | tuple | None
+    cleaning: Cleaning
+
+    def key(self):
+        """What determines the signals, besides the run: hashable by joblib."""
+        mask = joblib.hash((self.mask.array, np.asarray(self.mask.affine).round(6)))
+        return mask, str(self.smoothing_fwhm), astuple(self.cleaning.check())
+
+
+def prepare(run, preparation, confounds=None, parts=None):
+    """Signals of a run, smoothed, masked and cleaned.
+
+    Peak memory is n_timepoints x n_voxels x 4 B and a few blocks of frames.
+
+    Parameters
+    ----------
+    run : images.Run
+    preparation : Preparation
+    confounds : ndarray, DataFrame, path, list of these or None
+    parts : ndarray of shape (n_timepoints,), optional
+        Labels of the parts of a run that were recorded apart; each is cleaned by itself.
+
+    Returns
+    -------
+    signals : ndarray of float32, shape (n_timepoints, n_voxels)
+    notices : list of str
+        What was noticed about the run.
+    """
+    mask = preparation.mask
+    signals, n_nonfinite = extract(run, mask, preparation.smoothing_fwhm)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", DataWarning)
+        if parts is None:
+            n_constant = clean_inplace(signals, preparation.cleaning, confounds)
+        else:
+            n_constant = _clean_parts(signals, preparation.cleaning, confounds, parts)
+    notices = _notices(run, mask, n_nonfinite, n_constant)
+    return signals, notices + [str(warning.message) for warning in caught]
+
+
+def _clean_parts(signals, cleaning, confounds, parts):
+    """Clean each part in place; returns how many voxels, at most, are constant in all of them."""
+    confounds = load_confounds(confounds, len(signals), "signals")
+    n_constant = []
+    for label in np.unique(parts):
+        rows = parts == label
+        part = signals[rows]
+        n_constant.append(
+            clean_inplace(part, cleaning, None if confounds is None else confounds[rows])
+        )
+        signals[rows] = part
+    return min(n_constant)
+
+
+def warn_of(run, notices):
+    """Tell the user, by one warning that names the run, what was noticed about it."""
+    if notices:
+        warnings.warn(f"{run.name}: {'; '.join(notices)}", DataWarning, stacklevel=3)
+
+
+def _notices(run, mask, n_nonfinite, n_constant=0):
+    notices = []
+    if not run.grid.same_as(mask.grid):
+        notices.append(
+            f"on a grid of {run.grid.shape} with another affine than the mask's; "
+            f"resampled to {mask.grid.shape}"
+        )
+    if n_nonfinite:
+        notices.append(f"{n_nonfinite} values were NaN or infinite; set to 0")
+    if n_constant == mask.n_voxels:
+        notices.append("all voxels of the mask are constant: the run adds nothing")
+    elif n_constant:
+        notices.append(f"{n_constant} of {mask.n_voxels} voxels are constant")
+    return notices

@@ -1,0 +1,207 @@
+"""Which voxels to keep: masks from files, on another grid, intersected, tidied."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import nibabel as nib
+import numpy as np
+from scipy import ndimage
+
+from nbica import frames, images, spatial
+from nbica.exceptions import DataError
+from nbica.files import load_volume
+
+
+@dataclass(frozen=True, eq=False)
+class Mask:
+    """The voxels to keep, on their grid.
+
+    Attributes
+    ----------
+    array : ndarray of bool, shape (nx, ny, nz)
+    affine : ndarray of shape (4, 4)
+    """
+
+    array: np.ndarray
+    affine: np.ndarray
+
+    @property
+    def grid(self):
+        """Shape and affine."""
+        return images.Grid(self.array.shape, self.affine)
+
+    @cached_property
+    def n_voxels(self):
+        """Number of voxels kept."""
+        return int(self.array.sum())
+
+    @cached_property
+    def box(self):
+        """Smallest box that holds the mask."""
+        return spatial.bounding_box(self.array)
+
+    def positions(self):
+        """Where the voxels are in a flattened frame (nz, ny, nx) of the box."""
+        x, y, z = np.nonzero(self.array[self.box])
+        n_x, n_y, _ = self.box.shape
+        return (z * n_y + y) * n_x + x
+
+
+def load_mask(mask_img):
+    """A mask image as a Mask.
+
+    Parameters
+    ----------
+    mask_img : path, nibabel image or Mask
+        3D, with one value beside 0 (or no 0 at all).
+
+    Returns
+    -------
+    Mask
+
+    Raises
+    ------
+    DataError
+        If the image is not 3D, is damaged, is empty, or holds more than two values.
+    """
+    if isinstance(mask_img, Mask):
+        return mask_img
+    data, affine, name = load_volume(mask_img, "The mask image")
+    if data.dtype.kind not in "biuf":
+        msg = f"{name} holds numbers of type {data.dtype}; expected a mask of 0 and 1."
+        raise DataError(msg)
+    data = np.nan_to_num(data)
+    values = np.unique(data)
+    if not values.any():
+        msg = f"{name} is empty: no voxel is different from 0."
+        raise DataError(msg)
+    if len(values) > 2 or (len(values) == 2 and 0 not in values):
+        msg = (
+            f"{name} holds the values {values[:5].tolist()}…; a mask holds 0 and one other value. "
+            "Threshold it first, such as Nifti1Image((data > 0.5).astype('uint8'), img.affine)."
+        )
+        raise DataError(msg)
+    return Mask(data.astype(bool), affine)
+
+
+def mask_to_image(mask):
+    """A Mask as an image of 0 and 1 (uint8)."""
+    return nib.Nifti1Image(mask.array.astype(np.uint8), mask.affine)
+
+
+def resample_mask(mask, grid):
+    """A Mask on another grid, by nearest neighbour.
+
+    Raises
+    ------
+    DataError
+        If none of it is left there.
+    """
+    array = volume_on_grid(mask.array.astype(np.float32), mask.affine, grid, order=0) > 0.5
+    if not array.any():
+        msg = "The mask is empty on the grid of target_affine: they do not overlap."
+        raise DataError(msg)
+    return Mask(array, grid.affine)
+
+
+def intersect_masks(mask_imgs, threshold=0.5, connected=True):
+    """Voxels that lie in more than a fraction of several masks.
+
+    Memory is one volume of counts; the masks are read one after the other.
+
+    Parameters
+    ----------
+    mask_imgs : iterable of paths or images, all on one grid
+    threshold : float in [0, 1]
+        1 is the intersection, 0 the union.
+    connected : bool
+        Keep the largest connected component only.
+
+    Returns
+    -------
+    Nifti1Image of uint8
+
+    Raises
+    ------
+    ValueError
+        If there are no masks, their grids differ, or `threshold` is outside of [0, 1].
+    DataError
+        If no voxel is left.
+    """
+    return mask_to_image(intersect((load_mask(img) for img in mask_imgs), threshold, connected))
+
+
+def tidy(mask, opening=2, connected=True):
+    """A binary volume without thin bridges, holes of their size, and islands."""
+    opening = int(opening)
+    if opening:
+        mask = ndimage.binary_erosion(mask, iterations=opening)
+    if connected and mask.any():
+        mask = largest_component(mask)
+    if opening:
+        mask = ndimage.binary_dilation(mask, iterations=2 * opening)
+        mask = ndimage.binary_erosion(mask, iterations=opening)
+    return mask
+
+
+def largest_component(mask):
+    """The largest connected component (by faces) of a binary volume."""
+    labels, _ = ndimage.label(mask)
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    return labels == sizes.argmax()
+
+
+def intersect(masks, threshold, connected):
+    """As :func:`intersect_masks`, of Masks."""
+    if not 0 <= threshold <= 1:
+        msg = f"threshold is {threshold!r}; expected a fraction between 0 (union) and 1 (all)."
+        raise ValueError(msg)
+    n_masks, counts, first = 0, None, None
+    for mask in masks:
+        first = first or mask
+        if not mask.grid.same_as(first.grid):
+            msg = (
+                f"Mask {n_masks + 1} is on another grid than the first: {_in_words(mask.grid)}, "
+                f"not {_in_words(first.grid)}. Resample them to one (nbica.masks.resample_mask)."
+            )
+            raise ValueError(msg)
+        counts = mask.array.astype(np.int32) if counts is None else counts + mask.array
+        n_masks += 1
+    if counts is None:
+        msg = "No masks to intersect: the list is empty."
+        raise ValueError(msg)
+    kept = counts > min(threshold, 1 - 1e-7) * n_masks
+    if not kept.any():
+        msg = (
+            f"No voxel lies in more than {threshold:.0%} of the {n_masks} masks. "
+            "Are the runs in one space? Pass a mask, or a lower threshold."
+        )
+        raise DataError(msg)
+    return Mask(largest_component(kept) if connected else kept, first.affine)
+
+
+def _in_words(grid):
+    return f"{grid.shape} with affine {grid.affine[:3].round(3).tolist()}"
+
+
+def target_grid(grid, target_affine=None, target_shape=None):
+    """The grid that a user asks for around a run's own, or the run's own."""
+    if target_affine is None:
+        if target_shape is not None:
+            msg = "target_shape needs a target_affine (4 x 4) beside it."
+            raise ValueError(msg)
+        return grid
+    affine, shape = spatial.target_grid(grid.shape, grid.affine, target_affine, target_shape)
+    return images.Grid(shape, affine)
+
+
+def volume_on_grid(volume, affine, grid, order=3):
+    """A volume on another grid, within its own range or 0: splines overshoot, as nilearn clips."""
+    source = images.Grid(volume.shape, affine)
+    if source.same_as(grid):
+        return volume
+    matrix, offset = spatial.voxel_map(affine, grid.affine, frames.whole(grid))
+    block = np.ascontiguousarray(volume.T)[np.newaxis]
+    resampled = spatial.resample_block(block, matrix, offset, grid.shape, order)[0].T
+    return resampled.clip(min(volume.min(), 0), max(volume.max(), 0))
