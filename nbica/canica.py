@@ -1,0 +1,406 @@
+"""CanICA: the journey from images to component maps, in reading order."""
+
+from numbers import Real
+
+import numpy as np
+from joblib import Parallel, delayed
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from nbica import images
+from nbica.cache import open_memory
+from nbica.exceptions import DataError
+from nbica.group import list_confounds, pair, table_of_runs, warn_about_runs
+from nbica.ica import check_random_state, fast_ica
+from nbica.maps import canonical_share, check_threshold, flip_signs, threshold_maps
+from nbica.masker import NiftiMasker
+from nbica.progress import monitor
+from nbica.projection import explain_run, project_run
+from nbica.reduction import reduce_run
+from nbica.subspace import GroupSubspace
+
+
+class CanICA(TransformerMixin, BaseEstimator):
+    """Group ICA of fMRI runs by CanICA, one run in memory at a time.
+
+    Peak memory of `fit` is, for each of `n_jobs` processes, one cleaned run (n_timepoints x
+    n_voxels x 4 B) and some blocks of frames, and in the parent about 10 n_components x n_voxels
+    x 4 B; neither grows with the number of runs. Time is that of reading the runs (once with a
+    mask, else twice), smoothing, and n_timepoints² x n_voxels multiplications for each.
+
+    Each run is smoothed, cleaned and reduced to its principal components; a generalised canonical
+    correlation analysis finds the subspace that the runs share; spatial ICA rotates it into maps
+    [1]_ [2]_. Names and defaults are those of nilearn 0.14's `CanICA`.
+
+    Parameters
+    ----------
+    mask : path, nibabel image, NiftiMasker or None
+        Voxels to work on. None computes a mask from the data by `mask_strategy`. How a masker (ours
+        or nilearn's, fitted or not) smooths, cleans and masks replaces what is given here.
+    n_components : int, default=20
+        Maps to find; also the principal components that each run contributes.
+    smoothing_fwhm : float, three floats or None, default=6
+        Full width at half maximum of a Gaussian filter, in mm.
+    do_cca : bool, default=True
+        Give every principal component of a run the same weight (canonical correlation analysis);
+        else its standard deviation (a plain PCA of the concatenated runs).
+    threshold : None, "auto" or float, default="auto"
+        A ratio r keeps the r x n_voxels largest values of all maps together, "auto" is 1.
+    n_init : int, default=10
+        Random starts of the ICA, of which the one with the highest contrast is kept. More of them
+        cost next to nothing up to 40 components.
+    random_state : int, RandomState or None
+        Seed of those starts.
+    standardize : {True, "zscore_sample", "psc", False}, default=True
+        Scale of the time courses; True is "zscore_sample".
+    standardize_confounds, detrend : bool, default=True
+    low_pass, high_pass, t_r : float or None
+        Band-pass in Hz, and the seconds between frames that it needs.
+    dtype : dtype, optional
+        Of `components_`; by default float32, in which the work is done.
+    target_affine, target_shape
+        Grid to work on; by default the mask's or that of the first run.
+    mask_strategy : {"epi", "background", "whole-brain-template"}, default="epi"
+    mask_args : dict, optional
+        Passed to the function that computes the mask.
+    memory : None, path or joblib.Memory
+        Where the reductions of the runs are kept: a second fit reads only what has changed.
+    memory_level : int
+        Accepted so that scripts port; all reductions are kept as soon as there is a `memory`.
+    n_jobs : int, default=1
+        Processes that read and reduce runs, each with one BLAS thread; -1 is all cores. It does
+        not change the result.
+    verbose : int, default=0
+        Above 0, progress is shown.
+    max_iter : int, default=200
+        Iterations of each start of the ICA.
+    tol : float, default=1e-5
+        A start has converged when no map turns by more, in 1 - |cosine|.
+
+    Attributes
+    ----------
+    components_ : ndarray of shape (n_components, n_voxels)
+        Maps of norm 1 (before the threshold), long tail positive, those first that hold most of
+        what the runs share.
+    components_img_ : Nifti1Image
+        The same, 4D, on the mask's grid.
+    masker_ : NiftiMasker
+    mask_img_ : Nifti1Image
+    canonical_correlations_ : ndarray of shape (n_components,) or None
+        Of the dimensions of the group subspace, from 1 (in every run) to about 1/n_runs (in one);
+        None without `do_cca`.
+    variance_ : ndarray of shape (n_components,)
+        Squared singular values of the group subspace divided by the number of runs: with `do_cca`
+        the canonical correlations; without, in squared units of the signals, summed over
+        timepoints and voxels.
+    stability_ : ndarray of shape (n_components,)
+        How well each map is found again by the other starts, from 0 to 1.
+    convergence_ : DataFrame
+        One row per start: seed, n_iter, converged, change, contrast, chosen.
+    n_components_ : int
+    runs_ : DataFrame
+        One row per run: path, n_timepoints, n_components, seconds, cached, warnings.
+
+    Notes
+    -----
+    The maps depend on the data, the parameters and the seed: not on `n_jobs` or on the cache.
+
+    References
+    ----------
+    .. [1] G. Varoquaux et al., "A group model for stable multi-subject ICA on fMRI datasets",
+       NeuroImage 51 (2010), 288-299, arXiv:1006.2300.
+    .. [2] G. Varoquaux et al., "ICA-based sparse features recovery from fMRI datasets", IEEE ISBI
+       2010, 1177-1180, arXiv:1006.2302.
+    """
+
+    def __init__(
+        self, mask=None, n_components=20, smoothing_fwhm=6, do_cca=True, threshold="auto",
+        n_init=10, random_state=None, standardize=True, standardize_confounds=True, detrend=True,
+        low_pass=None, high_pass=None, t_r=None, dtype=None, target_affine=None,
+        target_shape=None, mask_strategy="epi", mask_args=None, memory=None, memory_level=0,
+        n_jobs=1, verbose=0, max_iter=200, tol=1e-5,
+    ):  # fmt: skip
+        self.mask = mask
+        self.n_components = n_components
+        self.smoothing_fwhm = smoothing_fwhm
+        self.do_cca = do_cca
+        self.threshold = threshold
+        self.n_init = n_init
+        self.random_state = random_state
+        self.standardize = standardize
+        self.standardize_confounds = standardize_confounds
+        self.detrend = detrend
+        self.low_pass = low_pass
+        self.high_pass = high_pass
+        self.t_r = t_r
+        self.dtype = dtype
+        self.target_affine = target_affine
+        self.target_shape = target_shape
+        self.mask_strategy = mask_strategy
+        self.mask_args = mask_args
+        self.memory = memory
+        self.memory_level = memory_level
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+        self.max_iter = max_iter
+        self.tol = tol
+
+    # ---- fit --------------------------------------------------------------------------------
+
+    def fit(self, imgs, y=None, confounds=None):
+        """Find the components of a group of runs.
+
+        Parameters
+        ----------
+        imgs : list of paths or images, glob pattern, Bunch with `func`, or generator
+            4D runs. A generator is consumed run by run if there is a `mask`; without one the runs
+            are needed twice and a list is made of it.
+        y : None
+        confounds : list with one entry per run, optional
+            Arrays, DataFrames, paths of tables, or None.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For parameters that cannot be, naming them and what they may be.
+        DataError, FileNotFoundError
+            For images or confounds that cannot be used, naming them.
+        """
+        self._check_parameters()
+        self._forget()
+        with monitor("CanICA", verbose=self.verbose) as report:
+            masker = self._make_masker()
+            runs, n_runs = _list_runs(imgs, needed_twice=masker.mask_img is None)
+            confounds = list_confounds(confounds, n_runs)
+            self.masker_ = masker.fit(runs)
+            self.mask_img_ = self.masker_.mask_img_
+            self._check_mask_size()
+            reductions = self._reductions(runs, confounds)
+            subspace = self._learn_subspace(report.track(reductions, n_runs, "reduce runs"))
+            report.stage("ICA")
+            self._find_components(subspace)
+        return self
+
+    def _check_parameters(self):
+        for name in ("n_components", "n_init", "max_iter"):
+            _check_count(name, getattr(self, name))
+        if not isinstance(self.tol, Real) or not self.tol > 0:
+            msg = f"tol is {self.tol!r}; expected a small number above 0, such as 1e-5."
+            raise ValueError(msg)
+        check_threshold(self.threshold)
+        check_random_state(self.random_state)
+        _check_dtype(self.dtype)
+        open_memory(self.memory)
+
+    def _forget(self):
+        """Drop what an earlier fit learnt: a fit that fails leaves nothing half new."""
+        for name in [name for name in vars(self) if name.endswith("_")]:
+            delattr(self, name)
+
+    def _make_masker(self):
+        names = set(NiftiMasker().get_params()) - {"mask_img", "runs"}
+        own = {name: getattr(self, name) for name in names}
+        if not hasattr(self.mask, "get_params"):
+            return NiftiMasker(mask_img=self.mask, **own)
+        # Where and how to compute remains the estimator's business.
+        names -= {"memory", "memory_level", "n_jobs", "verbose", "dtype"}
+        theirs = {name: value for name, value in self.mask.get_params().items() if name in names}
+        mask_img = getattr(self.mask, "mask_img_", None) or self.mask.mask_img
+        return NiftiMasker(mask_img=mask_img, **(own | theirs))
+
+    def _check_mask_size(self):
+        if self.masker_.n_elements_ < self.n_components:
+            msg = (
+                f"n_components is {self.n_components}, but the mask has only "
+                f"{self.masker_.n_elements_} voxels: lower n_components or widen the mask."
+            )
+            raise ValueError(msg)
+
+    def _reductions(self, runs, confounds):
+        """Each run with its reduction, in order, made by `n_jobs` processes as they are asked."""
+        memory = open_memory(self.memory)
+        jobs = (
+            delayed(_named)(
+                reduce_run, run, self.masker_.preparation_, self.n_components, table, memory
+            )
+            for run, table in pair(runs, confounds)
+        )
+        return Parallel(n_jobs=self.n_jobs, return_as="generator")(jobs)
+
+    def _learn_subspace(self, reductions):
+        subspace = GroupSubspace(self.n_components)
+        rows = []
+        for run_name, reduction, from_cache, seconds in reductions:
+            components = reduction.components[: self.n_components]
+            weights = reduction.singular_values[: self.n_components, np.newaxis]
+            subspace.partial_fit(components if self.do_cca else components * weights)
+            row = (run_name, reduction.n_timepoints, len(components), seconds, from_cache)
+            rows.append((*row, "; ".join(self._notices(reduction))))
+        self.runs_ = table_of_runs(rows)
+        noticed = list(zip(self.runs_["path"], self.runs_["warnings"], strict=True))
+        warn_about_runs(noticed, len(rows), stacklevel=3)
+        self._check_rank(len(subspace.components_))
+        return subspace
+
+    def _notices(self, reduction):
+        n_found = len(reduction.components)
+        if 0 < n_found < self.n_components:
+            few = f"spans only {n_found} dimensions of the {self.n_components} wanted"
+            return (*reduction.warnings, few)
+        return reduction.warnings
+
+    def _check_rank(self, n_found):
+        n_runs = len(self.runs_)
+        if n_found == 0:
+            msg = (
+                f"None of the {n_runs} runs varies over time inside the mask. Either the mask and "
+                "the runs do not overlap (are both in the same space?), or the runs are constant."
+            )
+            raise DataError(msg)
+        if n_found < self.n_components:
+            msg = (
+                f"n_components is {self.n_components}, but after cleaning the {n_runs} runs "
+                f"together span only {n_found} dimensions: lower n_components, or add runs or "
+                "timepoints."
+            )
+            raise DataError(msg)
+
+    def _find_components(self, subspace):
+        components = subspace.components_
+        self.variance_ = subspace.singular_values_**2 / subspace.n_runs_
+        self.canonical_correlations_ = self.variance_.copy() if self.do_cca else None
+        found = fast_ica(components, self.n_init, self.random_state, self.max_iter, self.tol)
+        self._check_rank(len(found.maps))  # a direction that is the same in all voxels is no map
+        share = canonical_share(found.maps, components, self.variance_)
+        order = np.argsort(-share, kind="stable")
+        maps = flip_signs(found.maps[order])
+        self.components_ = threshold_maps(maps, self.threshold).astype(self.dtype or np.float32)
+        self.components_img_ = self.masker_.inverse_transform(self.components_)
+        self.stability_ = found.stability[order]
+        self.convergence_ = _table_of_restarts(found)
+        self.n_components_ = len(maps)
+
+    # ---- with the components ----------------------------------------------------------------
+
+    def transform(self, imgs, confounds=None):
+        """Time courses of the components in each run, by least squares.
+
+        Memory is that of one run per process, and the results.
+
+        Parameters
+        ----------
+        imgs : as in :meth:`fit`
+        confounds : as in :meth:`fit`
+
+        Returns
+        -------
+        list of ndarray, each of shape (n_timepoints, n_components)
+            The runs are smoothed and cleaned as in `fit`.
+        """
+        return self._map_runs(project_run, imgs, confounds)
+
+    def fit_transform(self, imgs, y=None, confounds=None):
+        """Fit and transform the same runs; see :meth:`fit` and :meth:`transform`."""
+        imgs = list(imgs) if images.is_iterator(imgs) else imgs
+        return self.fit(imgs, y, confounds).transform(imgs, confounds)
+
+    def inverse_transform(self, loadings):
+        """Images that the components make with given time courses.
+
+        Memory is that of the 4D images.
+
+        Parameters
+        ----------
+        loadings : list of ndarray, each of shape (n_timepoints, n_components)
+
+        Returns
+        -------
+        list of Nifti1Image
+        """
+        check_is_fitted(self)
+        if not isinstance(loadings, list | tuple):
+            msg = f"loadings is a {type(loadings).__name__}; expected a list: one array per run."
+            raise TypeError(msg)
+        return [self.masker_.inverse_transform(rows @ self.components_) for rows in loadings]
+
+    def score(self, imgs, y=None, confounds=None, per_component=False):
+        """Fraction of the runs' variance that the components explain.
+
+        Memory is that of one run per process, for any number of runs.
+
+        Parameters
+        ----------
+        imgs, confounds : as in :meth:`fit`
+        y : None
+        per_component : bool
+            For each component by itself instead of for all together.
+
+        Returns
+        -------
+        float, or ndarray of shape (n_components,)
+            From 0 to 1, over all cleaned signals.
+        """
+        parts = self._map_runs(explain_run, imgs, confounds)
+        together = np.sum([part.together for part in parts])
+        total = np.sum([part.total for part in parts])
+        alone = np.sum([part.alone for part in parts], axis=0)
+        return (alone if per_component else together) / (total or 1.0)
+
+    def _map_runs(self, function, imgs, confounds):
+        check_is_fitted(self)
+        runs = list(images.iter_runs(imgs))
+        confounds = list_confounds(confounds, len(runs))
+        jobs = (
+            delayed(_named)(function, run, self.masker_.preparation_, self.components_, table)
+            for run, table in pair(runs, confounds)
+        )
+        done = Parallel(n_jobs=self.n_jobs)(jobs)
+        noticed = [(name, "; ".join(notices)) for name, _, notices in done]
+        warn_about_runs(noticed, len(runs), stacklevel=3)
+        return [result for _, result, _ in done]
+
+    def __sklearn_is_fitted__(self):
+        """Tell scikit-learn whether `fit` has ended."""
+        return hasattr(self, "components_img_")
+
+
+def _list_runs(imgs, needed_twice):
+    """Runs, and how many; a generator stays one where a single pass is enough."""
+    runs = images.iter_runs(imgs)
+    if images.is_iterator(imgs) and not needed_twice:
+        return runs, None
+    runs = list(runs)
+    return runs, len(runs)
+
+
+def _named(function, run, *args):
+    return run.name, *function(run, *args)
+
+
+def _check_count(name, value):
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        msg = f"{name} is {value!r}; expected a whole number from 1 on."
+        raise ValueError(msg)
+
+
+def _check_dtype(dtype):
+    try:
+        is_float = dtype is None or np.dtype(dtype).kind == "f"
+    except TypeError:
+        is_float = False
+    if not is_float:
+        msg = f"dtype is {dtype!r}; expected float32, float64 or None (float32)."
+        raise ValueError(msg)
+
+
+def _table_of_restarts(found):
+    import pandas as pd
+
+    columns = ["seed", "n_iter", "converged", "change", "contrast"]
+    rows = [[getattr(restart, name) for name in columns] for restart in found.restarts]
+    table = pd.DataFrame(rows, columns=columns)
+    return table.assign(chosen=table.index == found.best)

@@ -1,0 +1,105 @@
+"""The runs of a group: with their confounds on the way in, as a table on the way out."""
+
+import os
+import warnings
+from collections.abc import Iterable
+from itertools import repeat, zip_longest
+
+import numpy as np
+
+from nbica.exceptions import DataWarning
+
+_NOTHING = object()
+
+
+def list_confounds(confounds, n_runs=None):
+    """One entry for each run, from what a user passes as `confounds`.
+
+    Parameters
+    ----------
+    confounds : iterable with one entry per run; for a single run also its table itself; or None
+    n_runs : int, optional
+        None where the runs are a generator and are counted as they come.
+
+    Returns
+    -------
+    iterable or None
+
+    Raises
+    ------
+    ValueError
+        If the numbers differ.
+    """
+    if confounds is None:
+        return None
+    if _is_table(confounds):
+        confounds = [confounds]
+    if n_runs is None:
+        return confounds
+    confounds = list(confounds)
+    if len(confounds) != n_runs:
+        msg = (
+            f"Got {n_runs} runs and {len(confounds)} confounds; expected a list with one entry "
+            "for each run: an array, a DataFrame, a path or None."
+        )
+        raise ValueError(msg)
+    return confounds
+
+
+def _is_table(confounds):
+    is_numbers = isinstance(confounds, np.ndarray) and confounds.dtype.kind in "fiub"
+    return (
+        isinstance(confounds, str | os.PathLike)
+        or not isinstance(confounds, Iterable)
+        or hasattr(confounds, "columns")
+        or (is_numbers and confounds.ndim < 3)
+    )
+
+
+def pair(runs, confounds):
+    """Each run with its confounds; both may be generators.
+
+    Raises
+    ------
+    ValueError
+        If one of them ends before the other.
+    """
+    if confounds is None:
+        yield from zip(runs, repeat(None))
+        return
+    for n_pairs, (run, table) in enumerate(zip_longest(runs, confounds, fillvalue=_NOTHING)):
+        if run is _NOTHING or table is _NOTHING:
+            fewer, more = ("runs", "confounds") if run is _NOTHING else ("confounds", "runs")
+            msg = (
+                f"Got {n_pairs} {fewer} but at least {n_pairs + 1} {more}; expected one entry of "
+                "confounds (or None) for each run."
+            )
+            raise ValueError(msg)
+        yield run, table
+
+
+def table_of_runs(rows):
+    """What happened to each run, as a DataFrame."""
+    import pandas as pd
+
+    columns = ["path", "n_timepoints", "n_components", "seconds", "cached", "warnings"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def warn_about_runs(noticed, n_runs, stacklevel):
+    """Say in one warning what was noticed about some of the runs.
+
+    Parameters
+    ----------
+    noticed : list of (name, text)
+        An empty text is nothing to say.
+    n_runs : int
+    stacklevel : int
+        As `warnings.warn` takes it, from the caller.
+    """
+    noticed = [f"{name}: {text}" for name, text in noticed if text]
+    if not noticed:
+        return
+    more = f" (and {len(noticed) - 5} more)" if len(noticed) > 5 else ""
+    msg = f"{len(noticed)} of {n_runs} runs: {' | '.join(noticed[:5])}{more}."
+    warnings.warn(msg, DataWarning, stacklevel=stacklevel + 1)

@@ -1,0 +1,115 @@
+"""One run, reduced: read, smooth, clean, and keep its principal components.
+
+This is the unit of work of a fit: cached, and run in parallel. It depends on one run and on
+parameters only, so its result can be kept and used again with any other runs.
+"""
+
+import time
+from dataclasses import dataclass
+
+import joblib
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from nbica import images
+from nbica.cache import recall
+from nbica.masking import prepare
+from nbica.signal import load_confounds
+from nbica.subspace import left_factors
+
+# Raised whenever a change here or in what is called changes the numbers.
+VERSION = 1
+
+# Components are stored in steps of 32, so that another n_components often finds them in the cache.
+STEP = 32
+
+
+@dataclass(frozen=True, eq=False)
+class Reduction:
+    """What is kept of a run.
+
+    Attributes
+    ----------
+    components : ndarray of float32, shape (n_stored, n_voxels)
+        Orthonormal rows: the leading right singular vectors of the cleaned signals.
+    singular_values : ndarray of float64, shape (n_stored,)
+        Their weights, in the unit of the signals times sqrt(n_timepoints x n_voxels).
+    total_variance : float
+        Sum of squares of all cleaned signals.
+    n_timepoints : int
+    warnings : tuple of str
+        What was noticed about the run.
+    """
+
+    components: np.ndarray
+    singular_values: np.ndarray
+    total_variance: float
+    n_timepoints: int
+    warnings: tuple
+
+
+def reduce_signals(signals, n_components):
+    """Leading principal components of signals, exactly.
+
+    Costs n_timepoints² x n_voxels multiplications and no copy of the signals: the singular values
+    and left vectors come from the n_timepoints x n_timepoints Gram matrix, the right ones from one
+    product. For the few hundred timepoints of a run that is five times faster than a randomized
+    SVD, and has no randomness.
+
+    Parameters
+    ----------
+    signals : ndarray of float32, shape (n_timepoints, n_voxels)
+    n_components : int
+        At most; a run that spans fewer dimensions gives fewer.
+
+    Returns
+    -------
+    components : ndarray of float32, shape (n, n_voxels)
+        Orthonormal rows by decreasing singular value.
+    singular_values : ndarray of float64, shape (n,)
+    total_variance : float
+        Sum of squares of the signals.
+    """
+    s, U, total = left_factors(signals, n_components)
+    return (U / s).T.astype(np.float32) @ signals, s, total
+
+
+def reduce_run(run, preparation, n_components, confounds=None, memory=None):
+    """One run, reduced; from the cache where it is there. The unit of parallel work.
+
+    Parameters
+    ----------
+    run : images.Run
+    preparation : Preparation
+    n_components : int
+        Wanted; rounded up to a multiple of 32 in what is stored.
+    confounds : as :func:`prepare` takes them
+    memory : joblib.Memory
+
+    Returns
+    -------
+    reduction : Reduction
+    from_cache : bool
+    seconds : float
+    """
+    start = time.perf_counter()
+    n_stored = STEP * -(-n_components // STEP)
+    confounds = load_confounds(confounds, run.n_timepoints, run.name)
+    key = None
+    if memory.location is not None:
+        key = (images.fingerprint(run), preparation.key(), joblib.hash(confounds), n_stored)
+    reduction, from_cache = recall(
+        memory, reduced, VERSION, key,
+        run=run, preparation=preparation, n_components=n_stored, confounds=confounds,
+    )  # fmt: skip
+    return reduction, from_cache, time.perf_counter() - start
+
+
+def reduced(key, version, run, preparation, n_components, confounds):
+    """Read and reduce one run; what the cache remembers by `key` and `version`."""
+    del key, version
+    # One thread: processes share the cores, and the sums do not depend on how many there are.
+    with threadpool_limits(1, "blas"):
+        signals, notices = prepare(run, preparation, confounds)
+        components, s, total = reduce_signals(signals, n_components)
+    return Reduction(components, s, total, run.n_timepoints, tuple(notices))
