@@ -1,0 +1,55 @@
+"""Run the notebooks anew and save them in one canonical form, so that a diff shows what changed.
+
+    python notebooks/refresh.py [NOTEBOOK ...]
+
+The form: cells numbered as they ran, ids by position, and no metadata but the kernel's name.
+"""
+
+import sys
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+FOLDER = Path(__file__).parent
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+KEPT_CELL_METADATA = {"tags"}
+
+
+def refresh(path):
+    """Run one notebook from top to bottom and save it with its outputs."""
+    notebook = nbformat.read(path, as_version=4)
+    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": path.parent}}).execute()
+    path.write_text(nbformat.writes(canonical(notebook)) + "\n", encoding="utf-8")
+
+
+def canonical(notebook):
+    """The same notebook in canonical form."""
+    notebook.metadata = nbformat.from_dict(METADATA)
+    notebook.nbformat_minor = 5
+    n_run = 0
+    for position, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{position:02d}"
+        cell.metadata = {k: v for k, v in cell.metadata.items() if k in KEPT_CELL_METADATA}
+        if cell.cell_type == "code":
+            n_run += 1
+            cell.execution_count = n_run
+            cell.outputs = [_canonical_output(output, n_run) for output in cell.outputs]
+    return notebook
+
+
+def _canonical_output(output, n_run):
+    if "execution_count" in output:
+        output.execution_count = n_run
+    if "metadata" in output:
+        output.metadata = {}
+    return output
+
+
+if __name__ == "__main__":
+    for notebook in map(Path, sys.argv[1:]) if sys.argv[1:] else sorted(FOLDER.glob("*.ipynb")):
+        print(notebook)
+        refresh(notebook)
