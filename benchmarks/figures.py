@@ -1,0 +1,54 @@
+"""Pictures of what was measured: lines on two axes, small enough to be kept beside the code."""
+
+import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+# Those who cannot tell red from green can tell these (Okabe and Ito).
+COLOURS = {"nbica": "#0072B2", "nilearn": "#D55E00", "stacked": "#D55E00", "floor": "#555555"}
+
+
+def lines(path, panels):
+    """Draw panels side by side.
+
+    Parameters
+    ----------
+    path : Path
+        PNG to write.
+    panels : list of dict
+        title, xlabel, ylabel, curves ({name: (x, y)}), and optionally marker, xscale, yscale.
+
+    Returns
+    -------
+    str
+        Name of the file.
+    """
+    with mpl.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
+        figure = Figure(figsize=(4.6 * len(panels), 3.2), dpi=90, layout="constrained")
+        FigureCanvasAgg(figure)
+        for axes, panel in zip(
+            figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
+        ):
+            _draw(axes, panel)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path)
+    return path.name
+
+
+def memory_panel(title, curves, xlabel="seconds"):
+    """A panel of memory over time; curves are {name: [(seconds, bytes), ...]}."""
+    drawn = {
+        name: ([t for t, _ in curve], [n / 1e6 for _, n in curve]) for name, curve in curves.items()
+    }
+    return {"title": title, "xlabel": xlabel, "ylabel": "MB, all processes", "curves": drawn}
+
+
+def _draw(axes, panel):
+    for name, (x, y) in panel["curves"].items():
+        colour = next((COLOURS[key] for key in COLOURS if key in name), None)
+        axes.plot(x, y, marker=panel.get("marker"), label=name, color=colour, lw=1.4)
+    axes.set(title=panel["title"], xlabel=panel["xlabel"], ylabel=panel["ylabel"])
+    axes.set(xscale=panel.get("xscale", "linear"), yscale=panel.get("yscale", "linear"))
+    if panel.get("yscale", "linear") == "linear":
+        axes.set_ylim(bottom=0)
+    axes.legend(frameon=False)

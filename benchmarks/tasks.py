@@ -1,0 +1,83 @@
+"""What is measured: functions that a fresh process calls; JSON in, JSON out, arrays as files."""
+
+import time
+
+import numpy as np
+
+BUFFER_BYTES = 4 << 20
+
+
+def nbica_fit(runs, mask, maps_to=None, **parameters):
+    """Fit nbica's CanICA.
+
+    Parameters
+    ----------
+    runs : list of str
+    mask : str
+    maps_to : str, optional
+        File for the maps.
+    **parameters
+        Of the estimator, beside those of :func:`settings`.
+
+    Returns
+    -------
+    dict
+        seconds of the fit, without imports; start, seconds since the process was started.
+    """
+    from nbica import CanICA
+
+    return _fit(CanICA(**settings(mask, parameters)), runs, maps_to)
+
+
+def nilearn_fit(runs, mask, maps_to=None, **parameters):
+    """Fit nilearn's CanICA; see :func:`nbica_fit`."""
+    from nilearn.decomposition import CanICA
+
+    return _fit(CanICA(**settings(mask, parameters)), runs, maps_to)
+
+
+def settings(mask, parameters):
+    """What both are asked for: no threshold, so that whole maps can be compared."""
+    common = {
+        "mask": mask, "n_components": 20, "smoothing_fwhm": 6.0, "detrend": True,
+        "standardize": True, "threshold": None, "random_state": 0, "n_jobs": 2,
+    }  # fmt: skip
+    return common | parameters
+
+
+def _fit(canica, runs, maps_to):
+    start = time.perf_counter()
+    canica.fit(runs)
+    seconds = time.perf_counter() - start
+    if maps_to is not None:
+        np.save(maps_to, canica.components_)
+    return {"seconds": seconds}
+
+
+def decompress(runs, n_jobs=2):
+    """The floor: read the same files with igzip, in as many processes, and throw all away."""
+    from joblib import Parallel, delayed
+
+    start = time.perf_counter()
+    sizes = Parallel(n_jobs=n_jobs)(delayed(read_through)(path) for path in runs)
+    return {"seconds": time.perf_counter() - start, "n_bytes": int(sum(sizes))}
+
+
+def read_through(path):
+    """Read a file to its end, decompressed if it is compressed; the number of bytes."""
+    from isal import igzip
+
+    buffer = bytearray(BUFFER_BYTES)
+    n_bytes = 0
+    with igzip.open(path, "rb") if str(path).endswith(".gz") else open(path, "rb") as file:  # noqa: PTH123
+        while n_new := file.readinto(buffer):
+            n_bytes += n_new
+    return n_bytes
+
+
+def matched(maps, references):
+    """Mean and smallest |r| of the best one-to-one pairs."""
+    from nbica.matching import match
+
+    r = np.abs(match(maps, references).correlations)
+    return {"mean_r": float(r.mean()), "min_r": float(r.min())}
