@@ -6,7 +6,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from nbica import automask, images, masks, spatial
 from nbica.cache import open_memory, recall
-from nbica.masking import Preparation, prepare, unmask, warn_of
+from nbica.masking import unmask, warn_of
+from nbica.preparation import Preparation, prepare
 from nbica.signal import Cleaning, load_confounds
 
 STRATEGIES = {
@@ -61,7 +62,7 @@ class NiftiMasker(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
     mask_img_ : Nifti1Image
     n_elements_ : int
         Voxels in the mask.
-    preparation_ : masking.Preparation
+    preparation_ : preparation.Preparation
 
     Examples
     --------

@@ -4,10 +4,8 @@ The columns are the voxels of a mask in C order of the mask's array, as nilearn 
 """
 
 import warnings
-from dataclasses import astuple, dataclass
 from typing import NamedTuple
 
-import joblib
 import nibabel as nib
 import numpy as np
 
@@ -15,12 +13,11 @@ from nbica import frames, images, spatial
 from nbica.automask import compute_background_mask, compute_brain_mask, compute_epi_mask
 from nbica.exceptions import DataWarning
 from nbica.files import load_volume, open_image
-from nbica.masks import Mask, intersect_masks, load_mask
-from nbica.signal import Cleaning, clean_inplace, load_confounds
+from nbica.masks import intersect_masks, load_mask
+from nbica.scratch import RamSignals
 
 __all__ = [
     "Extracted",
-    "Preparation",
     "apply_mask",
     "compute_background_mask",
     "compute_brain_mask",
@@ -28,7 +25,6 @@ __all__ = [
     "extract",
     "intersect_masks",
     "load_mask",
-    "prepare",
     "unmask",
 ]
 
@@ -47,7 +43,7 @@ class Extracted(NamedTuple):
 def extract(run, mask, smoothing_fwhm=None):
     """A run's frames, smoothed, inside a mask.
 
-    Peak memory is n_timepoints x n_voxels x 4 B, plus a few blocks of frames of 16 MB each; the
+    Peak memory is n_timepoints x n_voxels x 4 B, plus a few blocks of frames of some MB each; the
     file is read once, from its first frame to its last.
 
     Parameters
@@ -64,17 +60,39 @@ def extract(run, mask, smoothing_fwhm=None):
         `signals` of float32, shape (n_timepoints, n_voxels); values that were not finite are set
         to 0 *before* smoothing.
     """
+    signals = RamSignals(run.n_timepoints, mask.n_voxels)
+    n_nonfinite = read_into(signals, run, mask, smoothing_fwhm)
+    return Extracted(signals.array, n_nonfinite)
+
+
+def read_into(signals, run, mask, smoothing_fwhm=None):
+    """Fill a matrix, in RAM or in a scratch file, with a run's frames; see :func:`extract`.
+
+    Memory beside the matrix is a few blocks of frames.
+
+    Parameters
+    ----------
+    signals : scratch.RamSignals or scratch.DiskSignals
+    run, mask, smoothing_fwhm
+        As in :func:`extract`.
+
+    Returns
+    -------
+    int
+        How many values of the frames were not finite.
+    """
     sigma = spatial.smoothing_sigma(smoothing_fwhm, mask.affine)
     wide_box = spatial.widen(mask.box, spatial.kernel_reach(sigma), mask.grid.shape)
     smoothers = spatial.smoothers(mask.grid.shape, sigma, mask.box, wide_box)
     positions = mask.positions()
-    signals = np.empty((run.n_timepoints, mask.n_voxels), np.float32)
     n_nonfinite = 0
     for start, values, n_bad in frames.iter_blocks(run, mask.grid, wide_box):
         smooth = spatial.smooth_block(values, smoothers) if sigma.any() else values
-        _gather(smooth, positions, out=signals[start : start + len(smooth)])
+        rows = signals.rows(start, len(smooth))
+        _gather(smooth, positions, out=rows)
+        signals.put_rows(start, rows)
         n_nonfinite += n_bad
-    return Extracted(signals, n_nonfinite)
+    return n_nonfinite
 
 
 def _gather(block, positions, out):
@@ -107,7 +125,7 @@ def apply_mask(imgs, mask_img, dtype="f", smoothing_fwhm=None):
     is_volume = len(img.shape) == 3
     run = _run_of_volume(img, name) if is_volume else images.load_run(img, name)
     signals, n_nonfinite = extract(run, mask, smoothing_fwhm)
-    warn_of(run, _notices(run, mask, n_nonfinite))
+    warn_of(run, notices_of(run, mask, n_nonfinite))
     signals = signals.astype(dtype, copy=False)
     return signals[0] if is_volume else signals
 
@@ -153,83 +171,14 @@ def unmask(X, mask_img):
     return nib.Nifti1Image(data, mask.affine)
 
 
-# ---- how a run becomes signals ------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class Preparation:
-    """How a run becomes signals: the mask, the smoothing, the cleaning.
-
-    Attributes
-    ----------
-    mask : Mask
-    smoothing_fwhm : float, three floats or None
-        In mm.
-    cleaning : Cleaning
-    """
-
-    mask: Mask
-    smoothing_fwhm: float | tuple | None
-    cleaning: Cleaning
-
-    def key(self):
-        """What determines the signals, besides the run: hashable by joblib."""
-        mask = joblib.hash((self.mask.array, np.asarray(self.mask.affine).round(6)))
-        return mask, str(self.smoothing_fwhm), astuple(self.cleaning.check())
-
-
-def prepare(run, preparation, confounds=None, parts=None):
-    """Signals of a run, smoothed, masked and cleaned.
-
-    Peak memory is n_timepoints x n_voxels x 4 B and a few blocks of frames.
-
-    Parameters
-    ----------
-    run : images.Run
-    preparation : Preparation
-    confounds : ndarray, DataFrame, path, list of these or None
-    parts : ndarray of shape (n_timepoints,), optional
-        Labels of the parts of a run that were recorded apart; each is cleaned by itself.
-
-    Returns
-    -------
-    signals : ndarray of float32, shape (n_timepoints, n_voxels)
-    notices : list of str
-        What was noticed about the run.
-    """
-    mask = preparation.mask
-    signals, n_nonfinite = extract(run, mask, preparation.smoothing_fwhm)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", DataWarning)
-        if parts is None:
-            n_constant = clean_inplace(signals, preparation.cleaning, confounds)
-        else:
-            n_constant = _clean_parts(signals, preparation.cleaning, confounds, parts)
-    notices = _notices(run, mask, n_nonfinite, n_constant)
-    return signals, notices + [str(warning.message) for warning in caught]
-
-
-def _clean_parts(signals, cleaning, confounds, parts):
-    """Clean each part in place; returns how many voxels, at most, are constant in all of them."""
-    confounds = load_confounds(confounds, len(signals), "signals")
-    n_constant = []
-    for label in np.unique(parts):
-        rows = parts == label
-        part = signals[rows]
-        n_constant.append(
-            clean_inplace(part, cleaning, None if confounds is None else confounds[rows])
-        )
-        signals[rows] = part
-    return min(n_constant)
-
-
 def warn_of(run, notices):
     """Tell the user, by one warning that names the run, what was noticed about it."""
     if notices:
         warnings.warn(f"{run.name}: {'; '.join(notices)}", DataWarning, stacklevel=3)
 
 
-def _notices(run, mask, n_nonfinite, n_constant=0):
+def notices_of(run, mask, n_nonfinite, n_constant=0):
+    """What was noticed about a run seen through a mask, in words that follow its name."""
     notices = []
     if not run.grid.same_as(mask.grid):
         notices.append(

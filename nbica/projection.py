@@ -1,12 +1,13 @@
 """One run, seen through component maps: its time courses, and how much of it they explain."""
 
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
 from scipy import linalg
 from threadpoolctl import threadpool_limits
 
-from nbica.masking import prepare
+from nbica.preparation import PreparedRun
 
 
 class Explained(NamedTuple):
@@ -17,7 +18,7 @@ class Explained(NamedTuple):
     alone: np.ndarray
 
 
-def project_run(run, preparation, maps, confounds=None):
+def project_run(run, preparation, maps, confounds=None, scratch_folder=None):
     """Time courses of the maps in a run, by least squares.
 
     Peak memory is the cleaned run.
@@ -25,21 +26,23 @@ def project_run(run, preparation, maps, confounds=None):
     Parameters
     ----------
     run : images.Run
-    preparation : masking.Preparation
+    preparation : preparation.Preparation
     maps : ndarray of shape (n_maps, n_voxels)
-    confounds : as :func:`masking.prepare` takes them
+    confounds : as :class:`preparation.PreparedRun` takes them
+    scratch_folder : path, optional
+        Keep the cleaned matrix in a file there instead of in RAM.
 
     Returns
     -------
     time_courses : ndarray of float32, shape (n_timepoints, n_maps)
     warnings : list of str
     """
-    with threadpool_limits(1, "blas"):
-        signals, notices = prepare(run, preparation, confounds)
-        return ((signals @ maps.T) @ _inverse_overlaps(maps)).astype(np.float32), notices
+    with _prepared(run, preparation, confounds, scratch_folder) as signals:
+        along, _ = _along(signals, maps)
+        return (along @ _inverse_overlaps(maps)).astype(np.float32), signals.notices()
 
 
-def explain_run(run, preparation, maps, confounds=None):
+def explain_run(run, preparation, maps, confounds=None, scratch_folder=None):
     """How much of a run's variance the maps explain, together and each alone.
 
     Peak memory is the cleaned run. Parameters are those of :func:`project_run`.
@@ -49,14 +52,27 @@ def explain_run(run, preparation, maps, confounds=None):
     explained : Explained
     warnings : list of str
     """
-    with threadpool_limits(1, "blas"):
-        signals, notices = prepare(run, preparation, confounds)
-        norms = np.linalg.norm(maps, axis=1)
-        along = (signals @ maps.T).astype(np.float64)
+    norms = np.linalg.norm(maps, axis=1)
+    with _prepared(run, preparation, confounds, scratch_folder) as signals:
+        along, total = _along(signals, maps)
         alone = (along**2).sum(axis=0) / np.where(norms > 0, norms, 1.0) ** 2
         together = np.einsum("ti,ti->", along @ _inverse_overlaps(maps), along)
-        total = np.einsum("tv,tv->", signals, signals, dtype=np.float64)
-    return Explained(float(total), float(together), alone), notices
+        return Explained(total, float(together), alone), signals.notices()
+
+
+@contextmanager
+def _prepared(*run):
+    with threadpool_limits(1, "blas"), PreparedRun(*run) as signals:
+        yield signals
+
+
+def _along(signals, maps):
+    """Products of signals and maps, (n_timepoints, n_maps), and the signals' sum of squares."""
+    along, total = np.zeros((signals.n_timepoints, len(maps))), 0.0
+    for voxels, block in signals.walk():
+        along += block @ maps[:, voxels].T
+        total += float(np.einsum("tv,tv->", block, block, dtype=np.float64))
+    return along, total
 
 
 def _inverse_overlaps(maps):

@@ -13,8 +13,8 @@ from threadpoolctl import threadpool_limits
 
 from nbica import images
 from nbica.cache import recall
-from nbica.masking import prepare
-from nbica.signal import load_confounds
+from nbica.confounds import load_confounds
+from nbica.preparation import PreparedRun
 from nbica.subspace import left_factors
 
 # Raised whenever a change here or in what is called changes the numbers.
@@ -48,8 +48,8 @@ class Reduction:
     warnings: tuple
 
 
-def reduce_signals(signals, n_components):
-    """Leading principal components of signals, exactly.
+def principal_components(walk, n_timepoints, n_voxels, n_components):
+    """Leading principal components of a run's signals, exactly.
 
     Costs n_timepoints² x n_voxels multiplications and no copy of the signals: the singular values
     and left vectors come from the n_timepoints x n_timepoints Gram matrix, the right ones from one
@@ -58,7 +58,10 @@ def reduce_signals(signals, n_components):
 
     Parameters
     ----------
-    signals : ndarray of float32, shape (n_timepoints, n_voxels)
+    walk : callable
+        Gives, each time it is called, pairs of a slice of voxels and a block of signals, float32
+        of shape (n_timepoints, n_block).
+    n_timepoints, n_voxels : int
     n_components : int
         At most; a run that spans fewer dimensions gives fewer.
 
@@ -70,11 +73,15 @@ def reduce_signals(signals, n_components):
     total_variance : float
         Sum of squares of the signals.
     """
-    s, U, total = left_factors(signals, n_components)
-    return (U / s).T.astype(np.float32) @ signals, s, total
+    s, U, total = left_factors(lambda: (b for _, b in walk()), n_timepoints, n_components)
+    components = np.empty((len(s), n_voxels), np.float32)
+    to_components = np.ascontiguousarray((U / s).T, dtype=np.float32)
+    for voxels, block in walk():
+        components[:, voxels] = to_components @ block
+    return components, s, total
 
 
-def reduce_run(run, preparation, n_components, confounds=None, memory=None):
+def reduce_run(run, preparation, n_components, confounds=None, memory=None, scratch_folder=None):
     """One run, reduced; from the cache where it is there. The unit of parallel work.
 
     Parameters
@@ -85,6 +92,8 @@ def reduce_run(run, preparation, n_components, confounds=None, memory=None):
         Wanted; rounded up to a multiple of 32 in what is stored.
     confounds : as :func:`prepare` takes them
     memory : joblib.Memory
+    scratch_folder : path, optional
+        Keep the cleaned matrix in a file there instead of in RAM; the result is the same.
 
     Returns
     -------
@@ -101,15 +110,20 @@ def reduce_run(run, preparation, n_components, confounds=None, memory=None):
     reduction, from_cache = recall(
         memory, reduced, VERSION, key,
         run=run, preparation=preparation, n_components=n_stored, confounds=confounds,
+        scratch_folder=scratch_folder,
     )  # fmt: skip
     return reduction, from_cache, time.perf_counter() - start
 
 
-def reduced(key, version, run, preparation, n_components, confounds):
+def reduced(key, version, run, preparation, n_components, confounds, scratch_folder):
     """Read and reduce one run; what the cache remembers by `key` and `version`."""
     del key, version
     # One thread: processes share the cores, and the sums do not depend on how many there are.
-    with threadpool_limits(1, "blas"):
-        signals, notices = prepare(run, preparation, confounds)
-        components, s, total = reduce_signals(signals, n_components)
-    return Reduction(components, s, total, run.n_timepoints, tuple(notices))
+    with (
+        threadpool_limits(1, "blas"),
+        PreparedRun(run, preparation, confounds, scratch_folder) as signals,
+    ):
+        components, s, total = principal_components(
+            signals.walk, signals.n_timepoints, signals.n_voxels, n_components
+        )
+        return Reduction(components, s, total, run.n_timepoints, tuple(signals.notices()))

@@ -157,8 +157,7 @@ def clean(
 def clean_inplace(signals, cleaning, confounds=None):
     """Clean signals in place, block by block.
 
-    Memory beside the signals: a block of 1024 voxels; with a band-pass also a few matrices of
-    n_timepoints² x 8 B (46 MiB in all at 1200 timepoints). The result does not depend on the block.
+    Memory beside the signals: see :class:`Cleaner`. The result does not depend on the block.
 
     Parameters
     ----------
@@ -174,26 +173,63 @@ def clean_inplace(signals, cleaning, confounds=None):
     int
         How many voxels are constant in time after the cleaning (to rounding).
     """
-    cleaning = cleaning.check()
     _check_signals(signals)
-    confounds = load_confounds(confounds, len(signals), "signals")
-    if len(signals) == 1:
-        return _leave_single_frame(signals, cleaning)
-    operator = _compose(cleaning, confounds, len(signals)).finish(signals.dtype)
-    work = np.empty((len(signals), min(_BLOCK, signals.shape[1])), signals.dtype)
-    n_constant = n_without_mean = 0
-    for start in range(0, signals.shape[1], _BLOCK):
-        block = signals[:, start : start + _BLOCK]
-        constant, without_mean = _clean_block(block, operator, cleaning.standardize, work)
-        n_constant += constant
-        n_without_mean += without_mean
-    if n_without_mean:
-        msg = (
-            f"{n_without_mean} voxels have a mean of 0, of which there is no percent signal "
-            "change; they are set to 0. Signals without a baseline need 'zscore_sample'."
-        )
-        warnings.warn(msg, DataWarning, stacklevel=2)
-    return n_constant
+    cleaner = Cleaner(cleaning, confounds, len(signals), signals.dtype)
+    cleaner.clean(signals)
+    for notice in cleaner.notices():
+        warnings.warn(notice, DataWarning, stacklevel=2)
+    return cleaner.n_constant
+
+
+class Cleaner:
+    """One run's cleaning, composed once and applied in place to any number of its voxels at a time.
+
+    Memory beside the signals: a block of 1024 voxels; with a band-pass also a few matrices of
+    n_timepoints² x 8 B (46 MiB in all at 1200 timepoints).
+
+    Parameters
+    ----------
+    cleaning : Cleaning
+    confounds : array, DataFrame, path, list of these, or None
+    n_timepoints : int
+    dtype : {float32, float64}
+
+    Attributes
+    ----------
+    n_constant : int
+        Voxels cleaned so far that are constant in time after the cleaning (to rounding).
+    """
+
+    def __init__(self, cleaning, confounds, n_timepoints, dtype=np.float32):
+        self.cleaning = cleaning.check()
+        self.n_constant = self._n_without_mean = 0
+        self._n_timepoints, self._dtype = n_timepoints, np.dtype(dtype)
+        confounds = load_confounds(confounds, n_timepoints, "signals")
+        if n_timepoints > 1:
+            self._operator = _compose(self.cleaning, confounds, n_timepoints).finish(self._dtype)
+
+    def clean(self, signals):
+        """Clean some voxels of the run, (n_timepoints, n_some), in place."""
+        if self._n_timepoints == 1:
+            self.n_constant += signals.shape[1]
+            return
+        work = np.empty((self._n_timepoints, min(_BLOCK, signals.shape[1])), self._dtype)
+        for start in range(0, signals.shape[1], _BLOCK):
+            block = signals[:, start : start + _BLOCK]
+            counts = _clean_block(block, self._operator, self.cleaning.standardize, work)
+            self.n_constant += counts[0]
+            self._n_without_mean += counts[1]
+
+    def notices(self):
+        """What was noticed so far, in sentences."""
+        cleaning = self.cleaning
+        if self._n_timepoints == 1 and (cleaning.detrend or cleaning.standardize or cleaning.band):
+            yield "One timepoint cannot be detrended, filtered or standardized; it stays as it is."
+        if self._n_without_mean:
+            yield (
+                f"{self._n_without_mean} voxels have a mean of 0, of which there is no percent "
+                "signal change; they are set to 0. Signals without a baseline need 'zscore_sample'."
+            )
 
 
 @np.errstate(invalid="ignore")  # an Inf makes its voxel NaN; images.py has told the user by then
@@ -360,13 +396,6 @@ def _check_something_left(basis, operator):
             "components, for instance)"
         )
         raise ValueError(msg)
-
-
-def _leave_single_frame(signals, cleaning):
-    if cleaning.detrend or cleaning.standardize or cleaning.band:
-        msg = "One timepoint cannot be detrended, filtered or standardized; it is left as it is."
-        warnings.warn(msg, DataWarning, stacklevel=3)
-    return signals.shape[1]
 
 
 def _check_signals(signals):

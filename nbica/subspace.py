@@ -20,8 +20,7 @@ References
 import numpy as np
 from scipy import linalg
 
-# Voxels per block of a Gram matrix: float32 products, summed over blocks in float64.
-GRAM_BLOCK = 8192
+from nbica.scratch import voxel_blocks
 
 
 class GroupSubspace:
@@ -139,24 +138,26 @@ def lead_inplace(stack, n_rows):
     int
         How many rows count: at most `n_rows`, less where directions are only rounding.
     """
-    _, U, _ = left_factors(stack, n_rows)
+    _, U, _ = left_factors(lambda: _blocks(stack), len(stack), n_rows)
     turn = np.ascontiguousarray(U.T, dtype=np.float32)
-    for start in range(0, stack.shape[1], GRAM_BLOCK):
-        block = stack[:, start : start + GRAM_BLOCK]
+    for block in _blocks(stack):
         block[: len(turn)] = turn @ block
     return len(turn)
 
 
-def left_factors(rows, n_wanted):
+def left_factors(walk, n_rows, n_wanted):
     """Leading singular values and left singular vectors of a matrix with few rows.
 
     Costs n_rows² x n_voxels multiplications in float32; twice that, again, in float64 where the
     smallest value wanted is so small beside the largest that float32 products would lose it (the
-    square root of a Gram matrix halves the digits). No copy of the rows is made.
+    square root of a Gram matrix halves the digits). The matrix is seen block by block only.
 
     Parameters
     ----------
-    rows : ndarray of float32, shape (n_rows, n_voxels)
+    walk : callable
+        Gives, each time it is called, the blocks of voxels of the matrix, float32 of shape
+        (n_rows, n_block).
+    n_rows : int
     n_wanted : int
 
     Returns
@@ -167,20 +168,29 @@ def left_factors(rows, n_wanted):
     total : float
         Sum of squares of all rows.
     """
-    s2, U = _spectrum(gram(rows))
+    s2, U = _spectrum(_gram(walk(), n_rows))
     if s2[:n_wanted].min(initial=np.inf) < 1e-4 * s2.max(initial=0.0):
-        s2, U = _spectrum(gram(rows, np.float64))
+        s2, U = _spectrum(_gram(walk(), n_rows, np.float64))
     n = int((s2[:n_wanted] > 1e-12 * s2.max(initial=0.0)).sum())
     return np.sqrt(s2[:n]), U[:, :n], float(s2.sum())
 
 
 def gram(rows, dtype=np.float32):
     """Products of all pairs of rows: blocks of voxels in `dtype`, summed in float64."""
-    G = np.zeros((len(rows), len(rows)))
-    for start in range(0, rows.shape[1], GRAM_BLOCK):
-        block = rows[:, start : start + GRAM_BLOCK].astype(dtype, copy=False)
+    return _gram(_blocks(rows), len(rows), dtype)
+
+
+def _gram(blocks, n_rows, dtype=np.float32):
+    G = np.zeros((n_rows, n_rows))
+    for block in blocks:
+        block = block.astype(dtype, copy=False)
         G += block @ block.T
     return G
+
+
+def _blocks(rows):
+    for voxels in voxel_blocks(rows.shape[1]):
+        yield rows[:, voxels]
 
 
 def _spectrum(G):

@@ -14,13 +14,15 @@ PACKAGE = Path(nbica.__file__).parent
 # The data's journey, from arrays to what a user sees. A module not listed here fails the test.
 LAYERS = [
     ["exceptions"],
-    ["confounds", "matching", "maps", "progress", "scratch", "spatial", "cache", "subspace"],
-    ["signal", "ica", "files", "budget", "group"],
+    ["confounds", "matching", "maps", "progress", "scratch", "spatial", "cache"],
+    ["signal", "subspace", "files", "budget", "group"],
+    ["ica"],
     ["images"],
     ["frames"],
     ["masks"],
     ["automask"],
     ["masking"],
+    ["preparation"],
     ["masker", "projection", "reduction"],
     ["canica"],
     ["plotting"],

@@ -15,7 +15,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from nbica import masking
+from nbica import preparation
 from nbica.exceptions import DataError, DataWarning
 from nbica.masker import NiftiMasker
 
@@ -351,13 +351,13 @@ def test_what_is_noticed_is_told_once_and_by_name(save_image, data, mask_img, tm
 def extractions(monkeypatch):
     """The runs that were really read, by name."""
     read = []
-    extract = masking.extract
+    extract = preparation.extract
 
     def counted(run, *args, **kwargs):
         read.append(Path(run.name).name)
         return extract(run, *args, **kwargs)
 
-    monkeypatch.setattr(masking, "extract", counted)
+    monkeypatch.setattr(preparation, "extract", counted)
     return read
 
 

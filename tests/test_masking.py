@@ -11,8 +11,9 @@ from nilearn.image import resample_img, smooth_img
 from nbica import frames
 from nbica.exceptions import DataWarning
 from nbica.images import load_run
-from nbica.masking import Preparation, apply_mask, extract, prepare, unmask
+from nbica.masking import apply_mask, extract, unmask
 from nbica.masks import Mask, load_mask
+from nbica.preparation import Preparation, prepare
 from nbica.signal import Cleaning
 
 SHAPE = (12, 11, 9)

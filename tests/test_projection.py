@@ -5,7 +5,8 @@ import pytest
 from planted import brain_mask, mask_image, network_maps, run_image, run_signals
 
 from nbica import images
-from nbica.masking import Preparation, load_mask, prepare
+from nbica.masking import load_mask
+from nbica.preparation import Preparation, prepare
 from nbica.projection import explain_run, project_run
 from nbica.signal import Cleaning
 

@@ -8,12 +8,23 @@ from joblib import Memory
 from planted import brain_mask, cosines, low_rank, mask_image, run_image, run_signals
 
 from nbica import images
-from nbica.masking import Preparation, load_mask
-from nbica.reduction import STEP, reduce_run, reduce_signals
+from nbica.masking import load_mask
+from nbica.preparation import Preparation
+from nbica.reduction import STEP, principal_components, reduce_run
+from nbica.scratch import voxel_blocks
 from nbica.signal import Cleaning
 
 # float32 data: entries rounded to 6e-8, and components that are float32 themselves.
 FLOAT32 = 1e-6
+
+
+def reduce_signals(signals, n_components):
+    """Principal components of an array."""
+
+    def walk():
+        return ((voxels, signals[:, voxels]) for voxels in voxel_blocks(signals.shape[1]))
+
+    return principal_components(walk, *signals.shape, n_components)
 
 
 def decaying(rng, n_timepoints, n_voxels, decay=0.9):

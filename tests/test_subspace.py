@@ -172,7 +172,8 @@ def test_scale_does_not_matter(rng, scale):
     """Rows as small as 1e-15 or as large as 1e15 give the same subspace."""
     rows = low_rank(rng, 30, N_VOXELS, 12)
 
-    s, U, total = left_factors(rows * np.float32(scale), 10)
+    scaled = rows * np.float32(scale)
+    s, U, total = left_factors(lambda: [scaled], len(scaled), 10)
 
     s_exact, _ = exact([rows], 10)
     np.testing.assert_allclose(s, scale * s_exact, rtol=1e-5)

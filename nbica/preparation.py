@@ -1,0 +1,149 @@
+"""How a run becomes signals: masked, smoothed, cleaned, and walked by blocks of voxels."""
+
+import warnings
+from dataclasses import astuple, dataclass
+
+import joblib
+import numpy as np
+
+from nbica.confounds import load_confounds
+from nbica.exceptions import DataWarning
+from nbica.masking import extract, notices_of, read_into
+from nbica.masks import Mask
+from nbica.scratch import DiskSignals, RamSignals
+from nbica.signal import Cleaner, Cleaning, clean_inplace
+
+
+@dataclass(frozen=True, eq=False)
+class Preparation:
+    """How a run becomes signals: the mask, the smoothing, the cleaning.
+
+    Attributes
+    ----------
+    mask : Mask
+    smoothing_fwhm : float, three floats or None
+        In mm.
+    cleaning : Cleaning
+    """
+
+    mask: Mask
+    smoothing_fwhm: float | tuple | None
+    cleaning: Cleaning
+
+    def key(self):
+        """What determines the signals, besides the run: hashable by joblib."""
+        mask = joblib.hash((self.mask.array, np.asarray(self.mask.affine).round(6)))
+        return mask, str(self.smoothing_fwhm), astuple(self.cleaning.check())
+
+
+class PreparedRun:
+    """The signals of one run, cleaned while they are walked for the first time.
+
+    Peak memory is n_timepoints x n_voxels x 4 B and a few blocks of frames; with a scratch folder
+    it is those and a few blocks of 4096 voxels, and the matrix is on disk. The file is read once.
+
+    Parameters
+    ----------
+    run : images.Run
+    preparation : Preparation
+    confounds : ndarray, DataFrame, path, list of these or None
+    scratch_folder : path, optional
+        Keep the matrix in a file there instead of in RAM.
+    """
+
+    def __init__(self, run, preparation, confounds=None, scratch_folder=None):
+        shape = (run.n_timepoints, preparation.mask.n_voxels)
+        self._run, self._mask = run, preparation.mask
+        confounds = load_confounds(confounds, run.n_timepoints, run.name)
+        self._cleaner = Cleaner(preparation.cleaning, confounds, run.n_timepoints)
+        self._is_clean = False
+        self._signals = (
+            DiskSignals(*shape, scratch_folder) if scratch_folder else RamSignals(*shape)
+        )
+        self._n_nonfinite = read_into(self._signals, run, self._mask, preparation.smoothing_fwhm)
+
+    @property
+    def n_timepoints(self):
+        """Number of frames."""
+        return self._signals.shape[0]
+
+    @property
+    def n_voxels(self):
+        """Number of voxels in the mask."""
+        return self._signals.shape[1]
+
+    def walk(self):
+        """Cleaned signals by blocks of voxels, as often as wanted, each time to the end.
+
+        Yields
+        ------
+        voxels : slice
+        block : ndarray of float32, shape (n_timepoints, n_block)
+        """
+        if self._is_clean:
+            yield from self._signals.walk()
+            return
+        for voxels, block in self._signals.walk(change=True):
+            self._cleaner.clean(block)
+            yield voxels, block
+        self._is_clean = True
+
+    def notices(self):
+        """What was noticed about the run, once it was walked: a list of str."""
+        noticed = notices_of(self._run, self._mask, self._n_nonfinite, self._cleaner.n_constant)
+        return [*noticed, *self._cleaner.notices()]
+
+    def close(self):
+        """Free the memory or the file."""
+        self._signals.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.close()
+
+
+def prepare(run, preparation, confounds=None, parts=None):
+    """Signals of a run, smoothed, masked and cleaned, as one array.
+
+    Peak memory is n_timepoints x n_voxels x 4 B and a few blocks of frames.
+
+    Parameters
+    ----------
+    run : images.Run
+    preparation : Preparation
+    confounds : ndarray, DataFrame, path, list of these or None
+    parts : ndarray of shape (n_timepoints,), optional
+        Labels of the parts of a run that were recorded apart; each is cleaned by itself.
+
+    Returns
+    -------
+    signals : ndarray of float32, shape (n_timepoints, n_voxels)
+    notices : list of str
+        What was noticed about the run.
+    """
+    mask = preparation.mask
+    signals, n_nonfinite = extract(run, mask, preparation.smoothing_fwhm)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", DataWarning)
+        if parts is None:
+            n_constant = clean_inplace(signals, preparation.cleaning, confounds)
+        else:
+            n_constant = _clean_parts(signals, preparation.cleaning, confounds, parts)
+    notices = notices_of(run, mask, n_nonfinite, n_constant)
+    return signals, notices + [str(warning.message) for warning in caught]
+
+
+def _clean_parts(signals, cleaning, confounds, parts):
+    """Clean each part in place; returns how many voxels, at most, are constant in all of them."""
+    confounds = load_confounds(confounds, len(signals), "signals")
+    n_constant = []
+    for label in np.unique(parts):
+        rows = parts == label
+        part = signals[rows]
+        n_constant.append(
+            clean_inplace(part, cleaning, None if confounds is None else confounds[rows])
+        )
+        signals[rows] = part
+    return min(n_constant)
