@@ -1,7 +1,10 @@
 # Everything here makes its own environment in .venv, from pyproject.toml, when it is first needed
 # and again when pyproject.toml changed. Nothing but Python >= 3.11 has to be there.
 
-PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3)
+# The first Python on the path that runs and is new enough.
+CANDIDATES = python3 python3.14 python3.13 python3.12 python3.11 python
+PYTHON ?= $(shell for p in $(CANDIDATES); do \
+  $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV   ?= .venv
 BIN     = $(VENV)/bin
 # The tests of a laptop with two cores; more workers only make them wait for each other.
@@ -42,8 +45,8 @@ clean:               ## remove the environment and everything computed here
 	rm -rf $(VENV) demo build nbica.egg-info .pytest_cache .ruff_cache
 
 $(BIN)/python:
-	@test -n "$(PYTHON)" || { echo "No python3 found; install Python 3.11 or newer."; exit 1; }
-	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "%s is Python %d.%d; nbica needs 3.11 or newer. Say which: make PYTHON=/path/to/python3.12" % (sys.executable, *v[:2]))'
+	@test -n "$(PYTHON)" || { echo "nbica needs Python 3.11 or newer, and none is on the path." \
+	  "Install one, or say where it is: make PYTHON=/path/to/python3.12"; exit 1; }
 	@echo "Making an environment in $(VENV) (once)"
 	@$(PYTHON) -m venv $(VENV)
 
