@@ -57,6 +57,8 @@ class Workload:
     n_stored : int
         Components kept of a run.
     smooth, band_pass : bool
+    mask_pass : bool
+        Whether the runs are read once more, for a mask.
     """
 
     n_runs: int
@@ -71,6 +73,7 @@ class Workload:
     n_stored: int
     smooth: bool
     band_pass: bool
+    mask_pass: bool
 
     @property
     def matrix_bytes(self):
@@ -116,23 +119,28 @@ class Plan:
     cached: int
     seconds: dict
 
+    @property
+    def scratch_path(self):
+        """Folder of the scratch files; None where the matrices are in RAM."""
+        return None if self.in_ram else self.scratch_folder
+
     def __str__(self):
         work = self.workload
         where = "in RAM" if self.in_ram else f"in a scratch file in {self.scratch_folder}"
+        disk = {"reduce runs": self.scratch}
+        ram = {"mask": self.parent, "reduce runs": self.peak, "ICA": self.parent}
         lines = [
             f"{work.n_runs} runs of up to {work.n_timepoints} timepoints, {work.n_voxels} voxels, "
             f"{work.n_components} components",
-            f"{self.n_workers} at a time, a run's matrix ({human(work.matrix_bytes)}) {where}",
+            f"{self.n_workers} at a time, each run's matrix ({human(work.matrix_bytes)}) {where}",
             "",
-            f"{'stage':<16}{'RAM':>10}{'disk':>10}{'minutes':>10}",
+            f"{'stage':<14}{'RAM':>10}{'disk':>10}{'minutes':>10}",
         ]
-        for stage, ram, disk in (
-            ("reduce runs", self.peak, self.scratch + self.cached),
-            ("ICA", self.parent, 0),
-        ):
-            minutes = self.seconds[stage] / 60
-            lines.append(f"{stage:<16}{human(ram):>10}{human(disk):>10}{minutes:>10.1f}")
-        return "\n".join([*lines, f"{'budget':<16}{human(self.ram):>10}"])
+        for stage, seconds in self.seconds.items():
+            place = f"{human(ram[stage]):>10}{human(disk.get(stage, 0)):>10}"
+            lines.append(f"{stage:<14}{place}{seconds / 60:>10.1f}")
+        lines.append(f"{'budget':<14}{human(self.ram):>10}")
+        return "\n".join([*lines, f"With memory=..., the cache grows by {human(self.cached)}."])
 
     __repr__ = __str__
 
@@ -252,7 +260,8 @@ def worker_transient(work, in_ram):
 
 def merge_transient(work, n_workers):
     """Bytes of the parent's group subspace and of the reductions that wait for it."""
-    rows = 4 * work.n_components + work.n_stored * (n_workers + 1 if n_workers > 1 else 1)
+    # The stack of the subspace, five times the components and a run's more; what waits for it.
+    rows = 6 * work.n_components + work.n_stored * (n_workers + 1 if n_workers > 1 else 1)
     return 4 * work.n_voxels * rows + PARENT_EXTRA
 
 
@@ -266,17 +275,21 @@ def ica_transient(work):
 def seconds(work, n_workers, in_ram):
     """Predicted seconds of the stages."""
     T, V, k = work.total_timepoints, work.n_voxels, work.n_components
-    values = T * min(work.frame_voxels, 2.5 * V)
-    reduce = (
+    cores = min(n_workers, os.cpu_count() or 1)
+    read = (
         SECONDS_PER_COMPRESSED_BYTE * work.compressed_bytes
-        + SECONDS_PER_PLAIN_BYTE * (work.plain_bytes + (0 if in_ram else 12 * T * V))
-        + (SECONDS_PER_SMOOTHED_VALUE * values if work.smooth else 0)
+        + SECONDS_PER_PLAIN_BYTE * work.plain_bytes
+    )
+    reduce = (
+        read
+        + (0 if in_ram else SECONDS_PER_PLAIN_BYTE * 12 * T * V)
+        + (SECONDS_PER_SMOOTHED_VALUE * T * min(work.frame_voxels, 2.5 * V) * work.smooth)
         + SECONDS_PER_MULTIPLICATION * T * V * (work.n_timepoints / 2 + work.n_stored + 40)
     )
-    merge = SECONDS_PER_MULTIPLICATION * work.n_runs * V * 28 * k * k
+    merge = SECONDS_PER_MULTIPLICATION * work.n_runs * V * 54 * k * k
     ica = SECONDS_PER_MULTIPLICATION * V * (min(k, 40) ** 4 / 4 + 10 * k * k)
-    cores = min(n_workers, os.cpu_count() or 1)
-    return {"reduce runs": max(reduce / cores, merge) + 1.0, "ICA": ica}
+    stages = {"reduce runs": max(reduce / cores, merge) + 1.0, "ICA": ica}
+    return {"mask": read / cores, **stages} if work.mask_pass else stages
 
 
 # ---- what the machine allows --------------------------------------------------------------------
@@ -298,11 +311,6 @@ def resident():
         return pages * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, IndexError):
         return _peak_resident()
-
-
-def parent_base():
-    """Bytes that the parent holds before a fit, or will as soon as it starts one."""
-    return resident() - (0 if "pandas" not in sys.modules else PARENT_EXTRA / 2)
 
 
 def _peak_resident():
@@ -399,7 +407,9 @@ def check_disk(plan):
         raise OSError(msg)
 
 
-def workload_of(runs, n_voxels, n_components, n_stored, *, smooth, band_pass):
+def workload_of(
+    runs, n_voxels, n_components, n_stored, *, smooth=True, band_pass=False, mask_pass=False
+):
     """What matters of some runs, from their headers and file sizes.
 
     Parameters
@@ -408,7 +418,7 @@ def workload_of(runs, n_voxels, n_components, n_stored, *, smooth, band_pass):
     n_voxels : int
         In the mask.
     n_components, n_stored : int
-    smooth, band_pass : bool
+    smooth, band_pass, mask_pass : bool
 
     Returns
     -------
@@ -430,4 +440,5 @@ def workload_of(runs, n_voxels, n_components, n_stored, *, smooth, band_pass):
         n_stored=n_stored,
         smooth=smooth,
         band_pass=band_pass,
+        mask_pass=mask_pass,
     )

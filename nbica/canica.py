@@ -1,22 +1,31 @@
 """CanICA: the journey from images to component maps, in reading order."""
 
+from itertools import chain
 from numbers import Real
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from nbica import images
+from nbica import budget, images
 from nbica.cache import open_memory
 from nbica.exceptions import DataError
-from nbica.group import list_confounds, pair, table_of_runs, warn_about_runs
+from nbica.group import (
+    each_run,
+    list_confounds,
+    pair,
+    row_of_run,
+    table_of_runs,
+    warn_about_runs,
+)
 from nbica.ica import check_random_state, fast_ica
 from nbica.maps import canonical_share, check_threshold, flip_signs, threshold_maps
 from nbica.masker import NiftiMasker
 from nbica.progress import monitor
 from nbica.projection import explain_run, project_run
-from nbica.reduction import reduce_run
+from nbica.reduction import reduce_run, stored_components
+from nbica.stopwatch import Stopwatch
 from nbica.subspace import GroupSubspace
 
 
@@ -76,6 +85,11 @@ class CanICA(TransformerMixin, BaseEstimator):
         Iterations of each start of the ICA.
     tol : float, default=1e-5
         A start has converged when no map turns by more, in 1 - |cosine|.
+    ram : number of bytes, str such as "1.5GB", or None
+        Budget for all processes together, the interpreters included. None takes what the machine
+        allows, with a margin: free memory, control groups, `MEM_LIMIT`. It decides how many runs
+        are worked on at once and whether a run's matrix is in RAM or in a scratch file, and does
+        not change the result.
 
     Attributes
     ----------
@@ -99,7 +113,12 @@ class CanICA(TransformerMixin, BaseEstimator):
         One row per start: seed, n_iter, converged, change, contrast, chosen.
     n_components_ : int
     runs_ : DataFrame
-        One row per run: path, n_timepoints, n_components, seconds, cached, warnings.
+        One row per run: path, n_timepoints, n_components, cached, seconds (and those of the stages
+        read, smooth, clean, reduce; 0 where they came from the cache), warnings.
+    plan_ : budget.Plan
+        What was decided for memory.
+    seconds_ : dict
+        Of the stages of the fit: mask, reduce runs, merge (while runs are reduced), ICA.
 
     Notes
     -----
@@ -118,7 +137,7 @@ class CanICA(TransformerMixin, BaseEstimator):
         n_init=10, random_state=None, standardize=True, standardize_confounds=True, detrend=True,
         low_pass=None, high_pass=None, t_r=None, dtype=None, target_affine=None,
         target_shape=None, mask_strategy="epi", mask_args=None, memory=None, memory_level=0,
-        n_jobs=1, verbose=0, max_iter=200, tol=1e-5,
+        n_jobs=1, verbose=0, max_iter=200, tol=1e-5, ram=None,
     ):  # fmt: skip
         self.mask = mask
         self.n_components = n_components
@@ -144,6 +163,7 @@ class CanICA(TransformerMixin, BaseEstimator):
         self.verbose = verbose
         self.max_iter = max_iter
         self.tol = tol
+        self.ram = ram
 
     # ---- fit --------------------------------------------------------------------------------
 
@@ -172,18 +192,75 @@ class CanICA(TransformerMixin, BaseEstimator):
         """
         self._check_parameters()
         self._forget()
+        watch = Stopwatch()
         with monitor("CanICA", verbose=self.verbose) as report:
             masker = self._make_masker()
             runs, n_runs = _list_runs(imgs, needed_twice=masker.mask_img is None)
             confounds = list_confounds(confounds, n_runs)
-            self.masker_ = masker.fit(runs)
+            with watch.stage("mask"):
+                self.masker_ = masker.fit(runs)
             self.mask_img_ = self.masker_.mask_img_
             self._check_mask_size()
+            self.plan_, runs = self._plan_of(runs, self.masker_.n_elements_)
+            budget.check_disk(self.plan_)
             reductions = self._reductions(runs, confounds)
-            subspace = self._learn_subspace(report.track(reductions, n_runs, "reduce runs"))
+            with watch.stage("reduce runs"):
+                tracked = report.track(reductions, n_runs, "reduce runs")
+                subspace = self._learn_subspace(tracked, watch)
             report.stage("ICA")
-            self._find_components(subspace)
+            with watch.stage("ICA"):
+                self._find_components(subspace)
+        self.seconds_ = dict(watch.seconds)
         return self
+
+    def plan(self, imgs):
+        """How a fit of these runs would go: memory, disk, time; reads headers only.
+
+        Takes about a millisecond per run.
+
+        Parameters
+        ----------
+        imgs : as in :meth:`fit`
+
+        Returns
+        -------
+        budget.Plan
+            Prints as a small table. Without a mask the number of voxels is a guess: a third of
+            the field of view.
+
+        Raises
+        ------
+        MemoryError
+            If `ram` is too small; it says the least that would do.
+        """
+        self._check_parameters()
+        runs = list(images.iter_runs(imgs))
+        masker = self._make_masker()
+        if masker.mask_img is None:
+            return self._plan_of(runs, int(np.prod(runs[0].grid.shape) / 3), mask_pass=True)[0]
+        return self._plan_of(runs, masker.fit().n_elements_)[0]
+
+    def _plan_of(self, runs, n_voxels, mask_pass=False):
+        """Plan for runs, and the runs; of a generator the first speaks for all."""
+        listed = runs
+        if not isinstance(runs, list):
+            first = next(runs)
+            listed, runs = [first], chain([first], runs)
+        workload = budget.workload_of(
+            listed,
+            n_voxels,
+            self.n_components,
+            stored_components(self.n_components),
+            smooth=bool(np.any(self.smoothing_fwhm)),
+            band_pass=self.low_pass is not None or self.high_pass is not None,
+            mask_pass=mask_pass,
+        )
+        n_jobs = effective_n_jobs(self.n_jobs)
+        if runs is listed:
+            n_jobs = min(n_jobs, len(runs))
+        folder = budget.choose_scratch_folder(open_memory(self.memory).location)
+        ram = budget.parse_ram(self.ram) or budget.allowed_ram()
+        return budget.make_plan(workload, n_jobs, ram, budget.resident(), folder), runs
 
     def _check_parameters(self):
         for name in ("n_components", "n_init", "max_iter"):
@@ -193,6 +270,7 @@ class CanICA(TransformerMixin, BaseEstimator):
             raise ValueError(msg)
         check_threshold(self.threshold)
         check_random_state(self.random_state)
+        budget.parse_ram(self.ram)
         _check_dtype(self.dtype)
         open_memory(self.memory)
 
@@ -221,25 +299,25 @@ class CanICA(TransformerMixin, BaseEstimator):
             raise ValueError(msg)
 
     def _reductions(self, runs, confounds):
-        """Each run with its reduction, in order, made by `n_jobs` processes as they are asked."""
-        memory = open_memory(self.memory)
-        jobs = (
-            delayed(_named)(
-                reduce_run, run, self.masker_.preparation_, self.n_components, table, memory
-            )
-            for run, table in pair(runs, confounds)
-        )
-        return Parallel(n_jobs=self.n_jobs, return_as="generator")(jobs)
+        """Each run with its reduction, in order, made by several processes as they are asked."""
+        shared = {
+            "preparation": self.masker_.preparation_,
+            "n_components": self.n_components,
+            "memory": open_memory(self.memory),
+            "scratch_folder": self.plan_.scratch_path,
+        }
+        return each_run(reduce_run, pair(runs, confounds), self.plan_.n_workers, **shared)
 
-    def _learn_subspace(self, reductions):
+    def _learn_subspace(self, reductions, watch):
         subspace = GroupSubspace(self.n_components)
         rows = []
-        for run_name, reduction, from_cache, seconds in reductions:
+        for name, (reduction, from_cache, seconds) in reductions:
             components = reduction.components[: self.n_components]
             weights = reduction.singular_values[: self.n_components, np.newaxis]
-            subspace.partial_fit(components if self.do_cca else components * weights)
-            row = (run_name, reduction.n_timepoints, len(components), seconds, from_cache)
-            rows.append((*row, "; ".join(self._notices(reduction))))
+            with watch.stage("merge"):
+                subspace.partial_fit(components if self.do_cca else components * weights)
+            notices = self._notices(reduction)
+            rows.append(row_of_run(name, reduction, len(components), from_cache, seconds, notices))
         self.runs_ = table_of_runs(rows)
         noticed = list(zip(self.runs_["path"], self.runs_["warnings"], strict=True))
         warn_about_runs(noticed, len(rows), stacklevel=3)
@@ -353,15 +431,18 @@ class CanICA(TransformerMixin, BaseEstimator):
     def _map_runs(self, function, imgs, confounds):
         check_is_fitted(self)
         runs = list(images.iter_runs(imgs))
-        confounds = list_confounds(confounds, len(runs))
-        jobs = (
-            delayed(_named)(function, run, self.masker_.preparation_, self.components_, table)
-            for run, table in pair(runs, confounds)
-        )
-        done = Parallel(n_jobs=self.n_jobs)(jobs)
-        noticed = [(name, "; ".join(notices)) for name, _, notices in done]
+        pairs = pair(runs, list_confounds(confounds, len(runs)))
+        plan, _ = self._plan_of(runs, self.masker_.n_elements_)
+        budget.check_disk(plan)
+        shared = {
+            "preparation": self.masker_.preparation_,
+            "maps": self.components_,
+            "scratch_folder": plan.scratch_path,
+        }
+        done = list(each_run(function, pairs, plan.n_workers, **shared))
+        noticed = [(name, "; ".join(notices)) for name, (_, notices) in done]
         warn_about_runs(noticed, len(runs), stacklevel=3)
-        return [result for _, result, _ in done]
+        return [result for _, (result, _) in done]
 
     def __sklearn_is_fitted__(self):
         """Tell scikit-learn whether `fit` has ended."""
@@ -375,10 +456,6 @@ def _list_runs(imgs, needed_twice):
         return runs, None
     runs = list(runs)
     return runs, len(runs)
-
-
-def _named(function, run, *args):
-    return run.name, *function(run, *args)
 
 
 def _check_count(name, value):

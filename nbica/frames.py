@@ -16,9 +16,9 @@ from nbica.exceptions import DataError
 from nbica.files import READ_ERRORS
 from nbica.images import ArrayFrames
 
-# Frames are read in blocks of about this size: large enough that BLAS is busy, small enough that
-# a worker holds little beside the cleaned run.
-BLOCK_BYTES = 16e6
+# Frames are read in blocks of about this size: a few at a time, so that a worker holds little
+# beside the cleaned run.
+BLOCK_BYTES = 4e6
 
 
 class Block(NamedTuple):
@@ -42,7 +42,7 @@ def iter_blocks(run, grid, box, n_frames=None):
     box : spatial.Box
         The voxels wanted on that grid.
     n_frames : int, optional
-        Frames per block; by default about 16 MB of them.
+        Frames per block; by default about 4 MB of them.
 
     Yields
     ------
@@ -112,7 +112,7 @@ def _iter_raw(run, n_frames):
     elif _is_compressed(frames.path):
         yield from _decompressed(run, n_frames)
     else:
-        yield from _slices(_mapped(run), n_frames)
+        yield from _mapped(run, n_frames)
 
 
 def _slices(frames, n_frames):
@@ -124,12 +124,17 @@ def _is_compressed(path):
     return Path(path).suffix.lower() in {".gz", ".bz2", ".mgz", ".zst"}
 
 
-def _mapped(run):
+def _mapped(run, n_frames):
+    """Frames of a plain file, mapped a block at a time: a long run needs no room to map it all."""
     frames = run.frames
-    try:
-        return np.memmap(frames.path, frames.dtype, "r", frames.offset, frames.shape[::-1])
-    except READ_ERRORS as error:
-        raise DataError(_message_for_damage(run, error)) from error
+    frame_bytes = frames.dtype.itemsize * int(np.prod(frames.shape[:3]))
+    for start in range(0, run.n_timepoints, n_frames):
+        shape = (min(n_frames, run.n_timepoints - start), *frames.shape[2::-1])
+        try:
+            offset = frames.offset + start * frame_bytes
+            yield np.memmap(frames.path, frames.dtype, "r", offset, shape)
+        except READ_ERRORS as error:
+            raise DataError(_message_for_damage(run, error, start)) from error
 
 
 def _decompressed(run, n_frames):

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from itertools import repeat, zip_longest
 
 import numpy as np
+from joblib import Parallel, delayed
 
 from nbica.exceptions import DataWarning
 
@@ -78,12 +79,58 @@ def pair(runs, confounds):
         yield run, table
 
 
+def each_run(function, pairs, n_workers=1, **shared):
+    """Do something with each run, in order, by several processes as results are asked for.
+
+    Parameters
+    ----------
+    function : callable
+        Called as `function(run, confounds=confounds, **shared)`. It and what it imports are all
+        that a worker process loads.
+    pairs : iterable of (run, confounds)
+        From :func:`pair`.
+    n_workers : int
+    **shared
+        The same for all runs.
+
+    Returns
+    -------
+    generator of (name, result)
+    """
+    jobs = (
+        delayed(_with_name)(function, run, confounds=confounds, **shared)
+        for run, confounds in pairs
+    )
+    return Parallel(n_jobs=n_workers, return_as="generator")(jobs)
+
+
+def _with_name(function, run, **arguments):
+    # Of an image in memory the name is enough: its data need not come back.
+    return run.name, function(run, **arguments)
+
+
+STAGES = ["read", "smooth", "clean", "reduce"]
+
+
+def row_of_run(name, reduction, n_components, from_cache, seconds, notices):
+    """What happened to one run, as a row of the table; stages that the cache saved took 0 s."""
+    stages = {stage: 0.0 if from_cache else reduction.seconds[stage] for stage in STAGES}
+    return {
+        "path": name,
+        "n_timepoints": reduction.n_timepoints,
+        "n_components": n_components,
+        "cached": from_cache,
+        "seconds": seconds,
+        **stages,
+        "warnings": "; ".join(notices),
+    }
+
+
 def table_of_runs(rows):
     """What happened to each run, as a DataFrame."""
     import pandas as pd
 
-    columns = ["path", "n_timepoints", "n_components", "seconds", "cached", "warnings"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows)
 
 
 def warn_about_runs(noticed, n_runs, stacklevel):

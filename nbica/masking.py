@@ -15,6 +15,7 @@ from nbica.exceptions import DataWarning
 from nbica.files import load_volume, open_image
 from nbica.masks import intersect_masks, load_mask
 from nbica.scratch import RamSignals
+from nbica.stopwatch import Stopwatch
 
 __all__ = [
     "Extracted",
@@ -65,7 +66,7 @@ def extract(run, mask, smoothing_fwhm=None):
     return Extracted(signals.array, n_nonfinite)
 
 
-def read_into(signals, run, mask, smoothing_fwhm=None):
+def read_into(signals, run, mask, smoothing_fwhm=None, watch=None):
     """Fill a matrix, in RAM or in a scratch file, with a run's frames; see :func:`extract`.
 
     Memory beside the matrix is a few blocks of frames.
@@ -75,6 +76,8 @@ def read_into(signals, run, mask, smoothing_fwhm=None):
     signals : scratch.RamSignals or scratch.DiskSignals
     run, mask, smoothing_fwhm
         As in :func:`extract`.
+    watch : stopwatch.Stopwatch, optional
+        Counts the stages "read" and "smooth".
 
     Returns
     -------
@@ -84,14 +87,14 @@ def read_into(signals, run, mask, smoothing_fwhm=None):
     sigma = spatial.smoothing_sigma(smoothing_fwhm, mask.affine)
     wide_box = spatial.widen(mask.box, spatial.kernel_reach(sigma), mask.grid.shape)
     smoothers = spatial.smoothers(mask.grid.shape, sigma, mask.box, wide_box)
-    positions = mask.positions()
-    n_nonfinite = 0
-    for start, values, n_bad in frames.iter_blocks(run, mask.grid, wide_box):
-        smooth = spatial.smooth_block(values, smoothers) if sigma.any() else values
-        rows = signals.rows(start, len(smooth))
-        _gather(smooth, positions, out=rows)
-        signals.put_rows(start, rows)
-        n_nonfinite += n_bad
+    positions, n_nonfinite, watch = mask.positions(), 0, watch or Stopwatch()
+    for block in watch.each("read", frames.iter_blocks(run, mask.grid, wide_box)):
+        with watch.stage("smooth"):
+            frame = spatial.smooth_block(block.values, smoothers) if sigma.any() else block.values
+            rows = signals.rows(block.start, len(frame))
+            _gather(frame, positions, out=rows)
+            signals.put_rows(block.start, rows)
+        n_nonfinite += block.n_nonfinite
     return n_nonfinite
 
 

@@ -12,6 +12,7 @@ from nbica.masking import extract, notices_of, read_into
 from nbica.masks import Mask
 from nbica.scratch import DiskSignals, RamSignals
 from nbica.signal import Cleaner, Cleaning, clean_inplace
+from nbica.stopwatch import Stopwatch
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +50,11 @@ class PreparedRun:
     confounds : ndarray, DataFrame, path, list of these or None
     scratch_folder : path, optional
         Keep the matrix in a file there instead of in RAM.
+
+    Attributes
+    ----------
+    watch : stopwatch.Stopwatch
+        Seconds spent to "read", "smooth" and "clean".
     """
 
     def __init__(self, run, preparation, confounds=None, scratch_folder=None):
@@ -60,7 +66,10 @@ class PreparedRun:
         self._signals = (
             DiskSignals(*shape, scratch_folder) if scratch_folder else RamSignals(*shape)
         )
-        self._n_nonfinite = read_into(self._signals, run, self._mask, preparation.smoothing_fwhm)
+        self.watch = Stopwatch()
+        self._n_nonfinite = read_into(
+            self._signals, run, self._mask, preparation.smoothing_fwhm, self.watch
+        )
 
     @property
     def n_timepoints(self):
@@ -84,7 +93,8 @@ class PreparedRun:
             yield from self._signals.walk()
             return
         for voxels, block in self._signals.walk(change=True):
-            self._cleaner.clean(block)
+            with self.watch.stage("clean"):
+                self._cleaner.clean(block)
             yield voxels, block
         self._is_clean = True
 

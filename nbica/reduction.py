@@ -39,6 +39,8 @@ class Reduction:
     n_timepoints : int
     warnings : tuple of str
         What was noticed about the run.
+    seconds : dict of str to float
+        What it took to "read", "smooth", "clean" and "reduce" the run, when it was reduced.
     """
 
     components: np.ndarray
@@ -46,6 +48,7 @@ class Reduction:
     total_variance: float
     n_timepoints: int
     warnings: tuple
+    seconds: dict
 
 
 def principal_components(walk, n_timepoints, n_voxels, n_components):
@@ -81,6 +84,11 @@ def principal_components(walk, n_timepoints, n_voxels, n_components):
     return components, s, total
 
 
+def stored_components(n_components):
+    """How many components are stored of a run where so many are wanted: the next multiple of 32."""
+    return STEP * -(-n_components // STEP)
+
+
 def reduce_run(run, preparation, n_components, confounds=None, memory=None, scratch_folder=None):
     """One run, reduced; from the cache where it is there. The unit of parallel work.
 
@@ -102,7 +110,7 @@ def reduce_run(run, preparation, n_components, confounds=None, memory=None, scra
     seconds : float
     """
     start = time.perf_counter()
-    n_stored = STEP * -(-n_components // STEP)
+    n_stored = stored_components(n_components)
     confounds = load_confounds(confounds, run.n_timepoints, run.name)
     key = None
     if memory.location is not None:
@@ -119,6 +127,7 @@ def reduced(key, version, run, preparation, n_components, confounds, scratch_fol
     """Read and reduce one run; what the cache remembers by `key` and `version`."""
     del key, version
     # One thread: processes share the cores, and the sums do not depend on how many there are.
+    start = time.perf_counter()
     with (
         threadpool_limits(1, "blas"),
         PreparedRun(run, preparation, confounds, scratch_folder) as signals,
@@ -126,4 +135,6 @@ def reduced(key, version, run, preparation, n_components, confounds, scratch_fol
         components, s, total = principal_components(
             signals.walk, signals.n_timepoints, signals.n_voxels, n_components
         )
-        return Reduction(components, s, total, run.n_timepoints, tuple(signals.notices()))
+        notices, seconds = tuple(signals.notices()), dict(signals.watch.seconds)
+    seconds["reduce"] = time.perf_counter() - start - sum(seconds.values())
+    return Reduction(components, s, total, run.n_timepoints, notices, seconds)

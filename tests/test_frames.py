@@ -190,9 +190,9 @@ def test_only_the_box_is_handed_on(rng, save_image):
     np.testing.assert_array_equal(read(run, box=box)[0], data[box])
 
 
-def test_a_block_is_some_16_megabytes():
+def test_a_block_is_some_4_megabytes():
     """However large a frame is, there is at least one; the sizes of small ones add up."""
-    assert frames.frames_per_block((64, 64, 40)) == 24
+    assert frames.frames_per_block((64, 64, 40)) == 6
     assert frames.frames_per_block((500, 500, 500)) == 1
 
 
