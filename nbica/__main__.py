@@ -21,7 +21,14 @@ def main(arguments=None):
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_demo(commands)
     options = parser.parse_args(arguments)
-    return options.run(options)
+    try:
+        return options.run(options)
+    except (ValueError, OSError, MemoryError) as error:
+        print(f"nbica: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("nbica: stopped; what is done is kept, the same command goes on", file=sys.stderr)
+        return 130
 
 
 def _add_demo(commands):
@@ -39,8 +46,11 @@ def run_demo(options):
     from nbica import CanICA, datasets
 
     start = time.perf_counter()
-    print(f"Simulating {options.n_subjects} subjects with known networks (once) ...")
+    print(
+        f"{options.n_subjects} simulated subjects with known networks (the first time: 10 to 20 s)"
+    )
     cohort = datasets.simulate_group(options.n_subjects, n_jobs=options.n_jobs)
+    options.output.mkdir(parents=True, exist_ok=True)
     print(f"Data: {cohort.data_dir}")
     ica = CanICA(
         mask=cohort.mask_img, n_components=20, smoothing_fwhm=6, random_state=0, verbose=1,

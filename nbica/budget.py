@@ -1,6 +1,6 @@
 """How a fit fits into memory: decided from headers alone, before anything is read.
 
-What the runs are (:class:`Workload`) and what the machine allows (:func:`allowed_ram`) go in; a
+What the runs are (:class:`Workload`) and what the machine allows (`machine.py`) go in; a
 :class:`Plan` comes out: how many processes, and whether a run's matrix lives in RAM or in a scratch
 file. `CanICA.plan` shows it, `CanICA.fit` follows it. The result of a fit does not depend on it.
 
@@ -8,25 +8,23 @@ The formulas count what the code allocates; the constants were measured on Linux
 (`benchmarks/`) and are stated where they stand.
 """
 
+import math
 import os
 import re
-import shutil
-import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from joblib import effective_n_jobs
 
+from nbica import machine
 from nbica.scratch import BLOCK
 
 MB = 1e6
-# A worker process with what it imports, before it reads anything.
-WORKER_BASE = 85 * MB
+# A worker process before it reads anything, without the libraries that it shares with the parent.
+WORKER_BASE = 65 * MB
 # What the parent still imports while it fits: pandas for the tables, joblib's process pool.
-PARENT_EXTRA = 40 * MB
-# Of what is free, the part that is planned with; the rest is for what nobody foresees.
-MARGIN = 0.8
+PARENT_EXTRA = 18 * MB
 # Seconds on one core of a 2024 server; plans say "about".
 SECONDS_PER_COMPRESSED_BYTE = 5e-9
 SECONDS_PER_PLAIN_BYTE = 0.6e-9
@@ -40,7 +38,8 @@ class Workload:
 
     Attributes
     ----------
-    n_runs : int
+    n_runs : int or None
+        None where they are a generator, of which the first speaks for all.
     n_timepoints : int
         Of the longest run.
     total_timepoints : int
@@ -61,7 +60,7 @@ class Workload:
         Whether the runs are read once more, for a mask.
     """
 
-    n_runs: int
+    n_runs: int | None
     n_timepoints: int
     total_timepoints: int
     n_voxels: int
@@ -90,13 +89,15 @@ class Plan:
     workload : Workload
     n_workers : int
         Processes that read and reduce runs at once.
+    on_cluster : bool
+        Whether they are on other machines, by joblib's dask backend.
     in_ram : bool
         Whether a run's matrix is in RAM; else in a scratch file.
     scratch_folder : str
     ram : int
         Budget in bytes.
     peak : int
-        Predicted peak of all processes together.
+        Predicted peak of all processes of this machine together.
     worker, parent : int
         Of it, in each worker and in the parent, each with its interpreter.
     scratch : int
@@ -109,6 +110,7 @@ class Plan:
 
     workload: Workload
     n_workers: int
+    on_cluster: bool
     in_ram: bool
     scratch_folder: str
     ram: int
@@ -126,19 +128,21 @@ class Plan:
 
     def __str__(self):
         work = self.workload
+        place = " on the cluster" if self.on_cluster else ""
         where = "in RAM" if self.in_ram else f"in a scratch file in {self.scratch_folder}"
         disk = {"reduce runs": self.scratch}
         ram = {"mask": self.parent, "reduce runs": self.peak, "ICA": self.parent}
         lines = [
-            f"{work.n_runs} runs of up to {work.n_timepoints} timepoints, {work.n_voxels} voxels, "
-            f"{work.n_components} components",
-            f"{self.n_workers} at a time, each run's matrix ({human(work.matrix_bytes)}) {where}",
+            f"{work.n_runs or 'Any number of'} runs of up to {work.n_timepoints} timepoints, "
+            f"{work.n_voxels} voxels, {work.n_components} components",
+            f"{self.n_workers} at a time{place}, "
+            f"each run's matrix ({human(work.matrix_bytes)}) {where}",
             "",
             f"{'stage':<14}{'RAM':>10}{'disk':>10}{'minutes':>10}",
         ]
         for stage, seconds in self.seconds.items():
-            place = f"{human(ram[stage]):>10}{human(disk.get(stage, 0)):>10}"
-            lines.append(f"{stage:<14}{place}{seconds / 60:>10.1f}")
+            sizes = f"{human(ram[stage]):>10}{human(disk.get(stage, 0)):>10}"
+            lines.append(f"{stage:<14}{sizes}{seconds / 60:>10.1f}")
         lines.append(f"{'budget':<14}{human(self.ram):>10}")
         return "\n".join([*lines, f"With memory=..., the cache grows by {human(self.cached)}."])
 
@@ -163,16 +167,18 @@ def parse_ram(ram):
     """
     if ram is None:
         return None
-    found = re.fullmatch(r"\s*([0-9.]+)\s*([kKMGT]?)(i?)B?\s*", str(ram))
-    try:
-        number = float(found[1]) if found and not isinstance(ram, bool) else 0.0
-    except ValueError:
-        number = 0.0
-    if number <= 0:
-        msg = f"ram is {ram!r}; expected bytes, a text such as '1.5GB', or None for what is free."
-        raise ValueError(msg)
+    found = re.fullmatch(r"\s*(\d+\.?\d*|\.\d+)\s*([kmgt]?)(i?)b?\s*", str(ram), re.IGNORECASE)
+    if not found or isinstance(ram, bool):
+        raise ValueError(_message_for_ram(ram))
     power = " KMGT".index(found[2].upper() or " ")
-    return int(number * (1024 if found[3] else 1000) ** power)
+    n_bytes = int(float(found[1]) * (1024 if found[3] else 1000) ** power)
+    if n_bytes < 1:
+        raise ValueError(_message_for_ram(ram))
+    return n_bytes
+
+
+def _message_for_ram(ram):
+    return f"ram is {ram!r}; expected bytes, a text such as '1.5GB', or None for what is free."
 
 
 def human(n_bytes):
@@ -189,7 +195,35 @@ def human(n_bytes):
 # ---- decide -------------------------------------------------------------------------------------
 
 
-def make_plan(workload, n_jobs, ram, base, scratch_folder):
+def plan_for(workload, n_jobs, ram, memory_folder=None):
+    """Plan for what the machine allows, or the cluster that joblib sends work to.
+
+    Parameters
+    ----------
+    workload : Workload
+    n_jobs : int
+        As joblib takes it.
+    ram : as :func:`parse_ram` takes it
+    memory_folder : path, optional
+        Where the cache is.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    MemoryError
+        As :func:`make_plan`.
+    """
+    ram, folder = parse_ram(ram), machine.choose_scratch_folder(memory_folder)
+    # joblib takes all of a cluster, whatever n_jobs.
+    n_slots, slot = machine.cluster(ram) or (effective_n_jobs(n_jobs), None)
+    ram = ram or machine.allowed_ram()
+    return make_plan(workload, n_slots, ram, machine.resident(), folder, slot)
+
+
+def make_plan(workload, n_jobs, ram, base, scratch_folder, slot=None):
     """The fastest way that stays within a budget.
 
     Parameters
@@ -202,6 +236,8 @@ def make_plan(workload, n_jobs, ram, base, scratch_folder):
     base : int
         What the parent holds already.
     scratch_folder : path
+    slot : int, optional
+        Bytes for one run in a worker of a cluster, whose memory is not this machine's.
 
     Returns
     -------
@@ -212,38 +248,64 @@ def make_plan(workload, n_jobs, ram, base, scratch_folder):
     MemoryError
         If nothing fits; it says the least budget that would.
     """
-    n_jobs = max(1, min(n_jobs, workload.n_runs))
-    for n_workers in range(n_jobs, 0, -1):
-        for in_ram in (True, False):
-            plan = _costed(workload, n_workers, in_ram, ram, base, scratch_folder)
-            if plan.peak <= ram:
-                return plan
-    msg = (
-        f"ram={human(ram)} is too small: {workload.n_components} components of "
-        f"{workload.n_voxels} voxels, one run at a time, need {human(plan.peak)}, of which "
-        f"{human(base)} are taken by this process already. Give ram='{plan.peak / 1e9:.2f}GB', "
-        "restart the kernel, choose fewer components or a coarser grid (target_affine)."
+    most = max(1, min(n_jobs, workload.n_runs or n_jobs))
+    on_cluster = slot is not None and n_jobs > 1  # for one, joblib works in this process
+    if on_cluster:
+        _check_slot(workload, slot)
+    plans = [
+        _costed(workload, n_workers, on_cluster, in_ram, ram, base, scratch_folder)
+        for n_workers in ([n_jobs] if on_cluster else range(most, 0, -1))
+        for in_ram in (True, False)
+        if not on_cluster or worker_transient(workload, in_ram) <= slot
+    ]
+    fitting = [plan for plan in plans if plan.peak <= ram]
+    if not fitting:
+        raise MemoryError(_message_for_least(min(plans, key=lambda plan: plan.peak), base))
+    return fitting[0]
+
+
+def _check_slot(work, slot):
+    least = min(worker_transient(work, in_ram) for in_ram in (True, False))
+    if least > slot:
+        msg = (
+            f"A worker of the cluster has {human(slot)} for a run, which needs {human(least)}: "
+            "give the workers more memory or fewer threads, or raise ram."
+        )
+        raise MemoryError(msg)
+
+
+def _message_for_least(plan, base):
+    work = plan.workload
+    # Rounded up, and a little more: the process grows by what it imports until it is asked again.
+    enough = math.ceil(plan.peak / 10 / MB + 1) / 100
+    return (
+        f"ram={human(plan.ram)} is too small: {work.n_components} components of {work.n_voxels} "
+        f"voxels, one run at a time, need {human(plan.peak)}, of which {human(base)} are taken by "
+        f"this process already. Give ram='{enough:.2f}GB', restart the kernel, choose fewer "
+        "components or a coarser grid (target_affine)."
     )
-    raise MemoryError(msg)
 
 
-def _costed(work, n_workers, in_ram, ram, base, scratch_folder):
+def _costed(work, n_workers, on_cluster, in_ram, ram, base, scratch_folder):
     alone = n_workers == 1
+    here = 0 if alone or on_cluster else n_workers
     transient = worker_transient(work, in_ram)
-    worker = int(transient + (0 if alone else WORKER_BASE))
+    sent = 4 * work.n_stored * work.n_voxels  # a reduction, once more, as the pipe takes it
+    worker = int(transient + (0 if alone else WORKER_BASE + sent))
     merging = base + merge_transient(work, n_workers)
     parent = int(max(merging + (transient if alone else 0), base + ica_transient(work)))
     return Plan(
         workload=work,
         n_workers=n_workers,
+        on_cluster=on_cluster,
         in_ram=in_ram,
         scratch_folder=str(scratch_folder),
         ram=int(ram),
-        peak=int(max(parent, merging + n_workers * worker)) if not alone else parent,
+        peak=int(max(parent, merging + here * worker)),
         worker=worker,
         parent=parent,
         scratch=0 if in_ram else n_workers * work.matrix_bytes,
-        cached=work.n_runs * 4 * work.n_stored * work.n_voxels,
+        cached=(work.n_runs or 1) * 4 * work.n_stored * work.n_voxels,
         seconds=seconds(work, n_workers, in_ram),
     )
 
@@ -260,8 +322,9 @@ def worker_transient(work, in_ram):
 
 def merge_transient(work, n_workers):
     """Bytes of the parent's group subspace and of the reductions that wait for it."""
-    # The stack of the subspace, five times the components and a run's more; what waits for it.
-    rows = 6 * work.n_components + work.n_stored * (n_workers + 1 if n_workers > 1 else 1)
+    # The stack of the subspace, filled run by run up to ten times the components; what waits.
+    rows = work.n_components * min(10, work.n_runs or 10)
+    rows += work.n_stored * (n_workers + 1 if n_workers > 1 else 1)
     return 4 * work.n_voxels * rows + PARENT_EXTRA
 
 
@@ -269,7 +332,7 @@ def ica_transient(work):
     """Bytes of the maps, whitened and finished, and of the 4D image of them."""
     k = work.n_components
     pairs = 4 * BLOCK * k * (k + 1) / 2 if k <= 40 else 0
-    return 4 * k * (6 * work.n_voxels + work.frame_voxels) + pairs + PARENT_EXTRA
+    return 4 * k * (5 * work.n_voxels + work.frame_voxels) + pairs + PARENT_EXTRA
 
 
 def seconds(work, n_workers, in_ram):
@@ -286,135 +349,22 @@ def seconds(work, n_workers, in_ram):
         + (SECONDS_PER_SMOOTHED_VALUE * T * min(work.frame_voxels, 2.5 * V) * work.smooth)
         + SECONDS_PER_MULTIPLICATION * T * V * (work.n_timepoints / 2 + work.n_stored + 40)
     )
-    merge = SECONDS_PER_MULTIPLICATION * work.n_runs * V * 54 * k * k
+    merge = SECONDS_PER_MULTIPLICATION * (work.n_runs or 1) * V * 54 * k * k
     ica = SECONDS_PER_MULTIPLICATION * V * (min(k, 40) ** 4 / 4 + 10 * k * k)
     stages = {"reduce runs": max(reduce / cores, merge) + 1.0, "ICA": ica}
     return {"mask": read / cores, **stages} if work.mask_pass else stages
 
 
-# ---- what the machine allows --------------------------------------------------------------------
-
-
-def allowed_ram():
-    """Bytes that this process and its children may take, with a margin.
-
-    The least of the free memory, the limits of the control groups it is in, `MEM_LIMIT` (which
-    JupyterHub sets) and RLIMIT_AS; 80 % of what is free by that, and what is taken already.
-    """
-    return int(resident() + MARGIN * min(_free_by_each_limit(), default=4e9))
-
-
-def resident():
-    """Bytes of RAM that this process holds."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, IndexError):
-        return _peak_resident()
-
-
-def _peak_resident():
-    try:
-        import resource
-    except ImportError:  # Windows
-        return int(200 * MB)
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
-def _free_by_each_limit():
-    free = [_free_memory(), *_free_in_control_groups(), _free_address_space()]
-    limit = os.environ.get("MEM_LIMIT", "")
-    if limit.isdigit():
-        free.append(int(limit) - resident())
-    return [max(0, amount) for amount in free if amount is not None]
-
-
-def _free_memory():
-    try:
-        text = Path("/proc/meminfo").read_text()
-        return 1024 * int(re.search(r"MemAvailable:\s+(\d+)", text)[1])
-    except (OSError, TypeError):
-        pass
-    try:  # no Linux: half of all there is
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2
-    except (AttributeError, ValueError, OSError):
-        return None
-
-
-def _free_in_control_groups():
-    root = Path("/sys/fs/cgroup")
-    own = [root / line.split(":", 2)[2].lstrip("/") for line in _lines("/proc/self/cgroup")]
-    for folder in {root, root / "memory", *own}:
-        for limit, usage in (
-            ("memory.max", "memory.current"),
-            ("memory.limit_in_bytes", "memory.usage_in_bytes"),
-        ):
-            total, taken = _number(folder / limit), _number(folder / usage)
-            if total is not None and taken is not None and total < 1 << 60:
-                yield total - taken + _reclaimable(folder)
-
-
-def _reclaimable(folder):
-    """File pages of a control group: counted as its usage, given back when they are needed."""
-    for line in _lines(folder / "memory.stat"):
-        name, _, value = line.partition(" ")
-        if name in {"inactive_file", "total_inactive_file"}:
-            return int(value)
-    return 0
-
-
-def _free_address_space():
-    try:
-        import resource
-
-        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-        taken = int(Path("/proc/self/statm").read_text().split()[0])
-        if limit == resource.RLIM_INFINITY:
-            return None
-        return limit - taken * os.sysconf("SC_PAGE_SIZE")
-    except (ImportError, OSError, ValueError):
-        return None
-
-
-def _lines(path):
-    try:
-        return Path(path).read_text().splitlines()
-    except OSError:
-        return []
-
-
-def _number(path):
-    lines = _lines(path)
-    return int(lines[0]) if lines and lines[0].isdigit() else None
-
-
-def choose_scratch_folder(memory_folder=None):
-    """Where scratch files go: `NBICA_SCRATCH`, beside the cache, or the system's folder."""
-    return os.environ.get("NBICA_SCRATCH") or memory_folder or tempfile.gettempdir()
-
-
-def check_disk(plan):
-    """Raise OSError if the scratch folder has no room for what is planned."""
-    if plan.in_ram:
-        return
-    free = shutil.disk_usage(plan.scratch_folder).free
-    if free < plan.scratch:
-        msg = (
-            f"{plan.scratch_folder} has {human(free)} free; scratch files need "
-            f"{human(plan.scratch)}. Set NBICA_SCRATCH to a folder with room, or allow more ram."
-        )
-        raise OSError(msg)
-
-
 def workload_of(
-    runs, n_voxels, n_components, n_stored, *, smooth=True, band_pass=False, mask_pass=False
+    runs, n_runs, n_voxels, n_components, n_stored, *, smooth=True, band_pass=False, mask_pass=False
 ):
     """What matters of some runs, from their headers and file sizes.
 
     Parameters
     ----------
     runs : list of images.Run
+    n_runs : int or None
+        None if more may follow.
     n_voxels : int
         In the mask.
     n_components, n_stored : int
@@ -426,9 +376,9 @@ def workload_of(
     """
     paths = [run.frames.path for run in runs if hasattr(run.frames, "path")]
     sizes = np.array([Path(path).stat().st_size for path in paths], dtype=np.int64)
-    packed = np.array([not path.endswith((".nii", ".img")) for path in paths], dtype=bool)
+    packed = np.array([not path.lower().endswith((".nii", ".img")) for path in paths], dtype=bool)
     return Workload(
-        n_runs=len(runs),
+        n_runs=n_runs,
         n_timepoints=max(run.n_timepoints for run in runs),
         total_timepoints=sum(run.n_timepoints for run in runs),
         n_voxels=n_voxels,

@@ -9,6 +9,7 @@ joblib keeps results as pickles: open only a cache that you, or somebody you tru
 """
 
 import os
+from pathlib import Path
 
 from joblib import Memory
 
@@ -40,7 +41,8 @@ def open_memory(memory):
         raise TypeError(msg)
     # Memory-mapped results: the group stage reads the rows it needs, and a worker hands back the
     # name of a file, not its bytes.
-    return Memory(memory, mmap_mode="r", verbose=0)
+    # Absolute: a worker of a cluster has another working directory.
+    return Memory(Path(memory).expanduser().absolute(), mmap_mode="r", verbose=0)
 
 
 def recall(memory, step, version, key, **work):

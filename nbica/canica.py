@@ -4,11 +4,10 @@ from itertools import chain
 from numbers import Real
 
 import numpy as np
-from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from nbica import budget, images
+from nbica import budget, images, machine
 from nbica.cache import open_memory
 from nbica.exceptions import DataError
 from nbica.group import (
@@ -86,10 +85,10 @@ class CanICA(TransformerMixin, BaseEstimator):
     tol : float, default=1e-5
         A start has converged when no map turns by more, in 1 - |cosine|.
     ram : number of bytes, str such as "1.5GB", or None
-        Budget for all processes together, the interpreters included. None takes what the machine
-        allows, with a margin: free memory, control groups, `MEM_LIMIT`. It decides how many runs
-        are worked on at once and whether a run's matrix is in RAM or in a scratch file, and does
-        not change the result.
+        Budget for all processes together, the interpreters included; on a dask cluster, for each
+        process. None takes what the machine allows, with a margin: free memory, control groups,
+        `MEM_LIMIT`. It decides how many runs are worked on at once and whether a run's matrix is in
+        RAM or in a scratch file, and does not change the result.
 
     Attributes
     ----------
@@ -202,14 +201,14 @@ class CanICA(TransformerMixin, BaseEstimator):
             self.mask_img_ = self.masker_.mask_img_
             self._check_mask_size()
             self.plan_, runs = self._plan_of(runs, self.masker_.n_elements_)
-            budget.check_disk(self.plan_)
+            machine.check_disk(self.plan_.scratch_path, self.plan_.scratch)
             reductions = self._reductions(runs, confounds)
             with watch.stage("reduce runs"):
                 tracked = report.track(reductions, n_runs, "reduce runs")
-                subspace = self._learn_subspace(tracked, watch)
+                components = self._learn_subspace(tracked, watch)
             report.stage("ICA")
             with watch.stage("ICA"):
-                self._find_components(subspace)
+                self._find_components(components)
         self.seconds_ = dict(watch.seconds)
         return self
 
@@ -242,12 +241,15 @@ class CanICA(TransformerMixin, BaseEstimator):
 
     def _plan_of(self, runs, n_voxels, mask_pass=False):
         """Plan for runs, and the runs; of a generator the first speaks for all."""
-        listed = runs
-        if not isinstance(runs, list):
-            first = next(runs)
-            listed, runs = [first], chain([first], runs)
+        listed, n_runs = runs, None
+        if isinstance(runs, list):
+            n_runs = len(runs)
+        else:
+            listed = [next(runs)]
+            runs = chain(listed, runs)
         workload = budget.workload_of(
             listed,
+            n_runs,
             n_voxels,
             self.n_components,
             stored_components(self.n_components),
@@ -255,12 +257,8 @@ class CanICA(TransformerMixin, BaseEstimator):
             band_pass=self.low_pass is not None or self.high_pass is not None,
             mask_pass=mask_pass,
         )
-        n_jobs = effective_n_jobs(self.n_jobs)
-        if runs is listed:
-            n_jobs = min(n_jobs, len(runs))
-        folder = budget.choose_scratch_folder(open_memory(self.memory).location)
-        ram = budget.parse_ram(self.ram) or budget.allowed_ram()
-        return budget.make_plan(workload, n_jobs, ram, budget.resident(), folder), runs
+        location = open_memory(self.memory).location
+        return budget.plan_for(workload, self.n_jobs, self.ram, location), runs
 
     def _check_parameters(self):
         for name in ("n_components", "n_init", "max_iter"):
@@ -321,8 +319,11 @@ class CanICA(TransformerMixin, BaseEstimator):
         self.runs_ = table_of_runs(rows)
         noticed = list(zip(self.runs_["path"], self.runs_["warnings"], strict=True))
         warn_about_runs(noticed, len(rows), stacklevel=3)
-        self._check_rank(len(subspace.components_))
-        return subspace
+        components = subspace.components_
+        self._check_rank(len(components))
+        self.variance_ = subspace.singular_values_**2 / subspace.n_runs_
+        self.canonical_correlations_ = self.variance_.copy() if self.do_cca else None
+        return components  # not the subspace, whose stack is ten times as large
 
     def _notices(self, reduction):
         n_found = len(reduction.components)
@@ -347,10 +348,7 @@ class CanICA(TransformerMixin, BaseEstimator):
             )
             raise DataError(msg)
 
-    def _find_components(self, subspace):
-        components = subspace.components_
-        self.variance_ = subspace.singular_values_**2 / subspace.n_runs_
-        self.canonical_correlations_ = self.variance_.copy() if self.do_cca else None
+    def _find_components(self, components):
         found = fast_ica(components, self.n_init, self.random_state, self.max_iter, self.tol)
         self._check_rank(len(found.maps))  # a direction that is the same in all voxels is no map
         share = canonical_share(found.maps, components, self.variance_)
@@ -433,7 +431,7 @@ class CanICA(TransformerMixin, BaseEstimator):
         runs = list(images.iter_runs(imgs))
         pairs = pair(runs, list_confounds(confounds, len(runs)))
         plan, _ = self._plan_of(runs, self.masker_.n_elements_)
-        budget.check_disk(plan)
+        machine.check_disk(plan.scratch_path, plan.scratch)
         shared = {
             "preparation": self.masker_.preparation_,
             "maps": self.components_,

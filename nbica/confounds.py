@@ -66,8 +66,11 @@ def _read_table(path, origin):
     if not Path(path).is_file():
         msg = f"{origin} were not found: there is no such file"
         raise FileNotFoundError(msg)
-    with Path(path).open(encoding="utf-8-sig") as file:
-        first = file.readline()
+    try:
+        first = Path(path).read_text(encoding="utf-8-sig").partition("\n")[0]
+    except UnicodeDecodeError as error:
+        msg = f"{origin} are no text; a table was expected. Were images passed as confounds?"
+        raise ValueError(msg) from error
     # By what the first line holds, not by the suffix: the .csv files of ADHD200 hold tabs.
     separator = next((mark for mark in "\t,;" if mark in first), r"\s+")
     header = None if _is_number(first.replace(",", " ").replace(";", " ").split()[:1]) else "infer"

@@ -4,6 +4,7 @@ import os
 import warnings
 from collections.abc import Iterable
 from itertools import repeat, zip_longest
+from pathlib import Path
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -68,6 +69,7 @@ def pair(runs, confounds):
     if confounds is None:
         yield from zip(runs, repeat(None))
         return
+    confounds = map(_absolute, confounds)
     for n_pairs, (run, table) in enumerate(zip_longest(runs, confounds, fillvalue=_NOTHING)):
         if run is _NOTHING or table is _NOTHING:
             fewer, more = ("runs", "confounds") if run is _NOTHING else ("confounds", "runs")
@@ -77,6 +79,15 @@ def pair(runs, confounds):
             )
             raise ValueError(msg)
         yield run, table
+
+
+def _absolute(confounds):
+    """Paths as they are found from anywhere: a worker of a cluster has another working folder."""
+    if isinstance(confounds, list | tuple):
+        return [_absolute(table) for table in confounds]
+    if isinstance(confounds, str | os.PathLike):
+        return str(Path(confounds).absolute())
+    return confounds
 
 
 def each_run(function, pairs, n_workers=1, **shared):

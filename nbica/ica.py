@@ -100,7 +100,7 @@ def fast_ica(components, n_init=10, random_state=None, max_iter=200, tol=1e-5):
         Any basis of the subspace; it is centred and whitened here.
     n_init : int
         Random starts.
-    random_state : int, RandomState or None
+    random_state : int, RandomState, Generator or None
     max_iter : int
         Iterations of each start.
     tol : float

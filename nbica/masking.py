@@ -31,7 +31,8 @@ __all__ = [
 
 
 # Types that few or no NIfTI readers know, and what holds their values.
-_READABLE = {"bool": "u1", "int64": "f8", "uint64": "f8", "float16": "f4", "longdouble": "f8"}
+_READABLE = {"bool": "u1", "int64": "f8", "uint64": "f8", "float16": "f4"}
+_READABLE[np.dtype(np.longdouble).name] = "f8"
 
 
 class Extracted(NamedTuple):

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
+from nibabel.affines import apply_affine
 from scipy import ndimage
+
+from nbica.files import open_image
 
 # Blue against orange is told apart by all common kinds of colour vision, and both grow lighter
 # outwards, so that the peaks stand out in grey print too.
@@ -193,7 +195,7 @@ def _sample(data, voxels, order):
 
 
 def _load_maps(img):
-    img = nib.load(img) if isinstance(img, (str, os.PathLike)) else img
+    img, _ = open_image(img, "components_img")
     if len(img.shape) not in (3, 4) or 0 in img.shape:
         msg = (
             f"components_img has shape {img.shape}; a 3D image (one map) or a 4D image (one map "
@@ -209,7 +211,7 @@ def _load_background(img):
     """Return the anatomy scaled to 0..1, and its affine."""
     if img is None:
         return None
-    img = nib.load(img) if isinstance(img, (str, os.PathLike)) else img
+    img, _ = open_image(img, "bg_img")
     shape = img.shape[:3] if img.shape[3:] == (1,) else img.shape
     if len(shape) != 3:
         msg = f"bg_img has shape {img.shape}; one 3D image was expected"
@@ -252,7 +254,7 @@ def _bounds(data, affine):
     voxels = np.argwhere(data > 0)
     if not len(voxels):
         voxels = np.array(np.meshgrid(*[(0, n - 1) for n in data.shape])).reshape(3, -1).T
-    world = nib.affines.apply_affine(affine, voxels)
+    world = apply_affine(affine, voxels)
     return np.column_stack(
         [np.floor(world.min(axis=0) - _MARGIN), np.ceil(world.max(axis=0) + _MARGIN)]
     )
@@ -355,7 +357,7 @@ def _peak(data, scene):
     if not magnitude.any():
         return scene.bounds.mean(axis=1)
     voxel = np.unravel_index(magnitude.argmax(), data.shape)
-    return nib.affines.apply_affine(scene.affine, voxel)
+    return apply_affine(scene.affine, voxel)
 
 
 def _render(data, axis, mm, scene):
@@ -386,6 +388,9 @@ def _draw_colorbar(axes, scene):
 
 
 def _save(figure, path):
+    if not path.parent.is_dir():
+        msg = f"output_file is {str(path)!r}, but there is no folder {str(path.parent)!r}: make it."
+        raise FileNotFoundError(msg)
     # Renamed when complete: a picture is never half written.
     part = path.with_name(f".{path.stem}-{os.getpid()}{path.suffix}")
     try:

@@ -67,9 +67,13 @@ class PreparedRun:
             DiskSignals(*shape, scratch_folder) if scratch_folder else RamSignals(*shape)
         )
         self.watch = Stopwatch()
-        self._n_nonfinite = read_into(
-            self._signals, run, self._mask, preparation.smoothing_fwhm, self.watch
-        )
+        try:
+            self._n_nonfinite = read_into(
+                self._signals, run, self._mask, preparation.smoothing_fwhm, self.watch
+            )
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def n_timepoints(self):

@@ -77,4 +77,6 @@ def _along(signals, maps):
 
 def _inverse_overlaps(maps):
     """Pseudo-inverse: maps that a threshold emptied get a time course of 0 instead of an error."""
+    # dask may hand over arrays that are not aligned, for which numpy takes another product.
+    maps = np.require(maps, requirements=["ALIGNED"])
     return linalg.pinvh((maps @ maps.T).astype(np.float64))

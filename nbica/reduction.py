@@ -98,7 +98,7 @@ def reduce_run(run, preparation, n_components, confounds=None, memory=None, scra
     preparation : Preparation
     n_components : int
         Wanted; rounded up to a multiple of 32 in what is stored.
-    confounds : as :func:`prepare` takes them
+    confounds : as :class:`preparation.PreparedRun` takes them
     memory : joblib.Memory
     scratch_folder : path, optional
         Keep the cleaned matrix in a file there instead of in RAM; the result is the same.

@@ -73,6 +73,7 @@ class DiskSignals:
 
     def __init__(self, n_timepoints, n_voxels, folder):
         self.shape = (n_timepoints, n_voxels)
+        self._folder = folder
         self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 (see close)
         self._rows = np.empty((0, n_voxels), np.float32)
 
@@ -118,14 +119,22 @@ class DiskSignals:
 
     def _write(self, array):
         view = memoryview(array).cast("B")
-        while len(view):
-            view = view[self._file.write(view) :]
+        try:
+            while len(view):
+                view = view[self._file.write(view) :]
+        except OSError as error:
+            raise OSError(error.errno, self._message(error.strerror)) from error
 
     def _read(self, array):
         view = memoryview(array).cast("B")
         while len(view):
             n_read = self._file.readinto(view)
             if not n_read:
-                msg = "The scratch file ended early; was the disk full?"
-                raise OSError(msg)
+                raise OSError(self._message("it ended early"))
             view = view[n_read:]
+
+    def _message(self, reason):
+        return (
+            f"The scratch file of {4 * np.prod(self.shape) / 1e9:.2g} GB in {self._folder} failed: "
+            f"{reason}. Set NBICA_SCRATCH to a folder with room, or allow more ram."
+        )

@@ -232,7 +232,7 @@ class Cleaner:
             )
 
 
-@np.errstate(invalid="ignore")  # an Inf makes its voxel NaN; images.py has told the user by then
+@np.errstate(invalid="ignore")  # an Inf makes its voxel NaN; frames.py leaves none in a run
 def _clean_block(block, operator, standardize, work):
     mean = block.mean(axis=0)
     # Off with the baseline first: float32 products of a mean of 1000 and a fluctuation of 5 would

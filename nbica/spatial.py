@@ -12,6 +12,7 @@ times faster again, with the same result. A road not taken: a compiled loop over
 price of a compiler at install or at run time.
 """
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -258,11 +259,14 @@ def resample_block(block, matrix, offset, shape, order=3):
     scales = np.diag(matrix)
     if np.array_equal(np.diag(scales), matrix):
         matrix = scales  # axes that stay parallel are much faster
-    for frame, resampled in zip(block, out, strict=True):
-        ndimage.affine_transform(
-            frame, matrix, offset[::-1], output_shape=shape[::-1],
-            output=resampled, order=order, mode="constant", cval=0.0,
-        )  # fmt: skip
+    with warnings.catch_warnings():
+        # scipy before 1.16 reminds everybody that a 1-D matrix is read as a diagonal.
+        warnings.filterwarnings("ignore", "The behavior of affine_transform", UserWarning)
+        for frame, resampled in zip(block, out, strict=True):
+            ndimage.affine_transform(
+                frame, matrix, offset[::-1], output_shape=shape[::-1],
+                output=resampled, order=order, mode="constant", cval=0.0,
+            )  # fmt: skip
     return out
 
 

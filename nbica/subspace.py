@@ -26,8 +26,9 @@ from nbica.scratch import voxel_blocks
 class GroupSubspace:
     """Leading principal subspace of stacked rows, one run at a time.
 
-    Memory is (n_kept + n_rows) x n_voxels x 4 B for any number of runs: merges happen in place. One
-    costs about 1.5 (n_kept + n_rows)² x n_voxels multiplications.
+    Memory is 2 n_kept x n_voxels x 4 B for any number of runs: rows are gathered until there are as
+    many as are kept, then merged in place. A run costs about 5 n_kept x n_rows x n_voxels
+    multiplications.
 
     Parameters
     ----------
@@ -48,14 +49,11 @@ class GroupSubspace:
 
     Notes
     -----
-    Exact (to rounding) while no more than `n_kept` rows were seen, else the approximation of MIGP:
-    what a merge cuts off is the least of 5 `n_components` directions, and is lost. Another order
+    Exact (to rounding) while no more than 2 `n_kept` rows were seen, else the approximation of
+    MIGP: what a merge cuts off is the least of 5 `n_components` directions, and is lost. Another order
     of the runs then changes the last digits. On 20 real runs, 10 or 20 components and the worst of
     three orders (most unlike first), the smallest cosine to the SVD of the stack was .9998; keeping
     3 `n_components` it was .9977.
-
-    Not taken: merging several runs at once. It would save a third of the time of a stage that
-    takes a few per cent of a fit, and the result would depend on how many.
     """
 
     def __init__(self, n_components, n_kept=None):
@@ -79,46 +77,72 @@ class GroupSubspace:
         ValueError
             If the number of voxels is not that of the runs before.
         """
-        n_kept = getattr(self, "_n_kept", 0)
-        self._make_room(n_kept + len(rows), rows.shape[1])
-        stack = self._stack[: n_kept + len(rows)]
-        stack[n_kept:] = rows
-        self._n_kept = lead_inplace(stack, self._capacity())
+        self._make_room(len(rows), rows.shape[1])
+        self._stack[self._n_filled : self._n_filled + len(rows)] = rows
+        self._n_filled += len(rows)
         self.n_runs_ = getattr(self, "n_runs_", 0) + 1
         self.n_rows_ = getattr(self, "n_rows_", 0) + len(rows)
         return self
 
     def _make_room(self, n_rows, n_voxels):
-        """Have a stack of at least so many rows; those that are kept come first in it."""
-        before = getattr(self, "_stack", np.empty((0, n_voxels), np.float32))
-        if before.shape[1] != n_voxels:
+        """Have a stack with so many free rows: by merging those in it, else by a larger one."""
+        if not hasattr(self, "_stack"):
+            # What no row has been written to takes no memory yet.
+            self._stack = np.empty((max(2 * self._capacity(), n_rows), n_voxels), np.float32)
+            self._n_filled = 0
+        if self._stack.shape[1] != n_voxels:
             msg = (
-                f"This run has {n_voxels} voxels, those before {before.shape[1]}: "
+                f"This run has {n_voxels} voxels, those before {self._stack.shape[1]}: "
                 "mask every run with the same mask."
             )
             raise ValueError(msg)
-        if n_rows > len(before) or not hasattr(self, "_stack"):
-            # What no row has been written to takes no memory yet.
-            self._stack = np.empty((n_rows + self._capacity(), n_voxels), np.float32)
-            self._stack[: len(before)] = before
+        if self._n_filled + n_rows > len(self._stack):
+            self._merge()
+        if self._n_filled + n_rows > len(self._stack):
+            self._stack = np.vstack([self._stack, np.empty((n_rows, n_voxels), np.float32)])
+
+    def _merge(self):
+        self._n_filled = lead_inplace(self._stack[: self._n_filled], self._capacity())
 
     def _capacity(self):
         return max(self.n_components, self.n_kept or 5 * self.n_components)
 
     @property
     def singular_values_(self):
-        """Norms of the leading weighted rows."""
-        return np.sqrt(_squared_norms(self._leading()))
+        """Of the rows so far."""
+        return self._leading()[0]
 
     @property
     def components_(self):
-        """The leading weighted rows, at norm 1."""
-        leading = self._leading()
-        norms = np.sqrt(_squared_norms(leading))
-        return leading / norms[:, np.newaxis].astype(np.float32)
+        """Of the rows so far; to look at them changes nothing."""
+        return self._leading()[1]
 
     def _leading(self):
-        return self._stack[: min(self._n_kept, self.n_components)]
+        if getattr(self, "_led", (None,))[0] != self.n_rows_:
+            rows = self._stack[: self._n_filled]
+            self._led = (self.n_rows_, *leading_components(rows, self.n_components))
+        return self._led[1:]
+
+
+def leading_components(rows, n_components):
+    """Leading singular values and right singular vectors of a matrix with few rows.
+
+    Costs the Gram matrix of the rows and one product with them.
+
+    Parameters
+    ----------
+    rows : ndarray of float32, shape (n_rows, n_voxels)
+    n_components : int
+        At most.
+
+    Returns
+    -------
+    s : ndarray of float64, shape (n,)
+    components : ndarray of float32, shape (n, n_voxels)
+    """
+    s, U, _ = left_factors(lambda: _blocks(rows), len(rows), n_components)
+    turn = np.ascontiguousarray((U / s).T, dtype=np.float32)
+    return s, turn @ rows
 
 
 def lead_inplace(stack, n_rows):
@@ -195,9 +219,7 @@ def _blocks(rows):
 
 def _spectrum(G):
     """Eigenvalues and vectors of a Gram matrix, largest first."""
+    if not len(G):  # no rows, no values; LAPACK would complain
+        return np.zeros(0), np.zeros((0, 0))
     s2, U = linalg.eigh(G)
     return np.clip(s2[::-1], 0.0, None), U[:, ::-1]
-
-
-def _squared_norms(rows):
-    return np.einsum("ij,ij->i", rows, rows, dtype=np.float64)

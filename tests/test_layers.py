@@ -14,7 +14,17 @@ PACKAGE = Path(nbica.__file__).parent
 # The data's journey, from arrays to what a user sees. A module not listed here fails the test.
 LAYERS = [
     ["exceptions"],
-    ["confounds", "matching", "maps", "progress", "scratch", "spatial", "stopwatch", "cache"],
+    [
+        "confounds",
+        "matching",
+        "maps",
+        "progress",
+        "scratch",
+        "spatial",
+        "stopwatch",
+        "cache",
+        "machine",
+    ],
     ["signal", "subspace", "files", "budget", "group"],
     ["ica"],
     ["images"],

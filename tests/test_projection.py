@@ -71,3 +71,14 @@ def test_empty_and_repeated_maps(run, preparation):
     assert explained.together == pytest.approx(
         explain_run(run, preparation, MAPS[:2])[0].together, rel=FLOAT32
     )
+
+
+def test_alignment_in_memory_changes_no_bit(run, preparation):
+    """Maps as a cluster may hand them over, at an odd address, give the same time courses."""
+    odd = np.empty(MAPS.nbytes + 1, np.uint8)[1:].view(np.float32).reshape(MAPS.shape)
+    odd[:] = MAPS
+
+    assert not odd.flags.aligned
+    assert np.array_equal(
+        project_run(run, preparation, MAPS)[0], project_run(run, preparation, odd)[0]
+    )

@@ -1,0 +1,185 @@
+"""What the machine allows: memory, by every limit that may end a process, and disk for scratch.
+
+Nothing here is sure: a limit that cannot be read is taken as absent.
+"""
+
+import os
+import re
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from joblib.parallel import get_active_backend
+
+# Of what is free, the part that is planned with; the rest is for what nobody foresees.
+MARGIN = 0.8
+# Above it a dask worker begins to put results on disk, and above .8 it pauses.
+DASK_MARGIN = 0.7
+# Where nothing can be read.
+GUESS = 4e9
+
+PROC = Path("/proc")
+CGROUPS = Path("/sys/fs/cgroup")
+
+
+def allowed_ram():
+    """Bytes that this process and its children may take, with a margin.
+
+    The least of the free memory, the limits of the control groups it is in, `MEM_LIMIT` (which
+    JupyterHub sets) and RLIMIT_AS; 80 % of what is free by that, and what is taken already.
+    """
+    return int(resident() + MARGIN * min(_free_by_each_limit(), default=GUESS))
+
+
+def resident():
+    """Bytes of RAM that this process holds."""
+    pages = _own_pages()
+    return pages[1] if pages else _peak_resident()
+
+
+def _own_pages():
+    """Bytes of address space and of RAM of this process, where the kernel tells."""
+    for line in _lines(PROC / "self/statm"):
+        return [int(number) * os.sysconf("SC_PAGE_SIZE") for number in line.split()[:2]]
+    return None
+
+
+def _peak_resident():
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 200_000_000
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _free_by_each_limit():
+    free = [_free_memory(), *_free_in_control_groups(), _free_address_space(), _free_in_hub()]
+    return [max(0, amount) for amount in free if amount is not None]
+
+
+def _free_memory():
+    for line in _lines(PROC / "meminfo"):
+        if found := re.match(r"MemAvailable:\s+(\d+)", line):
+            return 1024 * int(found[1])
+    try:  # no Linux: half of all there is
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def _free_in_hub():
+    limit = os.environ.get("MEM_LIMIT", "")
+    return int(limit) - resident() if limit.isdigit() else None
+
+
+def _free_in_control_groups():
+    for folder in _control_groups():
+        for limit, usage in (
+            ("memory.max", "memory.current"),
+            ("memory.limit_in_bytes", "memory.usage_in_bytes"),
+        ):
+            total, taken = _number(folder / limit), _number(folder / usage)
+            if total is not None and taken is not None and total < 1 << 60:
+                yield total - taken + _reclaimable(folder)
+
+
+def _control_groups():
+    """Folders of the groups that this process is in, and of those around them: all limits hold."""
+    folders = {CGROUPS, CGROUPS / "memory"}
+    for line in _lines(PROC / "self/cgroup"):
+        _, kinds, path = line.split(":", 2)
+        root = CGROUPS / "memory" if "memory" in kinds.split(",") else CGROUPS
+        own = root / path.lstrip("/")
+        folders |= {own, *(folder for folder in own.parents if folder.is_relative_to(root))}
+    return sorted(folders)
+
+
+def _reclaimable(folder):
+    """File pages of a control group: counted as its usage, given back when they are needed."""
+    for line in _lines(folder / "memory.stat"):
+        name, _, value = line.partition(" ")
+        if name in {"inactive_file", "total_inactive_file"}:
+            return int(value)
+    return 0
+
+
+def _free_address_space():
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    limit, pages = resource.getrlimit(resource.RLIMIT_AS)[0], _own_pages()
+    return None if limit == resource.RLIM_INFINITY or not pages else limit - pages[0]
+
+
+def _lines(path):
+    try:
+        return path.read_text().splitlines()
+    except OSError:
+        return []
+
+
+def _number(path):
+    lines = _lines(path)
+    return int(lines[0]) if lines and lines[0].isdigit() else None
+
+
+# ---- a cluster ----------------------------------------------------------------------------------
+
+
+def cluster(ram=None):
+    """What the dask cluster has that joblib sends work to.
+
+    Parameters
+    ----------
+    ram : int, optional
+        That a worker may take in all.
+
+    Returns
+    -------
+    n_slots : int
+        Threads of all workers.
+    n_bytes : int
+        For one run, in any of them.
+
+    Or None where joblib works on this machine.
+    """
+    backend = get_active_backend()[0]
+    if not hasattr(backend, "client"):
+        return None
+    n_slots = backend.effective_n_jobs(-1)  # waits until there is a worker
+    return n_slots, min(backend.client.run(_free_in_worker, ram=ram).values(), default=int(GUESS))
+
+
+def _free_in_worker(ram, dask_worker):
+    limit = dask_worker.memory_manager.memory_limit
+    limits = [allowed_ram(), *([ram] if ram else []), *([DASK_MARGIN * limit] if limit else [])]
+    return int((min(limits) - resident()) / dask_worker.state.nthreads)
+
+
+# ---- room for scratch files ---------------------------------------------------------------------
+
+
+def choose_scratch_folder(memory_folder=None):
+    """Where scratch files go: `NBICA_SCRATCH`, beside the cache, or the system's folder."""
+    return os.environ.get("NBICA_SCRATCH") or memory_folder or tempfile.gettempdir()
+
+
+def check_disk(folder, n_bytes):
+    """Raise OSError if a folder has no room for so many bytes of scratch files; None needs none."""
+    if folder is None:
+        return
+    if not Path(folder).is_dir():
+        msg = (
+            f"{folder} is no folder; set NBICA_SCRATCH to one with room for {n_bytes / 1e9:.1f} GB."
+        )
+        raise NotADirectoryError(msg)
+    free = shutil.disk_usage(folder).free
+    if free < n_bytes:
+        msg = (
+            f"{folder} has {free / 1e9:.1f} GB free; scratch files need {n_bytes / 1e9:.1f} GB. "
+            "Set NBICA_SCRATCH to a folder with room, or allow more ram."
+        )
+        raise OSError(msg)
