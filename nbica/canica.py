@@ -1,15 +1,19 @@
 """CanICA: the journey from images to component maps, in reading order."""
 
+import warnings
+from contextlib import nullcontext
 from itertools import chain
 from numbers import Real
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
+from threadpoolctl import threadpool_limits
 
 from nbica import budget, images, machine
 from nbica.cache import open_memory
-from nbica.exceptions import DataError
+from nbica.exceptions import DataError, DataWarning
 from nbica.group import (
     each_run,
     list_confounds,
@@ -26,6 +30,8 @@ from nbica.projection import explain_run, project_run
 from nbica.reduction import reduce_run, stored_components
 from nbica.stopwatch import Stopwatch
 from nbica.subspace import GroupSubspace
+
+_Y_IS_NOT_USED = "y is not used; confounds are passed by name: fit(imgs, confounds=...)."
 
 
 class CanICA(TransformerMixin, BaseEstimator):
@@ -176,7 +182,8 @@ class CanICA(TransformerMixin, BaseEstimator):
             are needed twice and a list is made of it.
         y : None
         confounds : list with one entry per run, optional
-            Arrays, DataFrames, paths of tables, or None.
+            Arrays, DataFrames, paths of tables, or None. By default those of the Bunch, if `imgs`
+            is one.
 
         Returns
         -------
@@ -191,6 +198,17 @@ class CanICA(TransformerMixin, BaseEstimator):
         """
         self._check_parameters()
         self._forget()
+        if y is not None:
+            warnings.warn(_Y_IS_NOT_USED, DataWarning, stacklevel=2)
+        if confounds is None and hasattr(imgs, "func"):
+            confounds = getattr(imgs, "confounds", None)
+        try:
+            return self._fit(imgs, confounds)
+        except BaseException:  # an interrupt as well: nothing half new is left
+            self._forget()
+            raise
+
+    def _fit(self, imgs, confounds):
         watch = Stopwatch()
         with monitor("CanICA", verbose=self.verbose) as report:
             masker = self._make_masker()
@@ -202,8 +220,9 @@ class CanICA(TransformerMixin, BaseEstimator):
             self._check_mask_size()
             self.plan_, runs = self._plan_of(runs, self.masker_.n_elements_)
             machine.check_disk(self.plan_.scratch_path, self.plan_.scratch)
-            reductions = self._reductions(runs, confounds)
-            with watch.stage("reduce runs"):
+            reductions = self._reductions(runs, confounds, report)
+            # One BLAS thread here too: the cores belong to those who reduce.
+            with watch.stage("reduce runs"), threadpool_limits(1, "blas"):
                 tracked = report.track(reductions, n_runs, "reduce runs")
                 components = self._learn_subspace(tracked, watch)
             report.stage("ICA")
@@ -263,6 +282,7 @@ class CanICA(TransformerMixin, BaseEstimator):
     def _check_parameters(self):
         for name in ("n_components", "n_init", "max_iter"):
             _check_count(name, getattr(self, name))
+        _check_n_jobs(self.n_jobs)
         if not isinstance(self.tol, Real) or not self.tol > 0:
             msg = f"tol is {self.tol!r}; expected a small number above 0, such as 1e-5."
             raise ValueError(msg)
@@ -296,15 +316,25 @@ class CanICA(TransformerMixin, BaseEstimator):
             )
             raise ValueError(msg)
 
-    def _reductions(self, runs, confounds):
+    def _reductions(self, runs, confounds, report):
         """Each run with its reduction, in order, made by several processes as they are asked."""
+        memory = open_memory(self.memory)
         shared = {
             "preparation": self.masker_.preparation_,
             "n_components": self.n_components,
-            "memory": open_memory(self.memory),
+            "memory": memory,
             "scratch_folder": self.plan_.scratch_path,
         }
-        return each_run(reduce_run, pair(runs, confounds), self.plan_.n_workers, **shared)
+        # Workers leave their results in files: those that wait to be merged take no memory. With a
+        # cache they are in files already; a cluster may share no folder.
+        alone = self.plan_.n_workers == 1 or self.plan_.on_cluster or memory.location is not None
+        with nullcontext() if alone else TemporaryDirectory(prefix="nbica-") as folder:
+            shared["results_folder"] = folder
+            pairs = pair(runs, confounds)
+            for name, result in each_run(reduce_run, pairs, self.plan_.n_workers, **shared):
+                report.count("cached" if result[1] else "computed")
+                yield name, result
+                result[0].discard(folder)
 
     def _learn_subspace(self, reductions, watch):
         subspace = GroupSubspace(self.n_components)
@@ -462,9 +492,16 @@ def _check_count(name, value):
         raise ValueError(msg)
 
 
+def _check_n_jobs(n_jobs):
+    is_count = isinstance(n_jobs, int | np.integer) and not isinstance(n_jobs, bool)
+    if n_jobs is not None and (not is_count or n_jobs == 0):
+        msg = f"n_jobs is {n_jobs!r}; expected a number of processes, or -1 for all cores."
+        raise ValueError(msg)
+
+
 def _check_dtype(dtype):
     try:
-        is_float = dtype is None or np.dtype(dtype).kind == "f"
+        is_float = dtype is None or np.dtype(dtype) in (np.float32, np.float64)
     except TypeError:
         is_float = False
     if not is_float:

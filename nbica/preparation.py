@@ -34,7 +34,9 @@ class Preparation:
     def key(self):
         """What determines the signals, besides the run: hashable by joblib."""
         mask = joblib.hash((self.mask.array, np.asarray(self.mask.affine).round(6)))
-        return mask, str(self.smoothing_fwhm), astuple(self.cleaning.check())
+        # 6, 6.0 and (6, 6, 6) are one width, None and 0 another.
+        width = np.broadcast_to(np.asarray(self.smoothing_fwhm or 0.0, dtype=float), 3)
+        return mask, tuple(width.tolist()), astuple(self.cleaning.check())
 
 
 class PreparedRun:

@@ -5,7 +5,9 @@ parameters only, so its result can be kept and used again with any other runs.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from uuid import uuid4
 
 import joblib
 import numpy as np
@@ -50,6 +52,17 @@ class Reduction:
     warnings: tuple
     seconds: dict
 
+    def parked(self, folder):
+        """The same with its components in a file of a folder, mapped: it takes no memory."""
+        file = Path(folder) / f"{uuid4().hex}.npy"
+        np.save(file, self.components)
+        return replace(self, components=np.load(file, mmap_mode="r"))
+
+    def discard(self, folder):
+        """Remove the file of components that were parked in a folder."""
+        if folder is not None and isinstance(self.components, np.memmap):
+            Path(self.components.filename).unlink(missing_ok=True)
+
 
 def principal_components(walk, n_timepoints, n_voxels, n_components):
     """Leading principal components of a run's signals, exactly.
@@ -89,7 +102,10 @@ def stored_components(n_components):
     return STEP * -(-n_components // STEP)
 
 
-def reduce_run(run, preparation, n_components, confounds=None, memory=None, scratch_folder=None):
+def reduce_run(
+    run, preparation, n_components, confounds=None, memory=None, scratch_folder=None,
+    results_folder=None,
+):  # fmt: skip
     """One run, reduced; from the cache where it is there. The unit of parallel work.
 
     Parameters
@@ -97,11 +113,13 @@ def reduce_run(run, preparation, n_components, confounds=None, memory=None, scra
     run : images.Run
     preparation : Preparation
     n_components : int
-        Wanted; rounded up to a multiple of 32 in what is stored.
+        Wanted; rounded up to a multiple of 32.
     confounds : as :class:`preparation.PreparedRun` takes them
     memory : joblib.Memory
     scratch_folder : path, optional
         Keep the cleaned matrix in a file there instead of in RAM; the result is the same.
+    results_folder : path, optional
+        Hand the components over in a file there; see :meth:`Reduction.parked`.
 
     Returns
     -------
@@ -110,6 +128,7 @@ def reduce_run(run, preparation, n_components, confounds=None, memory=None, scra
     seconds : float
     """
     start = time.perf_counter()
+    # With a cache or without: how many are wanted has a say in the last digits of each.
     n_stored = stored_components(n_components)
     confounds = load_confounds(confounds, run.n_timepoints, run.name)
     key = None
@@ -120,6 +139,8 @@ def reduce_run(run, preparation, n_components, confounds=None, memory=None, scra
         run=run, preparation=preparation, n_components=n_stored, confounds=confounds,
         scratch_folder=scratch_folder,
     )  # fmt: skip
+    if results_folder is not None:
+        reduction = reduction.parked(results_folder)
     return reduction, from_cache, time.perf_counter() - start
 
 

@@ -50,10 +50,10 @@ class GroupSubspace:
     Notes
     -----
     Exact (to rounding) while no more than 2 `n_kept` rows were seen, else the approximation of
-    MIGP: what a merge cuts off is the least of 5 `n_components` directions, and is lost. Another order
-    of the runs then changes the last digits. On 20 real runs, 10 or 20 components and the worst of
-    three orders (most unlike first), the smallest cosine to the SVD of the stack was .9998; keeping
-    3 `n_components` it was .9977.
+    MIGP: what a merge cuts off is the least of 5 `n_components` directions, and is lost. Another
+    order of the runs then changes the last digits. On 20 real runs, 10 or 20 components and the
+    worst of three orders (most unlike first), the smallest cosine to the SVD of the stack was
+    .9998; keeping 3 `n_components` it was .9977.
     """
 
     def __init__(self, n_components, n_kept=None):

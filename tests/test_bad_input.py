@@ -257,7 +257,7 @@ TABLE = [
     Bad("one table for three runs", lambda f: {"confounds": pd.DataFrame(tables()[0])},
         ValueError, r"Got 3 runs and 1 confounds"),
     Bad("missing table", lambda f: f.confounds("no.tsv", None, None),
-        FileNotFoundError, r"confounds of .*good-0.nii.gz \(no.tsv\) were not found"),
+        FileNotFoundError, r"confounds of .*good-0.nii.gz \(.*no.tsv\) were not found"),
     Bad("words in confounds",
         lambda f: f.confounds(pd.DataFrame({"who": ["me"] * 30}), None, None),
         ValueError, r"a column that is not numeric: 'who'"),
@@ -297,7 +297,8 @@ TABLE = [
     parameter(TypeError, r"memory is a int; expected a folder", memory=5),
     parameter(TypeError, r"memory is a dict; expected a folder", memory={}),
     parameter(ValueError, r"target_shape needs a target_affine", target_shape=(4, 4, 4)),
-    parameter(ValueError, r"n_jobs == 0", n_jobs=0),
+    parameter(ValueError, r"n_jobs is 0; expected a number of processes", n_jobs=0),
+    parameter(ValueError, r"n_jobs is '2'; expected a number of processes", n_jobs="2"),
     parameter(TypeError, r"unexpected keyword argument 'n_component'", n_component=5),
     parameter(TypeError, r"unexpected keyword argument 'confound'", confound=[]),
 ]

@@ -648,3 +648,32 @@ def test_no_convergence_stays_in_the_result(cohort):
 
     assert not ica.convergence_["converged"].any()
     assert (ica.convergence_["n_iter"] == 1).all()
+
+
+def test_a_bunch_brings_its_confounds(cohort, fitted):
+    """The confounds of a Bunch, or of anything else that has runs as `func`, are used."""
+    from_bunch = estimator().fit(cohort)
+
+    np.testing.assert_array_equal(from_bunch.components_, fitted.components_)
+
+
+def test_confounds_in_the_place_of_y(cohort, fitted):
+    """What is given for y is not used, and that is said."""
+    with pytest.warns(DataWarning, match="confounds are passed by name"):
+        without = estimator().fit(cohort.func, cohort.confounds)
+
+    assert not np.array_equal(without.components_, fitted.components_)
+
+
+def test_a_fit_that_fails_leaves_nothing(cohort, monkeypatch):
+    """An interrupt in the middle leaves an estimator that is not fitted."""
+
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(canica, "fast_ica", interrupted)
+    stopped = estimator()
+    with pytest.raises(KeyboardInterrupt):
+        stopped.fit(cohort.func)
+
+    assert not [name for name in vars(stopped) if name.endswith("_")]

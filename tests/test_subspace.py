@@ -105,7 +105,7 @@ def test_shared_maps_have_correlation_one(rng):
 
 @pytest.mark.parametrize(("n_kept", "expected"), [(None, 40), (60, 60), (2, 8)])
 def test_rows_held_do_not_grow(rng, n_kept, expected):
-    """However many runs come, twice 5 x n_components rows are held, or twice as many as asked for."""
+    """However many runs come, twice 5 n_components rows are held, or twice as many as asked."""
     subspace = fit(group(rng, 12, 8), 8, n_kept=n_kept)
 
     assert len(subspace._stack) == 2 * expected
