@@ -20,7 +20,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 from sklearn.utils import estimator_checks
 
-from nbica import CanICA, NiftiMasker, frames, images
+from nbica import CanICA, NiftiMasker, canica, frames, images
 from nbica.exceptions import DataWarning, NotConvergedWarning
 from nbica.masking import extract, load_mask
 from nbica.matching import match
