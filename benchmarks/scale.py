@@ -4,7 +4,7 @@ from benchmarks import figures
 from benchmarks.results import Row, megabytes, sampling
 
 SIZES = {
-    "full": {"numbers": [10, 100, 400, 1000], "beside": [10, 40, 100]},
+    "full": {"numbers": [10, 100, 400, 1000], "beside": [10, 40]},
     "quick": {"numbers": [5, 20], "beside": []},
     "tiny": {"numbers": [3, 6, 12], "beside": [3]},
 }

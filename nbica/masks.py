@@ -5,7 +5,6 @@ from functools import cached_property
 
 import nibabel as nib
 import numpy as np
-from scipy import ndimage
 
 from nbica import frames, images, spatial
 from nbica.exceptions import DataError
@@ -133,6 +132,8 @@ def intersect_masks(mask_imgs, threshold=0.5, connected=True):
 
 def tidy(mask, opening=2, connected=True):
     """A binary volume without thin bridges, holes of their size, and islands."""
+    from scipy import ndimage  # only who computes a mask pays for it
+
     opening = int(opening)
     if opening:
         mask = ndimage.binary_erosion(mask, iterations=opening)
@@ -146,6 +147,8 @@ def tidy(mask, opening=2, connected=True):
 
 def largest_component(mask):
     """The largest connected component (by faces) of a binary volume."""
+    from scipy import ndimage
+
     labels, _ = ndimage.label(mask)
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0

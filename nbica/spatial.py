@@ -16,7 +16,6 @@ import warnings
 from typing import NamedTuple
 
 import numpy as np
-from scipy import ndimage
 
 # Where scipy.ndimage cuts a Gaussian, in standard deviations; nilearn smooths with the same.
 TRUNCATE = 4.0
@@ -57,7 +56,8 @@ def bounding_box(mask):
     -------
     Box
     """
-    return Box(*(slice(s.start, s.stop) for s in ndimage.find_objects(mask.astype(np.int8))[0]))
+    sides = (np.flatnonzero(mask.any(axis=others)) for others in ((1, 2), (0, 2), (0, 1)))
+    return Box(*(slice(int(side[0]), int(side[-1]) + 1) for side in sides))
 
 
 def widen(box, reach, shape):
@@ -254,6 +254,8 @@ def resample_block(block, matrix, offset, shape, order=3):
     ndarray of float32, shape (n_frames, nz_out, ny_out, nx_out)
         Zero outside of the source's field of view.
     """
+    from scipy import ndimage  # a quarter of a second that a run on the mask's grid saves
+
     out = np.empty((len(block), *shape[::-1]), dtype=np.float32)
     matrix = matrix[::-1, ::-1]
     scales = np.diag(matrix)
