@@ -1,10 +1,8 @@
 """CanICA: the journey from images to component maps, in reading order."""
 
 import warnings
-from contextlib import nullcontext
 from itertools import chain
 from numbers import Real
-from tempfile import TemporaryDirectory
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -13,6 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from nbica import budget, images, machine
 from nbica.cache import open_memory
+from nbica.checks import check_count, check_dtype, check_n_jobs
 from nbica.exceptions import DataError, DataWarning
 from nbica.group import (
     each_run,
@@ -27,7 +26,7 @@ from nbica.maps import canonical_share, check_threshold, flip_signs, threshold_m
 from nbica.masker import NiftiMasker
 from nbica.progress import monitor
 from nbica.projection import explain_run, project_run
-from nbica.reduction import reduce_run, stored_components
+from nbica.reduction import reduce_runs, stored_components
 from nbica.stopwatch import Stopwatch
 from nbica.subspace import GroupSubspace
 
@@ -63,7 +62,7 @@ class CanICA(TransformerMixin, BaseEstimator):
     n_init : int, default=10
         Random starts of the ICA, of which the one with the highest contrast is kept. More of them
         cost next to nothing up to 40 components.
-    random_state : int, RandomState or None
+    random_state : int, RandomState, Generator or None
         Seed of those starts.
     standardize : {True, "zscore_sample", "psc", False}, default=True
         Scale of the time courses; True is "zscore_sample".
@@ -220,11 +219,17 @@ class CanICA(TransformerMixin, BaseEstimator):
             self._check_mask_size()
             self.plan_, runs = self._plan_of(runs, self.masker_.n_elements_)
             machine.check_disk(self.plan_.scratch_path, self.plan_.scratch)
-            reductions = self._reductions(runs, confounds, report)
+            reductions = reduce_runs(
+                pair(runs, confounds),
+                self.masker_.preparation_,
+                self.n_components,
+                open_memory(self.memory),
+                self.plan_,
+            )
             # One BLAS thread here too: the cores belong to those who reduce.
             with watch.stage("reduce runs"), threadpool_limits(1, "blas"):
                 tracked = report.track(reductions, n_runs, "reduce runs")
-                components = self._learn_subspace(tracked, watch)
+                components = self._learn_subspace(tracked, report, watch)
             report.stage("ICA")
             with watch.stage("ICA"):
                 self._find_components(components)
@@ -281,15 +286,15 @@ class CanICA(TransformerMixin, BaseEstimator):
 
     def _check_parameters(self):
         for name in ("n_components", "n_init", "max_iter"):
-            _check_count(name, getattr(self, name))
-        _check_n_jobs(self.n_jobs)
+            check_count(name, getattr(self, name))
+        check_n_jobs(self.n_jobs)
         if not isinstance(self.tol, Real) or not self.tol > 0:
             msg = f"tol is {self.tol!r}; expected a small number above 0, such as 1e-5."
             raise ValueError(msg)
         check_threshold(self.threshold)
         check_random_state(self.random_state)
         budget.parse_ram(self.ram)
-        _check_dtype(self.dtype)
+        check_dtype(self.dtype)
         open_memory(self.memory)
 
     def _forget(self):
@@ -316,32 +321,13 @@ class CanICA(TransformerMixin, BaseEstimator):
             )
             raise ValueError(msg)
 
-    def _reductions(self, runs, confounds, report):
-        """Each run with its reduction, in order, made by several processes as they are asked."""
-        memory = open_memory(self.memory)
-        shared = {
-            "preparation": self.masker_.preparation_,
-            "n_components": self.n_components,
-            "memory": memory,
-            "scratch_folder": self.plan_.scratch_path,
-        }
-        # Workers leave their results in files: those that wait to be merged take no memory. With a
-        # cache they are in files already; a cluster may share no folder.
-        alone = self.plan_.n_workers == 1 or self.plan_.on_cluster or memory.location is not None
-        with nullcontext() if alone else TemporaryDirectory(prefix="nbica-") as folder:
-            shared["results_folder"] = folder
-            pairs = pair(runs, confounds)
-            for name, result in each_run(reduce_run, pairs, self.plan_.n_workers, **shared):
-                report.count("cached" if result[1] else "computed")
-                yield name, result
-                result[0].discard(folder)
-
-    def _learn_subspace(self, reductions, watch):
+    def _learn_subspace(self, reductions, report, watch):
         subspace = GroupSubspace(self.n_components)
         rows = []
         for name, (reduction, from_cache, seconds) in reductions:
             components = reduction.components[: self.n_components]
             weights = reduction.singular_values[: self.n_components, np.newaxis]
+            report.count("cached" if from_cache else "computed")
             with watch.stage("merge"):
                 subspace.partial_fit(components if self.do_cca else components * weights)
             notices = self._notices(reduction)
@@ -387,7 +373,7 @@ class CanICA(TransformerMixin, BaseEstimator):
         self.components_ = threshold_maps(maps, self.threshold).astype(self.dtype or np.float32)
         self.components_img_ = self.masker_.inverse_transform(self.components_)
         self.stability_ = found.stability[order]
-        self.convergence_ = _table_of_restarts(found)
+        self.convergence_ = found.table()
         self.n_components_ = len(maps)
 
     # ---- with the components ----------------------------------------------------------------
@@ -484,35 +470,3 @@ def _list_runs(imgs, needed_twice):
         return runs, None
     runs = list(runs)
     return runs, len(runs)
-
-
-def _check_count(name, value):
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        msg = f"{name} is {value!r}; expected a whole number from 1 on."
-        raise ValueError(msg)
-
-
-def _check_n_jobs(n_jobs):
-    is_count = isinstance(n_jobs, int | np.integer) and not isinstance(n_jobs, bool)
-    if n_jobs is not None and (not is_count or n_jobs == 0):
-        msg = f"n_jobs is {n_jobs!r}; expected a number of processes, or -1 for all cores."
-        raise ValueError(msg)
-
-
-def _check_dtype(dtype):
-    try:
-        is_float = dtype is None or np.dtype(dtype) in (np.float32, np.float64)
-    except TypeError:
-        is_float = False
-    if not is_float:
-        msg = f"dtype is {dtype!r}; expected float32, float64 or None (float32)."
-        raise ValueError(msg)
-
-
-def _table_of_restarts(found):
-    import pandas as pd
-
-    columns = ["seed", "n_iter", "converged", "change", "contrast"]
-    rows = [[getattr(restart, name) for name in columns] for restart in found.restarts]
-    table = pd.DataFrame(rows, columns=columns)
-    return table.assign(chosen=table.index == found.best)

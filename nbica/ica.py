@@ -81,6 +81,15 @@ class Decomposition:
     restarts: list
     best: int
 
+    def table(self):
+        """One row per restart, as a DataFrame."""
+        import pandas as pd
+
+        columns = ["seed", "n_iter", "converged", "change", "contrast"]
+        rows = [[getattr(restart, name) for name in columns] for restart in self.restarts]
+        table = pd.DataFrame(rows, columns=columns)
+        return table.assign(chosen=table.index == self.best)
+
 
 def fast_ica(components, n_init=10, random_state=None, max_iter=200, tol=1e-5):
     """Rotate orthogonal maps into maps that are as independent as can be.

@@ -5,8 +5,10 @@ parameters only, so its result can be kept and used again with any other runs.
 """
 
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 import joblib
@@ -16,6 +18,7 @@ from threadpoolctl import threadpool_limits
 from nbica import images
 from nbica.cache import recall
 from nbica.confounds import load_confounds
+from nbica.group import each_run
 from nbica.preparation import PreparedRun
 from nbica.subspace import left_factors
 
@@ -159,3 +162,37 @@ def reduced(key, version, run, preparation, n_components, confounds, scratch_fol
         notices, seconds = tuple(signals.notices()), dict(signals.watch.seconds)
     seconds["reduce"] = time.perf_counter() - start - sum(seconds.values())
     return Reduction(components, s, total, run.n_timepoints, notices, seconds)
+
+
+def reduce_runs(pairs, preparation, n_components, memory, plan):
+    """Each run with its reduction, in order, made by several processes as they are asked for.
+
+    Reductions that wait to be merged take no memory: workers leave them in files, which are
+    removed as soon as the next one is asked for.
+
+    Parameters
+    ----------
+    pairs : iterable of (run, confounds)
+    preparation, n_components, memory
+        As in :func:`reduce_run`.
+    plan : budget.Plan
+
+    Yields
+    ------
+    name : str
+    result : tuple
+        What :func:`reduce_run` returns.
+    """
+    shared = {
+        "preparation": preparation,
+        "n_components": n_components,
+        "memory": memory,
+        "scratch_folder": plan.scratch_path,
+    }
+    # With a cache they are in files already; a cluster may share no folder.
+    in_hand = plan.n_workers == 1 or plan.on_cluster or memory.location is not None
+    with nullcontext() if in_hand else TemporaryDirectory(prefix="nbica-") as folder:
+        shared["results_folder"] = folder
+        for name, result in each_run(reduce_run, pairs, plan.n_workers, **shared):
+            yield name, result
+            result[0].discard(folder)

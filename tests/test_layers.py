@@ -15,6 +15,7 @@ PACKAGE = Path(nbica.__file__).parent
 LAYERS = [
     ["exceptions"],
     [
+        "checks",
         "confounds",
         "matching",
         "maps",

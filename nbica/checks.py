@@ -1,0 +1,29 @@
+"""What parameters may be, said before any work is done."""
+
+import numpy as np
+
+
+def check_count(name, value):
+    """Raise ValueError unless a parameter is a whole number from 1 on."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        msg = f"{name} is {value!r}; expected a whole number from 1 on."
+        raise ValueError(msg)
+
+
+def check_n_jobs(n_jobs):
+    """Raise ValueError unless `n_jobs` is a number of processes, or -1, or None."""
+    is_count = isinstance(n_jobs, int | np.integer) and not isinstance(n_jobs, bool)
+    if n_jobs is not None and (not is_count or n_jobs == 0):
+        msg = f"n_jobs is {n_jobs!r}; expected a number of processes, or -1 for all cores."
+        raise ValueError(msg)
+
+
+def check_dtype(dtype):
+    """Raise ValueError unless `dtype` is float32, float64 or None."""
+    try:
+        is_float = dtype is None or np.dtype(dtype) in (np.float32, np.float64)
+    except TypeError:
+        is_float = False
+    if not is_float:
+        msg = f"dtype is {dtype!r}; expected float32, float64 or None (float32)."
+        raise ValueError(msg)
