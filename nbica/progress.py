@@ -230,7 +230,7 @@ class _Line:
     def __init__(self, run):
         from tqdm import tqdm
 
-        self._bar = tqdm(desc=run, file=sys.stderr, dynamic_ncols=True)
+        self._bar = tqdm(desc=run, file=sys.stderr, dynamic_ncols=True, bar_format="{desc}")
         self._stage = ""
 
     def __call__(self, event):
