@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from numbers import Real
 
 import numpy as np
-from scipy import linalg
 
 from nbica.confounds import load_confounds
 from nbica.exceptions import DataWarning
@@ -270,7 +269,7 @@ def _compose(cleaning, confounds, n_timepoints):
     constant = np.full((n_timepoints, 1), n_timepoints**-0.5)
     if cleaning.detrend:
         trend = np.arange(n_timepoints) - (n_timepoints - 1) / 2
-        operator.project_out(np.column_stack([constant, trend / linalg.norm(trend)]))
+        operator.project_out(np.column_stack([constant, trend / np.linalg.norm(trend)]))
     if cleaning.band:
         operator.filter(_butterworth(cleaning, n_timepoints))
     if confounds is not None:
@@ -315,7 +314,7 @@ class _TimeOperator:
 
     def finish(self, dtype):
         """Drop what does nothing, merge what a filter makes dense, cast to the signals' type."""
-        needed = linalg.norm(self.right, axis=1) > 1e-12
+        needed = np.linalg.norm(self.right, axis=1) > 1e-12
         self.left, self.right = self.left[:, needed], self.right[needed]
         self.constant = self.on(np.ones((self.left.shape[0], 1)))
         if self.base is not None:
@@ -370,11 +369,13 @@ def _butterworth(cleaning, n_timepoints):
 
 def _confounds_basis(filtered, confounds, cleaning):
     """Return orthonormal columns that span the detrended and filtered confounds."""
+    from scipy import linalg  # a quarter of a second that a run without confounds saves
+
     if cleaning.standardize_confounds:
         filtered = filtered - filtered.mean(axis=0)
     # A constant or a trend among the confounds is only rounding by now. To scale it up would
     # remove a random direction from the signals.
-    remains = linalg.norm(filtered, axis=0) > 1e-10 * linalg.norm(confounds, axis=0)
+    remains = np.linalg.norm(filtered, axis=0) > 1e-10 * np.linalg.norm(confounds, axis=0)
     if not remains.any():
         return np.zeros((len(confounds), 0))
     filtered = filtered[:, remains]

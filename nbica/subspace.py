@@ -18,7 +18,6 @@ References
 """
 
 import numpy as np
-from scipy import linalg
 
 from nbica.scratch import voxel_blocks
 
@@ -221,5 +220,5 @@ def _spectrum(G):
     """Eigenvalues and vectors of a Gram matrix, largest first."""
     if not len(G):  # no rows, no values; LAPACK would complain
         return np.zeros(0), np.zeros((0, 0))
-    s2, U = linalg.eigh(G)
+    s2, U = np.linalg.eigh(G)
     return np.clip(s2[::-1], 0.0, None), U[:, ::-1]

@@ -18,6 +18,8 @@ def small_cohort(monkeypatch, tmp_path):
     monkeypatch.setattr(datasets, "simulate_group", small)
 
 
+# So little data leave some of the 20 components undetermined.
+@pytest.mark.filterwarnings("ignore::nbica.exceptions.NotConvergedWarning")
 @pytest.mark.usefixtures("small_cohort")
 def test_demo_draws_and_remembers(tmp_path, capsys):
     """The demo names every network and writes a picture; the second one reads no run again."""
