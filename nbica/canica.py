@@ -334,7 +334,7 @@ class CanICA(TransformerMixin, BaseEstimator):
             rows.append(row_of_run(name, reduction, len(components), from_cache, seconds, notices))
         self.runs_ = table_of_runs(rows)
         noticed = list(zip(self.runs_["path"], self.runs_["warnings"], strict=True))
-        warn_about_runs(noticed, len(rows), stacklevel=3)
+        warn_about_runs(noticed, len(rows), stacklevel=4)
         components = subspace.components_
         self._check_rank(len(components))
         self.variance_ = subspace.singular_values_**2 / subspace.n_runs_
