@@ -1,17 +1,16 @@
 """How a run becomes signals: masked, smoothed, cleaned, and walked by blocks of voxels."""
 
-import warnings
 from dataclasses import astuple, dataclass
 
 import joblib
 import numpy as np
 
 from nbica.confounds import load_confounds
-from nbica.exceptions import DataWarning
 from nbica.masking import extract, notices_of, read_into
 from nbica.masks import Mask
 from nbica.scratch import DiskSignals, RamSignals
-from nbica.signal import Cleaner, Cleaning, clean_inplace
+from nbica.signal import Cleaner, Cleaning
+from nbica.spatial import smoothing_sigma
 from nbica.stopwatch import Stopwatch
 
 
@@ -34,8 +33,8 @@ class Preparation:
     def key(self):
         """What determines the signals, besides the run: hashable by joblib."""
         mask = joblib.hash((self.mask.array, np.asarray(self.mask.affine).round(6)))
-        # 6, 6.0 and (6, 6, 6) are one width, None and 0 another.
-        width = np.broadcast_to(np.asarray(self.smoothing_fwhm or 0.0, dtype=float), 3)
+        # In one spelling: 6, 6.0 and (6, 6, 6) are one width, None and 0 another.
+        width = smoothing_sigma(self.smoothing_fwhm, np.eye(4))
         return mask, tuple(width.tolist()), astuple(self.cleaning.check())
 
 
@@ -140,26 +139,23 @@ def prepare(run, preparation, confounds=None, parts=None):
         What was noticed about the run.
     """
     mask = preparation.mask
+    confounds = load_confounds(confounds, run.n_timepoints, run.name)
     signals, n_nonfinite = extract(run, mask, preparation.smoothing_fwhm)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", DataWarning)
-        if parts is None:
-            n_constant = clean_inplace(signals, preparation.cleaning, confounds)
-        else:
-            n_constant = _clean_parts(signals, preparation.cleaning, confounds, parts)
-    notices = notices_of(run, mask, n_nonfinite, n_constant)
-    return signals, notices + [str(warning.message) for warning in caught]
+    if parts is None:
+        cleaners = [_clean_rows(signals, slice(None), preparation.cleaning, confounds)]
+    else:
+        of_parts = (parts == label for label in np.unique(parts))
+        cleaners = [_clean_rows(signals, r, preparation.cleaning, confounds) for r in of_parts]
+    n_constant = min(cleaner.n_constant for cleaner in cleaners)
+    noticed = [notice for cleaner in cleaners for notice in cleaner.notices()]
+    return signals, notices_of(run, mask, n_nonfinite, n_constant) + noticed
 
 
-def _clean_parts(signals, cleaning, confounds, parts):
-    """Clean each part in place; returns how many voxels, at most, are constant in all of them."""
-    confounds = load_confounds(confounds, len(signals), "signals")
-    n_constant = []
-    for label in np.unique(parts):
-        rows = parts == label
-        part = signals[rows]
-        n_constant.append(
-            clean_inplace(part, cleaning, None if confounds is None else confounds[rows])
-        )
+def _clean_rows(signals, rows, cleaning, confounds):
+    """Clean some timepoints by themselves, in place; returns the Cleaner that did it."""
+    part = signals[rows]  # a view of all of them, a copy of some
+    cleaner = Cleaner(cleaning, None if confounds is None else confounds[rows], len(part))
+    cleaner.clean(part)
+    if part.base is not signals:
         signals[rows] = part
-    return min(n_constant)
+    return cleaner
