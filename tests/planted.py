@@ -6,6 +6,8 @@ from typing import NamedTuple
 import nibabel as nib
 import numpy as np
 
+from nbica import CanICA
+
 SHAPE = (18, 20, 16)
 AFFINE = np.array([[4.0, 0, 0, -34], [0, 4.0, 0, -40], [0, 0, 4.0, -28], [0, 0, 0, 1]])
 
@@ -95,6 +97,15 @@ def write_cohort(folder, n_runs=6, n_timepoints=60, seed=0, noise=1.0):
         tables.append(func[-1].with_name(f"sub-{number:02d}_confounds.tsv"))
         np.savetxt(tables[-1], confounds, delimiter="\t", header="one\ttwo", comments="")
     return Cohort([str(path) for path in func], tables, mask_image(mask), maps)
+
+
+def estimator(**options):
+    """A CanICA for the cohort: all that a test says nothing of is small and without a threshold."""
+    defaults = {
+        "mask": mask_image(), "n_components": 5, "smoothing_fwhm": None, "threshold": None,
+        "random_state": 0, "n_init": 3,
+    }  # fmt: skip
+    return CanICA(**(defaults | options))
 
 
 def low_rank(rng, n_rows, n_voxels, rank, decay=0.8):

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from joblib import Memory
 from nilearn.connectome import ConnectivityMeasure
-from planted import AFFINE, brain_mask, mask_image, network_maps, run_image, write_cohort
+from planted import AFFINE, brain_mask, estimator, mask_image, network_maps, run_image, write_cohort
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
@@ -39,14 +39,6 @@ def cohort(tmp_path_factory):
 def own_cohort(tmp_path):
     """Three runs that a test may change."""
     return write_cohort(tmp_path, n_runs=3)
-
-
-def estimator(**options):
-    defaults = {
-        "mask": mask_image(), "n_components": 5, "smoothing_fwhm": None, "threshold": None,
-        "random_state": 0, "n_init": 3,
-    }  # fmt: skip
-    return CanICA(**(defaults | options))
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from joblib import parallel_config
-from planted import mask_image, write_cohort
+from planted import estimator, write_cohort
 
 from nbica import CanICA, machine
 
@@ -31,14 +31,6 @@ def cluster():
         distributed.Client(cluster) as client,
     ):  # fmt: skip
         yield client
-
-
-def estimator(**options):
-    defaults = {
-        "mask": mask_image(), "n_components": 5, "smoothing_fwhm": None, "threshold": None,
-        "random_state": 0, "n_init": 3,
-    }  # fmt: skip
-    return CanICA(**(defaults | options))
 
 
 @pytest.fixture(scope="module")

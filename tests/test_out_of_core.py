@@ -6,9 +6,11 @@ import sys
 import textwrap
 import tracemalloc
 from dataclasses import replace
+from functools import partial
 
 import nibabel as nib
 import numpy as np
+import planted
 import pytest
 from planted import AFFINE, mask_image, write_cohort
 
@@ -22,19 +24,13 @@ from nbica.signal import Cleaning
 # Maps of norm 1 that differ by the rounding of float32 sums.
 FLOAT32 = 1e-5
 
+estimator = partial(planted.estimator, smoothing_fwhm=5)
+
 
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory):
     """Four runs, plain and compressed; nobody writes to it."""
     return write_cohort(tmp_path_factory.mktemp("cohort"), n_runs=4)
-
-
-def estimator(**options):
-    defaults = {
-        "mask": mask_image(), "n_components": 5, "smoothing_fwhm": 5, "threshold": None,
-        "random_state": 0, "n_init": 3,
-    }  # fmt: skip
-    return CanICA(**(defaults | options))
 
 
 @pytest.fixture(scope="module")
