@@ -290,9 +290,9 @@ def _costed(work, n_workers, on_cluster, in_ram, ram, base, scratch_folder):
     alone = n_workers == 1
     here = 0 if alone or on_cluster else n_workers
     transient = worker_transient(work, in_ram)
-    sent = 4 * work.n_stored * work.n_voxels  # a reduction, once more, as the pipe takes it
-    worker = int(transient + (0 if alone else WORKER_BASE + sent))
-    merging = base + merge_transient(work, n_workers)
+    worker = int(transient + (0 if alone else WORKER_BASE))
+    # Reductions wait in files, but for a cluster, which may share none.
+    merging = base + merge_transient(work, n_workers + 1 if on_cluster else 1)
     parent = int(max(merging + (transient if alone else 0), base + ica_transient(work)))
     return Plan(
         workload=work,
@@ -320,11 +320,10 @@ def worker_transient(work, in_ram):
     return matrix + max(frames, gram + components)
 
 
-def merge_transient(work, n_workers):
-    """Bytes of the parent's group subspace and of the reductions that wait for it."""
-    # The stack of the subspace, filled run by run up to ten times the components; what waits.
-    rows = work.n_components * min(10, work.n_runs or 10)
-    rows += work.n_stored * (n_workers + 1 if n_workers > 1 else 1)
+def merge_transient(work, n_reductions):
+    """Bytes of the parent's group subspace and of the reductions in memory beside it."""
+    # The stack of the subspace is filled run by run up to ten times the components.
+    rows = work.n_components * min(10, work.n_runs or 10) + work.n_stored * n_reductions
     return 4 * work.n_voxels * rows + PARENT_EXTRA
 
 
