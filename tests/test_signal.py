@@ -121,8 +121,8 @@ def test_block_size_changes_nothing(rng, confounds, monkeypatch, band):
     signals = bold(rng, N_TIMEPOINTS, N_VOXELS, np.float32)
     expected = clean(signals, confounds=confounds, **BANDS[band])
 
-    for size in (1, 7, 4096):
-        monkeypatch.setattr(signal, "_BLOCK", size)
+    for n_voxels in (1, 7, 4096):
+        monkeypatch.setattr(signal, "_BLOCK_BYTES", 4 * N_TIMEPOINTS * (n_voxels - 0.5))
         ours = clean(signals, confounds=confounds, **BANDS[band])
 
         # BLAS may add in another order for another width: the last bits.
