@@ -35,6 +35,8 @@ LAYERS = [
     ["masking"],
     ["preparation"],
     ["masker", "projection", "reduction"],
+    ["journey"],
+    ["decomposition"],
     ["canica"],
     ["plotting"],
     ["datasets"],
