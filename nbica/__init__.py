@@ -15,9 +15,10 @@ _HOME_OF = {
     "NiftiMasker": "nbica.masker",
     "datasets": "nbica.datasets",
     "plotting": "nbica.plotting",
+    "start": "nbica.running",
 }
 
-__all__ = ["CanICA", "NbicaWarning", "NiftiMasker", "__version__", "datasets", "plotting"]
+__all__ = ["CanICA", "NbicaWarning", "NiftiMasker", "__version__", "datasets", "plotting", "start"]
 
 
 def __getattr__(name):
