@@ -13,12 +13,22 @@ __version__ = "0.1.0.dev0"
 _HOME_OF = {
     "CanICA": "nbica.canica",
     "NiftiMasker": "nbica.masker",
+    "RunCancelled": "nbica.exceptions",
     "datasets": "nbica.datasets",
     "plotting": "nbica.plotting",
     "start": "nbica.running",
 }
 
-__all__ = ["CanICA", "NbicaWarning", "NiftiMasker", "__version__", "datasets", "plotting", "start"]
+__all__ = [
+    "CanICA",
+    "NbicaWarning",
+    "NiftiMasker",
+    "RunCancelled",
+    "__version__",
+    "datasets",
+    "plotting",
+    "start",
+]
 
 
 def __getattr__(name):
