@@ -53,3 +53,36 @@ def real_data():
     if not folder.is_dir():
         pytest.skip("no real images: set NBICA_REAL_DATA to their folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def contents():
+    """Simulated files of all data sets, small."""
+    from mirror import Contents
+
+    contents = Contents()
+    _ = contents.cohort  # made once, in the tests' common data folder
+    return contents
+
+
+@pytest.fixture
+def no_copies(tmp_path, monkeypatch):
+    """A data folder of one's own, and neither nilearn's copies, a mirror nor a proxy to be seen."""
+    for name in ("NILEARN_DATA", "NILEARN_SHARED_DATA", "NBICA_MIRROR", "HTTP_PROXY", "http_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("NBICA_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr("nbica.datasets.download.FIRST_PAUSE", 0.01)
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def mirror(contents, no_copies, monkeypatch):
+    """A loopback server of simulated data sets, from which all is fetched."""
+    from mirror import Mirror
+
+    with Mirror(contents) as server:
+        monkeypatch.setenv("NBICA_MIRROR", server.url)
+        yield server.start()
+        server.shutdown()
