@@ -67,10 +67,11 @@ def test_adhd_sites_that_differ_are_said(mirror):
     assert adhd.t_rs == [2.0] * 28 + [2.5] * 2
 
 
-def test_adhd_goes_straight_into_a_fit(mirror):
+def test_adhd_goes_straight_into_a_fit(mirror, contents):
     """A Bunch is all that fit needs."""
     adhd = datasets.fetch_adhd(n_subjects=2, verbose=0)
-    ica = CanICA(n_components=3, random_state=0, verbose=0, n_init=2, smoothing_fwhm=None)
+    mask = contents.cohort.mask_img
+    ica = CanICA(n_components=3, mask=mask, random_state=0, n_init=2, smoothing_fwhm=None)
 
     assert ica.fit(adhd).components_.shape[0] == 3
 
