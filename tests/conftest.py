@@ -1,6 +1,7 @@
 """What tests share: a generator of random numbers, tiny images on disk, the real images."""
 
 import os
+import socket
 from pathlib import Path
 
 import nibabel as nib
@@ -66,7 +67,20 @@ def contents():
 
 
 @pytest.fixture
-def no_copies(tmp_path, monkeypatch):
+def only_loopback(monkeypatch):
+    """No connection leaves this machine: one that would is an error of the test."""
+    connect = socket.socket.connect
+
+    def checked(self, address):
+        if self.family != getattr(socket, "AF_UNIX", None) and address[0] != "127.0.0.1":
+            pytest.fail(f"a test connects to {address}")
+        return connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", checked)
+
+
+@pytest.fixture
+def no_copies(tmp_path, monkeypatch, only_loopback):
     """A data folder of one's own, and neither nilearn's copies, a mirror nor a proxy to be seen."""
     for name in ("NILEARN_DATA", "NILEARN_SHARED_DATA", "NBICA_MIRROR", "HTTP_PROXY", "http_proxy"):
         monkeypatch.delenv(name, raising=False)

@@ -3,13 +3,15 @@
 import inspect
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
-from mirror.contents import pinned
+from mirror.contents import Pins
 from mirror.server import Fault
 
 import nbica
@@ -27,7 +29,7 @@ def pins(contents, monkeypatch):
 
     def files(name, base):
         known = original(name, base)
-        return pinned(contents, name, known) if name in PINNED else known
+        return Pins(contents, name, known) if name in PINNED else known
 
     monkeypatch.setattr(registry, "_files", files)
 
@@ -611,3 +613,12 @@ def test_public_names_exist():
     assert all(callable(getattr(nbica.datasets, name)) for name in datasets.__all__)
     with pytest.raises(AttributeError, match="fetch_adhd"):
         datasets.fetch_ahdh  # noqa: B018
+
+
+def test_the_package_is_light_until_it_is_used():
+    """Importing the data sets loads neither pandas nor requests, scikit-learn or nibabel."""
+    heavy = "{'pandas', 'requests', 'sklearn', 'nibabel', 'scipy'} & set(sys.modules)"
+    code = f"import sys; from nbica import datasets; sys.exit(str({heavy} or 0))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert done.stderr.strip() in ("", "0")

@@ -216,17 +216,24 @@ _MAKERS = {
 }
 
 
-def pinned(contents, name, files):
-    """The files of a data set, those with published hashes pinned to the simulated bytes."""
-    folder = registry._entries()[name]["folder"]
-    return {
-        path: _pinned(file, contents[f"{folder}/{path}"]) if file.hash else file
-        for path, file in files.items()
-    }
+class Pins(dict):
+    """Files of a data set, those with published hashes pinned to the simulated bytes when asked."""
 
+    def __init__(self, contents, name, files):
+        super().__init__(files)
+        self._contents = contents
+        self._folder = registry._entries()[name]["folder"]
 
-def _pinned(file, data):
-    return replace(file, hash=f"md5:{hashlib.md5(data).hexdigest()}", size=len(data))
+    def __getitem__(self, path):
+        file = super().__getitem__(path)
+        if not file.hash:
+            return file
+        data = self._contents[f"{self._folder}/{path}"]
+        return replace(file, hash=f"md5:{hashlib.md5(data).hexdigest()}", size=len(data))
+
+    def values(self):
+        """All of them, pinned."""
+        return [self[path] for path in self]
 
 
 # --- bytes ---
