@@ -21,6 +21,7 @@ LAYERS = [
         "maps",
         "progress",
         "scratch",
+        "slicing",
         "spatial",
         "stopwatch",
         "cache",
@@ -42,7 +43,7 @@ LAYERS = [
 ]
 LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names}
 # Layers of arrays only: neither images nor paths to them.
-ARRAYS_ONLY = ["matching", "maps", "progress", "spatial", "subspace", "signal", "ica"]
+ARRAYS_ONLY = ["matching", "maps", "progress", "slicing", "spatial", "subspace", "signal", "ica"]
 
 
 def modules():

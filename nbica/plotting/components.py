@@ -1,64 +1,22 @@
-"""Static figures of brain maps.
+"""A mosaic of components, each in three slices through its peak."""
 
-Everything is drawn in world space (mm, RAS+): slices are resampled from wherever the affine says
-the voxels are, so that proportions are true, and left is left, for flipped, anisotropic and
-oblique images alike. No pyplot: a figure belongs to who holds it, and shows itself once, where it
-is the value of a notebook's cell.
-"""
-
-import os
 from dataclasses import dataclass
-from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 from matplotlib import colormaps
-from matplotlib.colors import Colormap, LinearSegmentedColormap
-from matplotlib.figure import Figure
+from matplotlib.colors import Colormap
 from nibabel.affines import apply_affine
-from scipy import ndimage
 
 from nbica.files import open_image
+from nbica.plotting.colours import BLUE_ORANGE
+from nbica.plotting.figures import INK, PAPER, MapsFigure, save
+from nbica.slicing import STEP, slice_at, world_box
 
-# Blue against orange is told apart by all common kinds of colour vision, and both grow lighter
-# outwards, so that the peaks stand out in grey print too.
-BLUE_ORANGE = LinearSegmentedColormap.from_list(
-    "nbica_blue_orange",
-    [
-        (0.00, "#d6f7ff"),
-        (0.18, "#63c8ff"),
-        (0.50, "#1746c8"),
-        (0.50, "#a8280a"),
-        (0.82, "#ff9a1f"),
-        (1.00, "#fff3b0"),
-    ],
-)
-_PAPER, _INK = "#000000", "#f2f2f2"
-
-# In mm: between the slices of a tile, around the brain, below for coordinates, a pixel's side.
-_GAP, _MARGIN, _CAPTION, _STEP = 6.0, 4.0, 12.0, 1.0
+# In mm: between the slices of a tile, around the brain, below for coordinates.
+_GAP, _MARGIN, _CAPTION = 6.0, 4.0, 12.0
 
 # In inches: a tile's title, the colour bar's strip, the space around tiles.
 _TITLE, _FOOT, _SPACE = 0.26, 0.62, 0.12
-
-
-class MapsFigure(Figure):
-    """A matplotlib Figure that notebooks show as a picture, with or without pyplot imported."""
-
-    sentence = "figure of brain maps"
-
-    def __repr__(self):
-        return f"<{self.sentence}>"
-
-    def _repr_png_(self):
-        from PIL import Image
-
-        drawn, small = BytesIO(), BytesIO()
-        self.savefig(drawn, format="png")
-        # 256 colours look the same and make a saved notebook three times smaller.
-        picture = Image.open(drawn).convert("RGB").quantize(256, dither=Image.Dither.NONE)
-        picture.save(small, format="png", optimize=True)
-        return small.getvalue()
 
 
 @dataclass(frozen=True)
@@ -140,58 +98,8 @@ def plot_components(
     _draw_colorbar(foot, scene)
     figure.sentence = f"{len(maps)} brain maps, each in three slices through its peak"
     if output_file is not None:
-        _save(figure, Path(output_file))
+        save(figure, output_file)
     return figure
-
-
-def slice_at(data, affine, axis, mm, bounds, step=_STEP, order=1):
-    """Resample one plane of a volume, in world space.
-
-    Parameters
-    ----------
-    data : ndarray of shape (nx, ny, nz)
-        Volume; where the nearest voxel is NaN, so is the slice.
-    affine : ndarray of shape (4, 4)
-        Voxel to mm.
-    axis : {0, 1, 2}
-        World axis across the plane: sagittal, coronal, axial.
-    mm : float
-        Where it is cut.
-    bounds : array of shape (3, 2)
-        The box to show, in mm; pixel centres lie at its lower ends plus multiples of the step.
-    step : float
-        Side of a pixel in mm.
-    order : {0, 1}
-        Nearest voxel or linear.
-
-    Returns
-    -------
-    ndarray of shape (n_vertical, n_horizontal)
-        World axes grow to the right and with the row (imshow's origin="lower"); NaN outside the
-        volume.
-    """
-    horizontal, vertical = (other for other in range(3) if other != axis)
-    lines = [np.arange(low, high + step / 2, step) for low, high in bounds]
-    world = np.empty((3, len(lines[vertical]), len(lines[horizontal])))
-    world[axis] = mm
-    world[horizontal] = lines[horizontal]
-    world[vertical] = lines[vertical][:, np.newaxis]
-    inverse = np.linalg.inv(affine)
-    voxels = np.tensordot(inverse[:3, :3], world, axes=1) + inverse[:3, 3, np.newaxis, np.newaxis]
-    return _sample(data, voxels, order)
-
-
-def _sample(data, voxels, order):
-    # The outermost half voxel belongs to the volume: clip into it, then cut at the faces.
-    limits = np.reshape(data.shape, (3, 1, 1))
-    outside = ((voxels < -0.5) | (voxels > limits - 0.5)).any(axis=0)
-    voxels = np.clip(voxels, 0, limits - 1)
-    missing = np.isnan(data)
-    if missing.any():
-        # Interpolated, one NaN would take its neighbours with it.
-        outside |= ndimage.map_coordinates(missing, voxels, order=0)
-        data = np.where(missing, 0, data)
-    return np.where(outside, np.nan, ndimage.map_coordinates(data, voxels, order=order))
 
 
 def _load_maps(img):
@@ -239,7 +147,7 @@ def _scene(maps, affine, bg_img, threshold, vmax, cmap):
     support = np.nan_to_num(np.abs(maps)).max(axis=0)
     if background is None:
         background = (np.where(support > 0, 0.3, 0).astype(np.float32), affine)
-    bounds = _bounds(*background)
+    bounds = world_box(*background, margin=_MARGIN)
     threshold = _threshold(maps, threshold)
     vmax = _vmax(maps, threshold) if vmax is None else vmax
     if vmax <= threshold:
@@ -247,17 +155,6 @@ def _scene(maps, affine, bg_img, threshold, vmax, cmap):
         raise ValueError(msg)
     cmap = BLUE_ORANGE if cmap is None else colormaps.get_cmap(cmap)
     return _Scene(affine, background, bounds, threshold, vmax, cmap)
-
-
-def _bounds(data, affine):
-    """Return the box around what is not 0, in mm, with whole mm for ends."""
-    voxels = np.argwhere(data > 0)
-    if not len(voxels):
-        voxels = np.array(np.meshgrid(*[(0, n - 1) for n in data.shape])).reshape(3, -1).T
-    world = apply_affine(affine, voxels)
-    return np.column_stack(
-        [np.floor(world.min(axis=0) - _MARGIN), np.ceil(world.max(axis=0) + _MARGIN)]
-    )
 
 
 def _threshold(maps, threshold):
@@ -299,7 +196,7 @@ def _layout(n_tiles, shape, n_columns, figsize):
     fitting = n_rows * (tile_width * shape[1] / shape[0] + _TITLE + _SPACE) + _SPACE + _FOOT
     height = fitting if figsize is None else figsize[1]
     tile_height = (height - _FOOT - _SPACE) / n_rows - _SPACE - _TITLE
-    figure = MapsFigure(figsize=(width, height), dpi=120, facecolor=_PAPER)
+    figure = MapsFigure(figsize=(width, height), dpi=120, facecolor=PAPER)
     tiles = []
     for index in range(n_tiles):
         row, column = divmod(index, n_columns)
@@ -331,7 +228,7 @@ def _draw_tile(tile, data, title, scene):
         w, h = np.ptp(scene.bounds[[horizontal, vertical]], axis=1)
         bottom = _CAPTION + (height - _CAPTION - h) / 2
         # Pixels are centred on the ends of the box, so they reach half a step beyond.
-        half = _STEP / 2
+        half = STEP / 2
         extent = (left - half, left + w + half, bottom - half, bottom + h + half)
         tile.imshow(picture, origin="lower", extent=extent, interpolation="bilinear")
         _write(tile, left + w / 2, 0, f"{'xyz'[axis]} = {_signed(peak[axis])} mm", ha="center")
@@ -340,11 +237,11 @@ def _draw_tile(tile, data, title, scene):
             _write(tile, left + w, 0.92 * height, "R", ha="right")
         left += w + _GAP
     tile.set(xlim=(0, width), ylim=(0, height))
-    tile.set_title(title, color=_INK, fontsize=9, loc="left", pad=3)
+    tile.set_title(title, color=INK, fontsize=9, loc="left", pad=3)
 
 
 def _write(tile, x, y, text, ha):
-    tile.text(x, y, text, color=_INK, fontsize=6, alpha=0.8, ha=ha, va="bottom")
+    tile.text(x, y, text, color=INK, fontsize=6, alpha=0.8, ha=ha, va="bottom")
 
 
 def _signed(mm):
@@ -383,18 +280,5 @@ def _draw_colorbar(axes, scene):
     ticks = [-scene.vmax, *(near or [-scene.threshold, scene.threshold]), scene.vmax]
     axes.set(yticks=[], xticks=ticks)
     axes.set_xticklabels([f"{tick:.2g}".replace("-", "−") for tick in ticks])
-    axes.tick_params(colors=_INK, labelsize=6.5, length=2, width=0.5)
+    axes.tick_params(colors=INK, labelsize=6.5, length=2, width=0.5)
     axes.spines[:].set_visible(False)
-
-
-def _save(figure, path):
-    if not path.parent.is_dir():
-        msg = f"output_file is {str(path)!r}, but there is no folder {str(path.parent)!r}: make it."
-        raise FileNotFoundError(msg)
-    # Renamed when complete: a picture is never half written.
-    part = path.with_name(f".{path.stem}-{os.getpid()}{path.suffix}")
-    try:
-        figure.savefig(part)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
