@@ -85,3 +85,30 @@ def world_box(data, affine, margin=0.0):
     return np.column_stack(
         [np.floor(world.min(axis=0) - margin), np.ceil(world.max(axis=0) + margin)]
     )
+
+
+def planes(data, affine, axis, bounds, step=2.0):
+    """Resample a volume plane by plane, across one world axis; NaN become 0.
+
+    Parameters
+    ----------
+    data, affine, axis, bounds, step : as in :func:`slice_at`
+
+    Yields
+    ------
+    ndarray of shape (n_vertical, n_horizontal)
+        At the lower end of the axis first, a step apart.
+    """
+    data = np.nan_to_num(data)
+    low, high = bounds[axis]
+    for mm in np.arange(low, high + step / 2, step):
+        yield np.nan_to_num(slice_at(data, affine, axis, mm, bounds, step))
+
+
+def strongest(pictures):
+    """Return the maximum-intensity projection of planes: of each pixel the largest |value|."""
+    pictures = iter(pictures)
+    kept = next(pictures)
+    for picture in pictures:
+        kept = np.where(np.abs(picture) > np.abs(kept), picture, kept)
+    return kept

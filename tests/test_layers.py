@@ -37,8 +37,8 @@ LAYERS = [
     ["preparation"],
     ["masker", "projection", "reduction"],
     ["canica"],
-    ["plotting"],
     ["datasets"],
+    ["plotting"],
     ["__main__"],
 ]
 LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names}

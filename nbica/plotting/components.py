@@ -3,32 +3,34 @@
 from dataclasses import dataclass
 
 import numpy as np
-from matplotlib import colormaps
-from matplotlib.colors import Colormap
 from nibabel.affines import apply_affine
 
-from nbica.files import open_image
+from nbica.plotting.bars import draw_colorbar
 from nbica.plotting.colours import BLUE_ORANGE
-from nbica.plotting.figures import INK, PAPER, MapsFigure, save
-from nbica.slicing import STEP, slice_at, world_box
+from nbica.plotting.figures import INK, PAPER, MapsFigure, present
+from nbica.plotting.layout import add_axes
+from nbica.plotting.scales import Scale, scale_of
+from nbica.plotting.views import Slice, in_mm, plane_of
+from nbica.plotting.volumes import Volume, box_around, load_background, load_maps
+from nbica.slicing import STEP
 
-# In mm: between the slices of a tile, around the brain, below for coordinates.
-_GAP, _MARGIN, _CAPTION = 6.0, 4.0, 12.0
+# In mm: between the slices of a tile, below them for coordinates.
+_GAP, _CAPTION = 6.0, 12.0
 
 # In inches: a tile's title, the colour bar's strip, the space around tiles.
 _TITLE, _FOOT, _SPACE = 0.26, 0.62, 0.12
+
+# White matter must not outshine the colours.
+_DIM = 0.72
 
 
 @dataclass(frozen=True)
 class _Scene:
     """What all tiles share."""
 
-    affine: np.ndarray
-    background: tuple  # data in 0..1, affine
+    background: Volume  # 0..1
     bounds: np.ndarray  # mm, (3, 2)
-    threshold: float
-    vmax: float
-    cmap: Colormap
+    scale: Scale
 
     @property
     def shape(self):
@@ -38,17 +40,9 @@ class _Scene:
 
 
 def plot_components(
-    components_img,
-    bg_img=None,
-    *,
-    titles=None,
-    threshold="auto",
-    vmax=None,
-    n_columns=None,
-    cmap=None,
-    figsize=None,
-    output_file=None,
-):
+    components_img, bg_img=None, *, titles=None, stability=None, threshold="auto", vmax=None,
+    n_columns=None, cmap=None, figsize=None, output_file=None,
+):  # fmt: skip
     """Draw each component in three slices through its peak: a mosaic to read at a glance.
 
     Memory: the maps as float32. Time: some 50 ms per component at 2 mm.
@@ -58,11 +52,15 @@ def plot_components(
     components_img : image or path, 3D or 4D
         One map, or one per volume. NaN are transparent.
     bg_img : image or path, 3D, optional
-        Anatomy in the same world space; its grid and affine may differ. Without it, where any map
-        has a value is drawn in dark grey.
+        Anatomy in the same world space; its grid and affine may differ. Without it, the brain that
+        the maps cover is drawn in dark grey; under maps that cover less than half a litre, a
+        schematic brain in MNI space.
     titles : sequence of str, optional
-        One per component; "IC 0", "IC 1"… by default.
-    threshold : float or "auto"
+        One per component, such as the names of networks; "IC 0", "IC 1"… by default.
+    stability : sequence of float, optional
+        One per component from 0 to 1, such as `CanICA.stability_`: written and drawn as a bar
+        beside the title.
+    threshold : float, "auto" or None
         Smaller absolute values are hidden; in the unit of the maps. 0 hides only exact zeros.
         "auto" shows the top 2 percent of the image's voxels in a typical map (the median over the
         maps of their 98th percentile of absolute values, outside counted as 0), and all of maps
@@ -82,104 +80,49 @@ def plot_components(
     Returns
     -------
     matplotlib.figure.Figure
-        Shown once where it is the last value of a notebook's cell; `display(figure)` elsewhere.
+        Shown once by a notebook, as the value of a cell or when the cell ends.
 
     Notes
     -----
     Left is left (neurological convention), as the letters say. Coordinates are those of the
     voxel with the largest absolute value, in mm.
     """
-    maps, affine = _load_maps(components_img)
-    titles = _check_titles(titles, len(maps))
+    maps, affine = load_maps(components_img, "components_img")
+    default = [f"IC {index}" for index in range(len(maps))]
+    titles = default if titles is None else _one_each("titles", titles, len(maps))
+    if stability is not None:
+        stability = np.clip(_one_each("stability", stability, len(maps)), 0, 1)
     scene = _scene(maps, affine, bg_img, threshold, vmax, cmap)
     figure, tiles, foot = _layout(len(maps), scene.shape, n_columns, figsize)
-    for tile, data, title in zip(tiles, maps, titles, strict=True):
-        _draw_tile(tile, data, title, scene)
-    _draw_colorbar(foot, scene)
+    for index, (tile, data) in enumerate(zip(tiles, maps, strict=True)):
+        _draw_tile(tile, Volume(data, affine), scene)
+        tile.set_title(titles[index], color=INK, fontsize=9, loc="left", pad=3)
+        if stability is not None:
+            _draw_stability(figure, tile, stability[index])
+    draw_colorbar(foot, scene.scale, ink=INK, vertical=False)
     figure.sentence = f"{len(maps)} brain maps, each in three slices through its peak"
-    if output_file is not None:
-        save(figure, output_file)
+    if output_file is None:
+        present(figure)
+    else:
+        figure.savefig(output_file)
     return figure
 
 
-def _load_maps(img):
-    img, _ = open_image(img, "components_img")
-    if len(img.shape) not in (3, 4) or 0 in img.shape:
-        msg = (
-            f"components_img has shape {img.shape}; a 3D image (one map) or a 4D image (one map "
-            "per volume) was expected. index_img or squeeze_image bring it there"
-        )
+def _one_each(name, values, n_components):
+    if isinstance(values, str) or len(values) != n_components:
+        found = f"{values!r}" if isinstance(values, str) else f"{len(values)} {name}"
+        msg = f"{name}: found {found} for {n_components} components; give a list with one each"
         raise ValueError(msg)
-    data = np.asanyarray(img.dataobj).astype(np.float32)
-    maps = np.moveaxis(data, 3, 0) if data.ndim == 4 else data[np.newaxis]
-    return np.where(np.isinf(maps), np.float32(np.nan), maps), img.affine
-
-
-def _load_background(img):
-    """Return the anatomy scaled to 0..1, and its affine."""
-    if img is None:
-        return None
-    img, _ = open_image(img, "bg_img")
-    shape = img.shape[:3] if img.shape[3:] == (1,) else img.shape
-    if len(shape) != 3:
-        msg = f"bg_img has shape {img.shape}; one 3D image was expected"
-        raise ValueError(msg)
-    data = np.nan_to_num(np.asanyarray(img.dataobj, dtype=np.float32).reshape(shape), posinf=0)
-    inside = data[data > 0]
-    low, high = np.percentile(inside, [1, 99.5]) if inside.size else (0, 1)
-    # The darkest tissue stays lighter than the paper.
-    scaled = 0.15 + 0.85 * (data - low) / max(high - low, np.finfo(np.float32).tiny)
-    return np.where(data > 0, np.clip(scaled, 0.05, 1), 0), img.affine
-
-
-def _check_titles(titles, n_components):
-    if titles is None:
-        return [f"IC {index}" for index in range(n_components)]
-    if isinstance(titles, str) or len(titles) != n_components:
-        found = f"{titles!r}" if isinstance(titles, str) else f"{len(titles)} titles"
-        msg = f"titles: found {found} for {n_components} components; give a list with one each"
-        raise ValueError(msg)
-    return titles
+    return list(values)
 
 
 def _scene(maps, affine, bg_img, threshold, vmax, cmap):
-    background = _load_background(bg_img)
-    support = np.nan_to_num(np.abs(maps)).max(axis=0)
-    if background is None:
-        background = (np.where(support > 0, 0.3, 0).astype(np.float32), affine)
-    bounds = world_box(*background, margin=_MARGIN)
-    threshold = _threshold(maps, threshold)
-    vmax = _vmax(maps, threshold) if vmax is None else vmax
-    if vmax <= threshold:
-        msg = f"vmax={vmax:.3g} is not above threshold={threshold:.3g}; lower the threshold"
-        raise ValueError(msg)
-    cmap = BLUE_ORANGE if cmap is None else colormaps.get_cmap(cmap)
-    return _Scene(affine, background, bounds, threshold, vmax, cmap)
-
-
-def _threshold(maps, threshold):
-    if threshold == "auto":
-        return _auto_threshold(np.nan_to_num(np.abs(maps)))
-    if isinstance(threshold, str) or threshold is None or not threshold >= 0:
-        msg = f"threshold={threshold!r} must be a number from 0 on, or 'auto'"
-        raise ValueError(msg)
-    return float(threshold)
-
-
-def _auto_threshold(magnitudes):
-    # Zeros where other maps have values: these were thresholded by someone who knew better. Half of
-    # what survived draws the outline where the voxels end; at 0, interpolation would add a rim.
-    within = magnitudes[:, magnitudes.any(axis=0)]
-    if np.count_nonzero(within) < 0.7 * within.size:
-        return 0.5 * float(np.median([one[one > 0].min() for one in magnitudes if one.any()]))
-    return float(np.median([np.percentile(one, 98) for one in magnitudes]))
-
-
-def _vmax(maps, threshold):
-    peaks = np.nan_to_num(np.abs(maps)).max(axis=(1, 2, 3))
-    vmax = float(np.median(peaks[peaks > 0])) if peaks.any() else 1.0
-    # Above every map: nothing is shown, which is what was asked for.
-    return vmax if vmax > threshold else 2 * threshold
+    support = Volume(np.nan_to_num(np.abs(maps)).max(axis=0), affine)
+    background = load_background(bg_img, support)
+    boxes = [background] if bg_img is not None or not support.data.any() else [background, support]
+    cmap = BLUE_ORANGE if cmap is None else cmap
+    scale = scale_of(maps, cmap=cmap, threshold=threshold, vmax=vmax, symmetric_cbar=True)
+    return _Scene(background, box_around(*boxes), scale)
 
 
 def _layout(n_tiles, shape, n_columns, figsize):
@@ -202,83 +145,68 @@ def _layout(n_tiles, shape, n_columns, figsize):
         row, column = divmod(index, n_columns)
         left = _SPACE + column * (tile_width + _SPACE)
         bottom = height - (row + 1) * (tile_height + _TITLE + _SPACE)
-        tiles.append(_bare_axes(figure, (left, bottom, tile_width, tile_height)))
-        tiles[-1].set(xlim=(0, shape[0]), ylim=(0, shape[1]), aspect="equal")
+        tile = add_axes(figure, (left, bottom, tile_width, tile_height))
+        tile.set_axis_off()
+        tile.set(xlim=(0, shape[0]), ylim=(0, shape[1]), aspect="equal")
+        tiles.append(tile)
     bar_width = min(2.6, width - 1)
-    foot = figure.add_axes(
-        ((width - bar_width) / 2 / width, 0.36 / height, bar_width / width, 0.09 / height)
-    )
+    foot = add_axes(figure, ((width - bar_width) / 2, 0.36, bar_width, 0.09))
     return figure, tiles, foot
 
 
-def _bare_axes(figure, inches):
-    width, height = figure.get_size_inches()
-    axes = figure.add_axes(np.divide(inches, (width, height, width, height)))
-    axes.set_axis_off()
-    return axes
-
-
-def _draw_tile(tile, data, title, scene):
-    peak = _peak(data, scene)
+def _draw_tile(tile, volume, scene):
+    peak = _peak(volume, scene)
     width, height = scene.shape
     left = 0
     for axis in range(3):
-        picture = _render(data, axis, peak[axis], scene)
-        horizontal, vertical = (other for other in range(3) if other != axis)
-        w, h = np.ptp(scene.bounds[[horizontal, vertical]], axis=1)
+        view = Slice(axis, peak[axis])
+        w, h = np.ptp(scene.bounds[list(plane_of(axis))], axis=1)
         bottom = _CAPTION + (height - _CAPTION - h) / 2
         # Pixels are centred on the ends of the box, so they reach half a step beyond.
         half = STEP / 2
         extent = (left - half, left + w + half, bottom - half, bottom + h + half)
+        picture = _render(volume, view, scene)
         tile.imshow(picture, origin="lower", extent=extent, interpolation="bilinear")
-        _write(tile, left + w / 2, 0, f"{'xyz'[axis]} = {_signed(peak[axis])} mm", ha="center")
+        text = f"{'xyz'[axis]} = {in_mm(round(peak[axis]))} mm"
+        _write(tile, left + w / 2, 0, text, ha="center")
         if axis > 0:
             _write(tile, left, 0.92 * height, "L", ha="left")
             _write(tile, left + w, 0.92 * height, "R", ha="right")
         left += w + _GAP
     tile.set(xlim=(0, width), ylim=(0, height))
-    tile.set_title(title, color=INK, fontsize=9, loc="left", pad=3)
 
 
 def _write(tile, x, y, text, ha):
     tile.text(x, y, text, color=INK, fontsize=6, alpha=0.8, ha=ha, va="bottom")
 
 
-def _signed(mm):
-    return f"{round(mm)}".replace("-", "−")
+def _draw_stability(figure, tile, value):
+    """A short bar, filled as far as the component is stable, and the number."""
+    place = tile.get_position()
+    width, height = figure.get_size_inches()
+    right, bottom = place.x1 * width, place.y1 * height + 0.06
+    tile.set_title(f"{value:.2f}", color=INK, fontsize=7, loc="right", pad=3)
+    gauge = add_axes(figure, (right - 0.86, bottom, 0.56, 0.07))
+    gauge.set_axis_off()
+    gauge.set(xlim=(0, 1), ylim=(0, 1))
+    gauge.axhspan(0, 1, color=INK, alpha=0.22, linewidth=0)
+    gauge.axhspan(0, 1, 0, value, color=INK, alpha=0.8, linewidth=0)
 
 
-def _peak(data, scene):
+def _peak(volume, scene):
     """Return where the absolute value is largest, in mm; the box's centre for an empty map."""
-    magnitude = np.nan_to_num(np.abs(data))
+    magnitude = np.nan_to_num(np.abs(volume.data))
     if not magnitude.any():
         return scene.bounds.mean(axis=1)
-    voxel = np.unravel_index(magnitude.argmax(), data.shape)
-    return apply_affine(scene.affine, voxel)
+    voxel = np.unravel_index(magnitude.argmax(), magnitude.shape)
+    return apply_affine(volume.affine, voxel)
 
 
-def _render(data, axis, mm, scene):
+def _render(volume, view, scene):
     """Return one slice as RGB: the map's colours where it passes the threshold, else anatomy."""
-    anatomy, affine = scene.background
-    grey = np.nan_to_num(slice_at(anatomy, affine, axis, mm, scene.bounds))
-    values = np.nan_to_num(slice_at(data, scene.affine, axis, mm, scene.bounds))
-    shown = (np.abs(values) >= scene.threshold) & (values != 0)
-    # White matter must not outshine the colours.
-    rgb = np.repeat(0.72 * grey[..., np.newaxis], 3, axis=2)
-    rgb[shown] = scene.cmap(0.5 + 0.5 * values[shown] / scene.vmax)[:, :3]
+    grey = np.nan_to_num(view.picture(scene.background, scene.bounds))
+    values = view.picture(volume, scene.bounds)
+    shown = scene.scale.is_shown(values)
+    rgb = np.repeat(_DIM * grey[..., np.newaxis], 3, axis=2)
+    rgb[shown] = scene.scale.colours(values)[shown][:, :3]
     return rgb
-
-
-def _draw_colorbar(axes, scene):
-    values = np.linspace(-scene.vmax, scene.vmax, 512)
-    colors = scene.cmap(0.5 + 0.5 * values / scene.vmax)[:, :3]
-    colors[np.abs(values) < scene.threshold] = 0.18
-    extent = (-scene.vmax, scene.vmax, 0, 1)
-    axes.imshow(colors[np.newaxis], aspect="auto", extent=extent, interpolation="nearest")
-    # Labels of a small threshold would run into each other: then one stands for both signs.
-    near = [scene.threshold] if scene.threshold < 0.12 * scene.vmax else []
-    ticks = [-scene.vmax, *(near or [-scene.threshold, scene.threshold]), scene.vmax]
-    axes.set(yticks=[], xticks=ticks)
-    axes.set_xticklabels([f"{tick:.2g}".replace("-", "−") for tick in ticks])
-    axes.tick_params(colors=INK, labelsize=6.5, length=2, width=0.5)
-    axes.spines[:].set_visible(False)
