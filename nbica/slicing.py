@@ -87,28 +87,38 @@ def world_box(data, affine, margin=0.0):
     )
 
 
-def planes(data, affine, axis, bounds, step=2.0):
-    """Resample a volume plane by plane, across one world axis; NaN become 0.
+def on_world_grid(data, affine, bounds, step):
+    """Resample a volume, linearly, onto a grid along the axes of the world; NaN become 0.
 
     Parameters
     ----------
-    data, affine, axis, bounds, step : as in :func:`slice_at`
+    data, affine, bounds, step : as in :func:`slice_at`
 
-    Yields
-    ------
-    ndarray of shape (n_vertical, n_horizontal)
-        At the lower end of the axis first, a step apart.
+    Returns
+    -------
+    ndarray of shape (n_x, n_y, n_z)
+        From the lower ends of the box on, a step apart; 0 outside the volume.
     """
-    data = np.nan_to_num(data)
-    low, high = bounds[axis]
-    for mm in np.arange(low, high + step / 2, step):
-        yield np.nan_to_num(slice_at(data, affine, axis, mm, bounds, step))
+    shape = [int((high - low + step / 2) // step) + 1 for low, high in bounds]
+    inverse = np.linalg.inv(affine)
+    start = inverse[:3, :3] @ np.asarray(bounds)[:, 0] + inverse[:3, 3]
+    return ndimage.affine_transform(
+        np.nan_to_num(data), step * inverse[:3, :3], start, shape, order=1, mode="grid-constant"
+    )
 
 
-def strongest(pictures):
-    """Return the maximum-intensity projection of planes: of each pixel the largest |value|."""
-    pictures = iter(pictures)
-    kept = next(pictures)
-    for picture in pictures:
-        kept = np.where(np.abs(picture) > np.abs(kept), picture, kept)
-    return kept
+def strongest(world, axis):
+    """Look through a volume along an axis: of each line of sight the largest |value|.
+
+    Parameters
+    ----------
+    world : ndarray of shape (n_x, n_y, n_z)
+    axis : {0, 1, 2}
+
+    Returns
+    -------
+    ndarray of shape (n_vertical, n_horizontal)
+        Laid out as by :func:`slice_at`.
+    """
+    low, high = world.min(axis=axis), world.max(axis=axis)
+    return np.where(-low > high, low, high).T

@@ -136,8 +136,9 @@ class Display:
 
     def paint(self, volume, scale, *, alpha=1.0, order=1):
         """Colour a volume by a scale, in every panel."""
+        ready = self.panels[0].view.prepare(volume, self.bounds)
         for panel in self.panels:
-            values = panel.view.picture(volume, self.bounds, order)
+            values = panel.view.picture(ready, self.bounds, order)
             rgba = scale.colours(values)
             rgba[..., 3] *= alpha
             self.draw(panel, rgba, "nearest" if order == 0 else "bilinear")
@@ -158,9 +159,10 @@ class Display:
 
     def contour(self, volume, levels, **options):
         """Draw level lines of a volume in every panel; see :meth:`draw_lines`."""
-        data = Volume(np.nan_to_num(volume.data), volume.affine)
+        finite = Volume(np.nan_to_num(volume.data), volume.affine)
+        ready = self.panels[0].view.prepare(finite, self.bounds)
         for panel in self.panels:
-            picture = np.nan_to_num(panel.view.picture(data, self.bounds))
+            picture = np.nan_to_num(panel.view.picture(ready, self.bounds))
             self.draw_lines(panel, picture, levels, **options)
 
     def draw_lines(self, panel, picture, levels, *, filled=False, **options):

@@ -148,8 +148,9 @@ def open_glass(
         [views], box_around(*boxes), frame, annotate=annotate, black_bg=black_bg,
         radiological=radiological, bar_width=bar_width,
     )  # fmt: skip
+    world = views[0].prepare(brain, display.bounds)
     for panel in display.panels:
-        thickness = panel.view.step * sum(panel.view.planes(brain, display.bounds))
+        thickness = panel.view.thickness(world, display.bounds)
         display.draw(panel, _glass(thickness, white=black_bg))
         display.draw_lines(panel, thickness, [4.0], colors=display.ink, linewidths=0.7, alpha=0.6)
     return display

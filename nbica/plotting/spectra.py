@@ -1,7 +1,6 @@
 """Power spectra of time courses: networks are slow, noise often is not."""
 
 import numpy as np
-from matplotlib.ticker import MaxNLocator
 from scipy import signal
 
 from nbica.plotting.figures import BLACK, WHITE
@@ -122,7 +121,8 @@ def draw_spectrum(axes, frequencies, spectrum, band, color):
     axes.fill_between(frequencies, spectrum, color=color, alpha=0.25, linewidth=0)
     axes.plot(frequencies, spectrum, color=color, linewidth=1)
     axes.set(xlim=(0, frequencies[-1]), ylim=(0, None), yticks=[])
-    axes.xaxis.set_major_locator(MaxNLocator(4, prune="upper"))
+    ticks = [*band, round(frequencies[-1], 2)]
+    axes.set(xticks=ticks, xticklabels=[f"{tick:g}" for tick in ticks])
     axes.tick_params(labelsize=6.5, length=2, colors=BLACK)
     axes.spines[["top", "left", "right"]].set_visible(False)
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nbica.slicing import STEP, planes, slice_at, strongest
+from nbica.slicing import STEP, on_world_grid, slice_at, strongest
 
 
 def plane_of(axis):
@@ -31,6 +31,11 @@ class Slice(NamedTuple):
     def label(self):
         """Where it lies."""
         return f"{'xyz'[self.axis]} = {in_mm(self.mm)}"
+
+    def prepare(self, volume, bounds):
+        """What :meth:`picture` takes: here, the volume as it is."""
+        del bounds
+        return volume
 
     def is_mirrored(self, radiological):
         """Whether the first axis of the picture runs to the left."""
@@ -63,24 +68,24 @@ class Projection(NamedTuple):
         """Whether the first axis of the picture runs to the left."""
         return self.side == "l" or (radiological and self.axis != 0)
 
-    def picture(self, volume, bounds, order=1):
+    def prepare(self, volume, bounds):
+        """What :meth:`picture` takes: the volume on a grid along the axes, once for all views."""
+        return on_world_grid(*volume, bounds, self.step)
+
+    def picture(self, world, bounds, order=1):
         """Values with the largest magnitude; 0 where there are none."""
         del order
-        return strongest(self.planes(volume, bounds))
+        return strongest(self._seen(world, bounds), self.axis)
 
-    def planes(self, volume, bounds):
-        """Slices through what is seen."""
-        return planes(*volume, self.axis, self._half(bounds), self.step)
+    def thickness(self, world, bounds):
+        """Length of each line of sight in what is 1, in mm."""
+        return self.step * self._seen(world, bounds).sum(axis=self.axis).T
 
     def near(self, points):
         """Which of some points, in mm, are seen."""
         x = points[:, 0]
         return {"l": x <= 0, "r": x >= 0}.get(self.side, np.full(len(points), True))
 
-    def _half(self, bounds):
-        bounds = np.array(bounds, dtype=float)
-        if self.side == "l":
-            bounds[0, 1] = 0
-        elif self.side == "r":
-            bounds[0, 0] = 0
-        return bounds
+    def _seen(self, world, bounds):
+        x = bounds[0, 0] + self.step * np.arange(len(world))
+        return world[{"l": x <= 0, "r": x >= 0}.get(self.side, slice(None))]
