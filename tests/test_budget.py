@@ -251,6 +251,19 @@ def test_limited_address_space():
     assert 0.5e9 < int(done.stdout) < 2e9
 
 
+@pytest.mark.parametrize(
+    ("wanted", "allowed"), [(None, 4), ("1", 1), ("16", 4), ("0", 4), ("a,b", 4)]
+)
+def test_threads_of_a_worker(monkeypatch, wanted, allowed):
+    """A process has the cores there are, or fewer where OMP_NUM_THREADS says so."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(4), raising=False)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if wanted is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", wanted)
+
+    assert machine.threads_allowed() == allowed
+
+
 def test_scratch_folder(monkeypatch):
     """`NBICA_SCRATCH` first, then the cache's folder, then the system's."""
     monkeypatch.delenv("NBICA_SCRATCH", raising=False)

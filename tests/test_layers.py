@@ -36,6 +36,8 @@ LAYERS = [
     ["masking"],
     ["preparation"],
     ["masker", "projection", "reduction"],
+    ["journey"],
+    ["decomposition"],
     ["canica"],
     ["datasets"],
     ["plotting"],

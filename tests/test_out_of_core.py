@@ -14,12 +14,13 @@ import planted
 import pytest
 from planted import AFFINE, mask_image, write_cohort
 
-from nbica import CanICA, budget, frames, images
+from nbica import budget, frames, images, machine
 from nbica.cache import open_memory
 from nbica.masking import load_mask
 from nbica.preparation import Preparation
 from nbica.reduction import reduce_run
 from nbica.signal import Cleaning
+from nbica.subspace import GroupSubspace
 
 # Maps of norm 1 that differ by the rounding of float32 sums.
 FLOAT32 = 1e-5
@@ -129,6 +130,16 @@ def test_block_of_frames_changes_rounding_only(cohort, fitted, monkeypatch, n_by
 # ---- counts --------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_reading_ahead_changes_no_bit(cohort, fitted, monkeypatch, threads):
+    """A thread that reads ahead, where there is a core for it, gives the same maps."""
+    monkeypatch.setattr(machine, "threads_allowed", lambda: int(threads))
+
+    ica = estimator().fit(cohort.func, confounds=cohort.confounds)
+
+    assert np.array_equal(ica.components_, fitted.components_)
+
+
 def test_files_are_read_once(cohort, n_reads, on_disk):
     """With a mask, a fit from scratch files reads each file once."""
     estimator().fit(cohort.func, confounds=cohort.confounds)
@@ -139,18 +150,18 @@ def test_files_are_read_once(cohort, n_reads, on_disk):
 def test_generator_is_consumed_as_it_goes(cohort, monkeypatch):
     """With a mask and a budget, runs are taken from a generator while others are reduced."""
     taken, seen = [], []
-    notices = CanICA._notices
+    merge = GroupSubspace.partial_fit
 
     def runs():
         for path in cohort.func * 5:
             taken.append(path)
             yield path
 
-    def noticed(self, reduction):
+    def merged(self, rows):
         seen.append(len(taken))
-        return notices(self, reduction)
+        return merge(self, rows)
 
-    monkeypatch.setattr(CanICA, "_notices", noticed)
+    monkeypatch.setattr(GroupSubspace, "partial_fit", merged)
     ica = estimator(ram="3GB").fit(runs())
 
     assert len(ica.runs_) == 20
