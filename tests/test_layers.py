@@ -39,6 +39,8 @@ LAYERS = [
     ["viewer/colors", "viewer/geometry"],
     ["viewer/payload"],
     ["viewer/render"],
+    ["viewer/page", "viewer/poster", "viewer/scene"],
+    ["viewer/slices"],
     ["plotting"],
     ["datasets"],
     ["__main__"],

@@ -124,8 +124,9 @@ def grey(data, grid, name=""):
     codes[finite] = np.rint((values.astype(float) - low) / quantum).astype(np.uint8) + 1
     inside = values[values > 0] if (values > 0).any() else values
     window = np.percentile(inside, [1, 99.5]) if inside.size else (0.0, 1.0)
-    # The darkest tissue stays lighter than the paper.
+    # The darkest tissue stays lighter than the paper, and air is black.
     dark = float(window[0]) - 0.15 * float(window[1] - window[0])
+    dark = max(dark, 0.0) if low >= 0 else dark
     bright = float(window[1]) if window[1] > dark else dark + quantum
     return Grey(name, grid, codes, low, quantum, (dark, bright))
 
@@ -311,8 +312,8 @@ def _quantised(packed, data, scales):
 
 
 def _estimate(packed, data, scales):
-    """About how many bytes the maps take, from four of them."""
-    some = np.unique(np.linspace(0, data.shape[3] - 1, 4).astype(int))
+    """About how many bytes the maps take, from three of them."""
+    some = np.unique(np.linspace(0, data.shape[3] - 1, 3).astype(int))
     few = _quantised(packed, data[..., some], scales[some])
     return len(gzip.compress(residuals(few).tobytes(), 6)) * data.shape[3] / len(some)
 
@@ -385,7 +386,7 @@ def pack(volumes, **header):
         descriptions.append(_describe(volume) | {"arrays": place})
     text = json.dumps({**header, "volumes": descriptions}).encode()
     text += b" " * (-(len(text) + 4) % 8)
-    return gzip.compress(len(text).to_bytes(4, "little") + text + b"".join(buffers), 7, mtime=0)
+    return gzip.compress(len(text).to_bytes(4, "little") + text + b"".join(buffers), 6, mtime=0)
 
 
 def _arrays_of(volume):

@@ -64,13 +64,35 @@ class Look:
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """What there is to draw: a background, regions, the box to show (mm), a pixel's side (mm)."""
+    """What there is to draw.
+
+    Attributes
+    ----------
+    background : Grey or None
+    regions : tuple of Labels
+    bounds : ndarray of shape (3, 2)
+        The box to show, in mm.
+    step : float
+        A pixel's side, in mm.
+    maps : Maps
+        The maps to look through.
+    overlays : tuple of Maps
+        Single maps above them.
+    """
 
     background: object
     regions: tuple
     bounds: np.ndarray
     step: float
+    maps: object = None
+    overlays: tuple = ()
     cache: dict = field(default_factory=dict)
+
+    @property
+    def volumes(self):
+        """All of it, in the order in which `volume.js` expects it."""
+        some = [self.background] if self.background is not None else []
+        return [*some, self.maps, *self.overlays, *self.regions]
 
 
 def pane(scene, look, axis, mm, step=None):
@@ -177,14 +199,14 @@ def _paint_map(picture, volume, layer, look, places):
         codes, inside, missing = _sample(dense, volume.grid, places, look.linear)
     values = codes * volume.scales[layer.frame]
     shown = inside & (np.abs(values) >= layer.threshold) & (values != 0) & ~np.asarray(missing)
-    low = _lowest(volume, layer)
+    low = lowest(volume, layer)
     index = np.floor(_clip01((values[shown] - low) / (layer.vmax - low)) * 255 + 0.5).astype(int)
     color = colors.table_of(layer.colormap)[index]
     under = picture[shown]
     picture[shown] = np.floor(under * (1 - layer.opacity) + color * layer.opacity + 0.5)
 
 
-def _lowest(volume, layer):
+def lowest(volume, layer):
     """The value at the low end of the colours: symmetric wherever there are two signs."""
     return -layer.vmax if volume.signed or layer.colormap in colors.DIVERGING else 0.0
 
