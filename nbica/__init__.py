@@ -13,11 +13,22 @@ __version__ = "0.1.0.dev0"
 _HOME_OF = {
     "CanICA": "nbica.canica",
     "NiftiMasker": "nbica.masker",
+    "SliceViewer": "nbica.viewer.slices",
     "datasets": "nbica.datasets",
     "plotting": "nbica.plotting",
+    "view_img": "nbica.viewer.slices",
 }
 
-__all__ = ["CanICA", "NbicaWarning", "NiftiMasker", "__version__", "datasets", "plotting"]
+__all__ = [
+    "CanICA",
+    "NbicaWarning",
+    "NiftiMasker",
+    "SliceViewer",
+    "__version__",
+    "datasets",
+    "plotting",
+    "view_img",
+]
 
 
 def __getattr__(name):
