@@ -45,8 +45,8 @@ LAYERS = [
     ["viewer/page", "viewer/poster", "viewer/scene"],
     ["viewer/slices"],
     ["datasets"],
-    ["plotting"],
-    ["report"],
+    ["plotting", "quality"],
+    ["reporting"],
     ["__main__"],
 ]
 LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names}

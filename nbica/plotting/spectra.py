@@ -9,7 +9,7 @@ from nbica.plotting.layout import add_axes
 
 # Frames per window: at 2 s 4 mHz apart, and several windows in most runs.
 _WINDOW = 128
-_BAND = (0.01, 0.1)  # Hz, in which resting-state fluctuations have most of their power
+BAND = (0.01, 0.1)  # Hz, in which resting-state fluctuations have most of their power
 
 
 def power_spectrum(time_courses, t_r):
@@ -46,14 +46,14 @@ def power_spectrum(time_courses, t_r):
     return frequencies, power / np.where(total > 0, total, 1)
 
 
-def share_in_band(frequencies, power, band=_BAND):
+def share_in_band(frequencies, power, band=BAND):
     """Fraction of each spectrum's power between two frequencies."""
     within = (frequencies >= band[0]) & (frequencies <= band[1])
     return power[:, within].sum(axis=1)
 
 
 def plot_spectrum(
-    time_courses, t_r, *, labels=None, band=_BAND, n_columns=None, color="#1f62d0", title=None,
+    time_courses, t_r, *, labels=None, band=BAND, n_columns=None, color="#1f62d0", title=None,
     output_file=None, figure=None, axes=None,
 ):  # fmt: skip
     """Show the power spectrum of each time course, and how much of it is slow.
