@@ -94,13 +94,22 @@ def quality_table(estimator, imgs=None, confounds=None):
 
 
 def short_names(paths):
-    """Names of files; if these are alike, paths below the folder that all share."""
+    """What tells runs apart: of BIDS names the parts that differ, else names or paths of files.
+
+    >>> short_names(["/a/sub-1_task-rest_bold.nii.gz", "/a/sub-2_task-rest_bold.nii.gz"])
+    ['sub-1', 'sub-2']
+    """
     paths = [Path(path) for path in paths]
-    names = [path.name for path in paths]
-    if len(set(names)) == len(names) or not all(path.is_absolute() for path in paths):
-        return [path.name or str(path) for path in paths]
-    shared = os.path.commonpath(paths)
-    return [str(path.relative_to(shared)) for path in paths]
+    names = [path.name or str(path) for path in paths]
+    if len(paths) > 1 and len(set(names)) < len(names) and all(p.is_absolute() for p in paths):
+        shared = os.path.commonpath(paths)
+        return [str(path.relative_to(shared)) for path in paths]
+    parts = [name.split("_") for name in names]
+    if len(paths) == 1 or len({len(one) for one in parts}) > 1:
+        return names
+    differ = [len(set(column)) > 1 for column in zip(*parts, strict=True)]
+    kept = ["_".join(part for part, d in zip(one, differ, strict=True) if d) for one in parts]
+    return kept if len(set(kept)) == len(kept) else names
 
 
 def _explained(estimator, imgs, tables):

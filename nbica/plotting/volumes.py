@@ -68,7 +68,7 @@ def load_background(bg_img, shown):
     bg_img : image, path or None
     shown : Volume
         The map above. Without an image, the brain it covers is drawn in dark grey; where it covers
-        less than a brain, a schematic one in MNI space.
+        less than a brain, or all of the field of view, a schematic one in MNI space.
 
     Returns
     -------
@@ -78,7 +78,8 @@ def load_background(bg_img, shown):
         return scale_anatomy(load_map(bg_img, "bg_img"))
     support = np.nan_to_num(np.abs(shown.data)) > 0
     litres = support.sum() * abs(np.linalg.det(shown.affine[:3, :3])) * 1e-6
-    if litres > _SMALL_BRAIN:
+    # Values all over the field of view do not tell where the brain is either.
+    if litres > _SMALL_BRAIN and support.mean() < 0.95:
         return Volume(np.float32(0.3) * support, shown.affine)
     depth, affine = schematic_brain()
     # Soft over a voxel, so that the edge is smooth where it is interpolated; with a lighter rim.
