@@ -22,7 +22,7 @@ from nbica import plotting
 FOLDER = Path(__file__).parent / "looks"
 WIDTH = 48
 
-# Of 255. With a serif font in place of the other, patches differed by 12 at most and 0.1 on average;
+# Of 255. With a serif font for all text, patches differed by 12 at most and by 0.1 on average;
 # the least of the wrong pictures below by 34 at most.
 FURTHEST, ON_AVERAGE = 24, 2
 
