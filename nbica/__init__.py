@@ -14,9 +14,12 @@ _HOME_OF = {
     "CanICA": "nbica.canica",
     "NiftiMasker": "nbica.masker",
     "RunCancelled": "nbica.exceptions",
+    "SliceViewer": "nbica.viewer.slices",
     "datasets": "nbica.datasets",
     "plotting": "nbica.plotting",
+    "report": "nbica.reporting",
     "start": "nbica.running",
+    "view_img": "nbica.viewer.slices",
 }
 
 __all__ = [
@@ -24,10 +27,13 @@ __all__ = [
     "NbicaWarning",
     "NiftiMasker",
     "RunCancelled",
+    "SliceViewer",
     "__version__",
     "datasets",
     "plotting",
+    "report",
     "start",
+    "view_img",
 ]
 
 
