@@ -13,11 +13,20 @@ __version__ = "0.1.0.dev0"
 _HOME_OF = {
     "CanICA": "nbica.canica",
     "NiftiMasker": "nbica.masker",
+    "connectivity": "nbica.connectivity",
     "datasets": "nbica.datasets",
     "plotting": "nbica.plotting",
 }
 
-__all__ = ["CanICA", "NbicaWarning", "NiftiMasker", "__version__", "datasets", "plotting"]
+__all__ = [
+    "CanICA",
+    "NbicaWarning",
+    "NiftiMasker",
+    "__version__",
+    "connectivity",
+    "datasets",
+    "plotting",
+]
 
 
 def __getattr__(name):

@@ -35,9 +35,10 @@ LAYERS = [
     ["masking"],
     ["preparation"],
     ["masker", "projection", "reduction"],
-    ["canica"],
+    ["canica", "subject_maps"],
     ["plotting"],
     ["datasets"],
+    ["connectivity"],
     ["__main__"],
 ]
 LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names}
