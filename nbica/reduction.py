@@ -55,6 +55,14 @@ class Reduction:
     warnings: tuple
     seconds: dict
 
+    def leading(self, n_components):
+        """The same with no more than so many components."""
+        return replace(
+            self,
+            components=self.components[:n_components],
+            singular_values=self.singular_values[:n_components],
+        )
+
     def parked(self, folder):
         """The same with its components in a file of a folder, mapped: it takes no memory."""
         file = Path(folder) / f"{uuid4().hex}.npy"

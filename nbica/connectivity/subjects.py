@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 from nbica import images, machine
 from nbica.cache import open_memory
 from nbica.group import each_run, list_confounds, pair, warn_about_runs
+from nbica.journey import plan_of
 from nbica.subject_maps import (
     basis_with_mean,
     overlap_run,
@@ -111,7 +112,7 @@ def _work(ica, imgs, confounds, memory):
     if confounds is None:
         confounds = getattr(imgs, "confounds", None)
     runs = list(images.iter_runs(imgs))
-    plan, _ = ica._plan_of(runs, ica.masker_.n_elements_)
+    plan, _ = plan_of(ica, runs, ica.masker_.n_elements_)
     machine.check_disk(plan.scratch_path, plan.scratch)
     shared = {
         "preparation": ica.masker_.preparation_,
