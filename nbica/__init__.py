@@ -12,20 +12,24 @@ __version__ = "0.1.0.dev0"
 
 _HOME_OF = {
     "CanICA": "nbica.canica",
+    "DictLearning": "nbica.dictionary",
     "NiftiMasker": "nbica.masker",
     "connectivity": "nbica.connectivity",
     "datasets": "nbica.datasets",
     "plotting": "nbica.plotting",
+    "start": "nbica.running",
 }
 
 __all__ = [
     "CanICA",
+    "DictLearning",
     "NbicaWarning",
     "NiftiMasker",
     "__version__",
     "connectivity",
     "datasets",
     "plotting",
+    "start",
 ]
 
 

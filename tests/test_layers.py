@@ -19,15 +19,18 @@ LAYERS = [
         "confounds",
         "matching",
         "maps",
-        "progress",
         "scratch",
         "spatial",
         "stopwatch",
         "cache",
         "machine",
     ],
-    ["signal", "subspace", "files", "budget", "group"],
-    ["ica"],
+    ["signal", "subspace", "files", "budget"],
+    ["renderers"],
+    ["progress"],
+    ["parallel"],
+    ["group"],
+    ["ica", "sparse_coding"],
     ["images"],
     ["frames"],
     ["masks"],
@@ -37,7 +40,8 @@ LAYERS = [
     ["masker", "projection", "reduction"],
     ["journey", "subject_maps"],
     ["decomposition"],
-    ["canica"],
+    ["canica", "dictionary"],
+    ["running"],
     ["plotting"],
     ["datasets"],
     ["connectivity"],
@@ -45,7 +49,16 @@ LAYERS = [
 ]
 LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names}
 # Layers of arrays only: neither images nor paths to them.
-ARRAYS_ONLY = ["matching", "maps", "progress", "spatial", "subspace", "signal", "ica"]
+ARRAYS_ONLY = [
+    "matching",
+    "maps",
+    "progress",
+    "spatial",
+    "subspace",
+    "signal",
+    "ica",
+    "sparse_coding",
+]
 
 
 def modules():
