@@ -12,9 +12,11 @@ __version__ = "0.1.0.dev0"
 
 _HOME_OF = {
     "CanICA": "nbica.canica",
+    "DictLearning": "nbica.dictionary",
     "NiftiMasker": "nbica.masker",
     "RunCancelled": "nbica.exceptions",
     "SliceViewer": "nbica.viewer.slices",
+    "connectivity": "nbica.connectivity",
     "datasets": "nbica.datasets",
     "plotting": "nbica.plotting",
     "report": "nbica.reporting",
@@ -24,11 +26,13 @@ _HOME_OF = {
 
 __all__ = [
     "CanICA",
+    "DictLearning",
     "NbicaWarning",
     "NiftiMasker",
     "RunCancelled",
     "SliceViewer",
     "__version__",
+    "connectivity",
     "datasets",
     "plotting",
     "report",

@@ -31,7 +31,7 @@ LAYERS = [
     ["progress"],
     ["parallel"],
     ["group"],
-    ["ica"],
+    ["ica", "sparse_coding"],
     ["images"],
     ["frames"],
     ["masks"],
@@ -39,9 +39,9 @@ LAYERS = [
     ["masking"],
     ["preparation"],
     ["masker", "projection", "reduction"],
-    ["journey"],
+    ["journey", "subject_maps"],
     ["decomposition"],
-    ["canica"],
+    ["canica", "dictionary"],
     ["running"],
     ["viewer/colors", "viewer/geometry"],
     ["viewer/payload"],
@@ -51,13 +51,14 @@ LAYERS = [
     ["datasets"],
     ["plotting", "quality"],
     ["reporting"],
+    ["connectivity"],
     ["__main__"],
 ]
 LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names}
 # Layers of arrays only: neither images nor paths to them.
 ARRAYS_ONLY = [
     "matching", "maps", "progress", "slicing", "spatial", "subspace", "signal", "ica",
-    "viewer/geometry", "viewer/payload", "viewer/render",
+    "sparse_coding", "viewer/geometry", "viewer/payload", "viewer/render",
 ]  # fmt: skip
 # Folders whose modules have layers of their own.
 ROOMS_OF_ROOMS = ["viewer"]
