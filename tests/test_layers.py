@@ -30,7 +30,7 @@ LAYERS = [
     ["progress"],
     ["parallel"],
     ["group"],
-    ["ica"],
+    ["ica", "selection"],
     ["images"],
     ["frames"],
     ["masks"],
@@ -48,7 +48,7 @@ LAYERS = [
 ]
 LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names}
 # Layers of arrays only: neither images nor paths to them.
-ARRAYS_ONLY = ["matching", "maps", "progress", "spatial", "subspace", "signal", "ica"]
+ARRAYS_ONLY = ["matching", "maps", "progress", "spatial", "subspace", "signal", "ica", "selection"]
 
 
 def modules():
