@@ -47,8 +47,10 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
     do_cca : bool, default=True
         Give every principal component of a run the same weight (canonical correlation analysis);
         else its standard deviation (a plain PCA of the concatenated runs).
-    threshold : None, "auto" or float, default="auto"
-        A ratio r keeps the r x n_voxels largest values of all maps together, "auto" is 1.
+    threshold : None, "auto", float, ("p", p) or ("robust p", p), default="auto"
+        A ratio r keeps the r x n_voxels largest values of all maps together, "auto" is 1;
+        ("p", 0.05) keeps of each map what a Gaussian null exceeds in 5 % of the voxels, as in the
+        paper [2]_. See `maps.threshold_maps`.
     n_init : int, default=10
         Random starts of the ICA, of which the one with the highest contrast is kept. More of them
         cost next to nothing up to 40 components.

@@ -17,7 +17,7 @@ LAYERS = [
     [
         "checks",
         "confounds",
-        "matching",
+        "pairing",
         "maps",
         "scratch",
         "spatial",
@@ -36,6 +36,8 @@ LAYERS = [
     ["masks"],
     ["automask"],
     ["masking"],
+    ["labels", "reproducibility"],
+    ["matching"],
     ["preparation"],
     ["masker", "projection", "reduction"],
     ["journey"],
@@ -48,7 +50,7 @@ LAYERS = [
 ]
 LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names}
 # Layers of arrays only: neither images nor paths to them.
-ARRAYS_ONLY = ["matching", "maps", "progress", "spatial", "subspace", "signal", "ica", "selection"]
+ARRAYS_ONLY = ["pairing", "maps", "progress", "spatial", "subspace", "signal", "ica", "selection"]
 
 
 def modules():
