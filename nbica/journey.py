@@ -55,8 +55,7 @@ def depart(estimator, imgs, confounds):
     Journey
     """
     forget(estimator)
-    if confounds is None and hasattr(imgs, "func"):
-        confounds = getattr(imgs, "confounds", None)
+    confounds = confounds_of(imgs, confounds)
     try:
         with monitor(type(estimator).__name__, verbose=estimator.verbose) as report:
             journey = Journey(estimator, imgs, confounds, report)
@@ -66,6 +65,13 @@ def depart(estimator, imgs, confounds):
     except BaseException:  # an interrupt as well: nothing half new is left
         forget(estimator)
         raise
+
+
+def confounds_of(imgs, confounds):
+    """The confounds that were passed, else those of a Bunch of runs."""
+    if confounds is None and hasattr(imgs, "func"):
+        return getattr(imgs, "confounds", None)
+    return confounds
 
 
 def forget(estimator):
@@ -89,11 +95,15 @@ class Journey:
         masker = make_masker(estimator)
         runs, self._n_runs = _list_runs(imgs, needed_twice=masker.mask_img is None)
         confounds = list_confounds(confounds, self._n_runs)
+        with_confounds = confounds is not None
+        if masker.mask_img is None:
+            first = _plan_with_mask_pass(estimator, runs, with_confounds)
+            masker.set_params(n_jobs=first.n_workers)
         with self.watch.stage("mask"):
             estimator.masker_ = masker.fit(runs)
         estimator.mask_img_ = masker.mask_img_
         _check_mask_size(masker.n_elements_, estimator.n_components)
-        estimator.plan_, runs = plan_of(estimator, runs, masker.n_elements_)
+        estimator.plan_, runs = plan_of(estimator, runs, masker.n_elements_, with_confounds)
         self._pairs = pair(runs, confounds)
         self._rows = []
         self._reductions = None
@@ -223,17 +233,22 @@ def _list_runs(imgs, needed_twice):
     return runs, len(runs)
 
 
-def plan_before(estimator, imgs):
+def plan_before(estimator, imgs, confounds=None):
     """Plan for a fit that was not begun; reads headers only."""
     runs = list(images.iter_runs(imgs))
+    with_confounds = confounds_of(imgs, confounds) is not None
     masker = make_masker(estimator)
     if masker.mask_img is None:
-        third = int(np.prod(runs[0].grid.shape) / 3)  # what a mask usually keeps
-        return plan_of(estimator, runs, third, mask_pass=True)[0]
-    return plan_of(estimator, runs, masker.fit().n_elements_)[0]
+        return _plan_with_mask_pass(estimator, runs, with_confounds)
+    return plan_of(estimator, runs, masker.fit().n_elements_, with_confounds)[0]
 
 
-def plan_of(estimator, runs, n_voxels, mask_pass=False):
+def _plan_with_mask_pass(estimator, runs, with_confounds):
+    third = int(np.prod(runs[0].grid.shape) / 3)  # what a mask usually keeps
+    return plan_of(estimator, runs, third, with_confounds, mask_pass=True)[0]
+
+
+def plan_of(estimator, runs, n_voxels, with_confounds=False, mask_pass=False):
     """Plan for runs, and the runs; of a generator the first speaks for all."""
     listed, n_runs = runs, None
     if isinstance(runs, list):
@@ -248,6 +263,7 @@ def plan_of(estimator, runs, n_voxels, mask_pass=False):
         dimensions_per_run(estimator.n_components),
         stored_components(dimensions_per_run(estimator.n_components)),
         smooth=bool(np.any(estimator.smoothing_fwhm)),
+        confounds=with_confounds,
         band_pass=estimator.low_pass is not None or estimator.high_pass is not None,
         mask_pass=mask_pass,
     )
