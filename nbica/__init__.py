@@ -13,12 +13,26 @@ __version__ = "0.1.0.dev0"
 _HOME_OF = {
     "CanICA": "nbica.canica",
     "NiftiMasker": "nbica.masker",
+    "SliceViewer": "nbica.viewer.slices",
     "datasets": "nbica.datasets",
     "plotting": "nbica.plotting",
+    "report": "nbica.reporting",
     "start": "nbica.running",
+    "view_img": "nbica.viewer.slices",
 }
 
-__all__ = ["CanICA", "NbicaWarning", "NiftiMasker", "__version__", "datasets", "plotting", "start"]
+__all__ = [
+    "CanICA",
+    "NbicaWarning",
+    "NiftiMasker",
+    "SliceViewer",
+    "__version__",
+    "datasets",
+    "plotting",
+    "report",
+    "start",
+    "view_img",
+]
 
 
 def __getattr__(name):

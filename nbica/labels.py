@@ -1,4 +1,4 @@
-"""What a component may be: the known network most like it, and signs of noise. Images in, table out."""
+"""What a component may be: the known network most like it, or noise. Images in, tables out."""
 
 import os
 from collections.abc import Mapping
