@@ -16,6 +16,7 @@ _HOME_OF = {
     "SliceViewer": "nbica.viewer.slices",
     "datasets": "nbica.datasets",
     "plotting": "nbica.plotting",
+    "start": "nbica.running",
     "view_img": "nbica.viewer.slices",
 }
 
@@ -27,6 +28,7 @@ __all__ = [
     "__version__",
     "datasets",
     "plotting",
+    "start",
     "view_img",
 ]
 

@@ -1,39 +1,21 @@
 """CanICA: the journey from images to component maps, in reading order."""
 
 import warnings
-from itertools import chain
 from numbers import Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_is_fitted
-from threadpoolctl import threadpool_limits
+from sklearn.base import BaseEstimator
 
-from nbica import budget, images, machine
-from nbica.cache import open_memory
-from nbica.checks import check_count, check_dtype, check_n_jobs
-from nbica.exceptions import DataError, DataWarning
-from nbica.group import (
-    each_run,
-    list_confounds,
-    pair,
-    row_of_run,
-    table_of_runs,
-    warn_about_runs,
-)
+from nbica.checks import check_count, warn_of_y
+from nbica.decomposition import GroupDecompositionMixin
+from nbica.exceptions import DataError, NotConvergedWarning
 from nbica.ica import check_random_state, fast_ica
+from nbica.journey import check_parameters, depart
 from nbica.maps import canonical_share, check_threshold, flip_signs, threshold_maps
-from nbica.masker import NiftiMasker
-from nbica.progress import monitor
-from nbica.projection import explain_run, project_run
-from nbica.reduction import reduce_runs, stored_components
-from nbica.stopwatch import Stopwatch
 from nbica.subspace import GroupSubspace
 
-_Y_IS_NOT_USED = "y is not used; confounds are passed by name: fit(imgs, confounds=...)."
 
-
-class CanICA(TransformerMixin, BaseEstimator):
+class CanICA(GroupDecompositionMixin, BaseEstimator):
     """Group ICA of fMRI runs by CanICA, one run in memory at a time.
 
     Peak memory of `fit` is, for each of `n_jobs` processes, one cleaned run (n_timepoints x
@@ -94,6 +76,10 @@ class CanICA(TransformerMixin, BaseEstimator):
         process. None takes what the machine allows, with a margin: free memory, control groups,
         `MEM_LIMIT`. It decides how many runs are worked on at once and whether a run's matrix is in
         RAM or in a scratch file, and does not change the result.
+    callback : callable, optional
+        Called as `callback(state)` after each run with a :class:`journey.GroupState`: which run it
+        was, how many there are, and `state.maps()`, the maps of the runs so far. What it raises
+        stops the fit.
 
     Attributes
     ----------
@@ -141,7 +127,7 @@ class CanICA(TransformerMixin, BaseEstimator):
         n_init=10, random_state=None, standardize=True, standardize_confounds=True, detrend=True,
         low_pass=None, high_pass=None, t_r=None, dtype=None, target_affine=None,
         target_shape=None, mask_strategy="epi", mask_args=None, memory=None, memory_level=0,
-        n_jobs=1, verbose=0, max_iter=200, tol=1e-5, ram=None,
+        n_jobs=1, verbose=0, max_iter=200, tol=1e-5, ram=None, callback=None,
     ):  # fmt: skip
         self.mask = mask
         self.n_components = n_components
@@ -168,6 +154,7 @@ class CanICA(TransformerMixin, BaseEstimator):
         self.max_iter = max_iter
         self.tol = tol
         self.ram = ram
+        self.callback = callback
 
     # ---- fit --------------------------------------------------------------------------------
 
@@ -196,157 +183,52 @@ class CanICA(TransformerMixin, BaseEstimator):
             For images or confounds that cannot be used, naming them.
         """
         self._check_parameters()
-        self._forget()
-        if y is not None:
-            warnings.warn(_Y_IS_NOT_USED, DataWarning, stacklevel=2)
-        if confounds is None and hasattr(imgs, "func"):
-            confounds = getattr(imgs, "confounds", None)
-        try:
-            return self._fit(imgs, confounds)
-        except BaseException:  # an interrupt as well: nothing half new is left
-            self._forget()
-            raise
-
-    def _fit(self, imgs, confounds):
-        watch = Stopwatch()
-        with monitor("CanICA", verbose=self.verbose) as report:
-            masker = self._make_masker()
-            runs, n_runs = _list_runs(imgs, needed_twice=masker.mask_img is None)
-            confounds = list_confounds(confounds, n_runs)
-            with watch.stage("mask"):
-                self.masker_ = masker.fit(runs)
-            self.mask_img_ = self.masker_.mask_img_
-            self._check_mask_size()
-            self.plan_, runs = self._plan_of(runs, self.masker_.n_elements_)
-            machine.check_disk(self.plan_.scratch_path, self.plan_.scratch)
-            reductions = reduce_runs(
-                pair(runs, confounds),
-                self.masker_.preparation_,
-                self.n_components,
-                open_memory(self.memory),
-                self.plan_,
-            )
-            # One BLAS thread here too: the cores belong to those who reduce.
-            with watch.stage("reduce runs"), threadpool_limits(1, "blas"):
-                tracked = report.track(reductions, n_runs, "reduce runs")
-                components = self._learn_subspace(tracked, report, watch)
-            report.stage("ICA")
-            with watch.stage("ICA"):
+        warn_of_y(y, stacklevel=2)
+        with depart(self, imgs, confounds) as journey:
+            subspace = self._merge(journey)
+            journey.arrive(stacklevel=2)
+            components = self._learn_subspace(subspace)
+            del subspace  # its stack is ten times as large
+            with journey.stage("ICA"):
                 self._find_components(components)
-        self.seconds_ = dict(watch.seconds)
         return self
 
-    def plan(self, imgs):
-        """How a fit of these runs would go: memory, disk, time; reads headers only.
-
-        Takes about a millisecond per run.
-
-        Parameters
-        ----------
-        imgs : as in :meth:`fit`
-
-        Returns
-        -------
-        budget.Plan
-            Prints as a small table. Without a mask the number of voxels is a guess: a third of
-            the field of view.
-
-        Raises
-        ------
-        MemoryError
-            If `ram` is too small; it says the least that would do.
-        """
-        self._check_parameters()
-        runs = list(images.iter_runs(imgs))
-        masker = self._make_masker()
-        if masker.mask_img is None:
-            return self._plan_of(runs, int(np.prod(runs[0].grid.shape) / 3), mask_pass=True)[0]
-        return self._plan_of(runs, masker.fit().n_elements_)[0]
-
-    def _plan_of(self, runs, n_voxels, mask_pass=False):
-        """Plan for runs, and the runs; of a generator the first speaks for all."""
-        listed, n_runs = runs, None
-        if isinstance(runs, list):
-            n_runs = len(runs)
-        else:
-            listed = [next(runs)]
-            runs = chain(listed, runs)
-        workload = budget.workload_of(
-            listed,
-            n_runs,
-            n_voxels,
-            self.n_components,
-            stored_components(self.n_components),
-            smooth=bool(np.any(self.smoothing_fwhm)),
-            band_pass=self.low_pass is not None or self.high_pass is not None,
-            mask_pass=mask_pass,
-        )
-        location = open_memory(self.memory).location
-        return budget.plan_for(workload, self.n_jobs, self.ram, location), runs
-
     def _check_parameters(self):
-        for name in ("n_components", "n_init", "max_iter"):
+        check_parameters(self)
+        for name in ("n_init", "max_iter"):
             check_count(name, getattr(self, name))
-        check_n_jobs(self.n_jobs)
         if not isinstance(self.tol, Real) or not self.tol > 0:
             msg = f"tol is {self.tol!r}; expected a small number above 0, such as 1e-5."
             raise ValueError(msg)
         check_threshold(self.threshold)
         check_random_state(self.random_state)
-        budget.parse_ram(self.ram)
-        check_dtype(self.dtype)
-        open_memory(self.memory)
 
-    def _forget(self):
-        """Drop what an earlier fit learnt: a fit that fails leaves nothing half new."""
-        for name in [name for name in vars(self) if name.endswith("_")]:
-            delattr(self, name)
-
-    def _make_masker(self):
-        names = set(NiftiMasker().get_params()) - {"mask_img", "runs"}
-        own = {name: getattr(self, name) for name in names}
-        if not hasattr(self.mask, "get_params"):
-            return NiftiMasker(mask_img=self.mask, **own)
-        # Where and how to compute remains the estimator's business.
-        names -= {"memory", "memory_level", "n_jobs", "verbose", "dtype"}
-        theirs = {name: value for name, value in self.mask.get_params().items() if name in names}
-        mask_img = getattr(self.mask, "mask_img_", None) or self.mask.mask_img
-        return NiftiMasker(mask_img=mask_img, **(own | theirs))
-
-    def _check_mask_size(self):
-        if self.masker_.n_elements_ < self.n_components:
-            msg = (
-                f"n_components is {self.n_components}, but the mask has only "
-                f"{self.masker_.n_elements_} voxels: lower n_components or widen the mask."
-            )
-            raise ValueError(msg)
-
-    def _learn_subspace(self, reductions, report, watch):
+    def _merge(self, journey):
         subspace = GroupSubspace(self.n_components)
-        rows = []
-        for name, (reduction, from_cache, seconds) in reductions:
-            components = reduction.components[: self.n_components]
-            weights = reduction.singular_values[: self.n_components, np.newaxis]
-            report.count("cached" if from_cache else "computed")
-            with watch.stage("merge"):
-                subspace.partial_fit(components if self.do_cca else components * weights)
-            notices = self._notices(reduction)
-            rows.append(row_of_run(name, reduction, len(components), from_cache, seconds, notices))
-        self.runs_ = table_of_runs(rows)
-        noticed = list(zip(self.runs_["path"], self.runs_["warnings"], strict=True))
-        warn_about_runs(noticed, len(rows), stacklevel=4)
+        for reduction in journey.reductions():
+            weights = reduction.singular_values[:, np.newaxis]
+            rows = reduction.components
+            subspace.partial_fit(rows if self.do_cca else rows * weights)
+            journey.tell(lambda: self._maps_so_far(subspace))
+        return subspace
+
+    def _maps_so_far(self, subspace):
+        """Maps of the runs merged so far, by an ICA from a single start."""
+        components = subspace.components_
+        if not len(components):
+            return components
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotConvergedWarning)
+            found = fast_ica(components, 1, 0, self.max_iter, self.tol)
+        share = canonical_share(found.maps, components, subspace.singular_values_**2)
+        return flip_signs(found.maps[np.argsort(-share, kind="stable")])
+
+    def _learn_subspace(self, subspace):
         components = subspace.components_
         self._check_rank(len(components))
         self.variance_ = subspace.singular_values_**2 / subspace.n_runs_
         self.canonical_correlations_ = self.variance_.copy() if self.do_cca else None
-        return components  # not the subspace, whose stack is ten times as large
-
-    def _notices(self, reduction):
-        n_found = len(reduction.components)
-        if 0 < n_found < self.n_components:
-            few = f"spans only {n_found} dimensions of the {self.n_components} wanted"
-            return (*reduction.warnings, few)
-        return reduction.warnings
+        return components
 
     def _check_rank(self, n_found):
         n_runs = len(self.runs_)
@@ -375,98 +257,3 @@ class CanICA(TransformerMixin, BaseEstimator):
         self.stability_ = found.stability[order]
         self.convergence_ = found.table()
         self.n_components_ = len(maps)
-
-    # ---- with the components ----------------------------------------------------------------
-
-    def transform(self, imgs, confounds=None):
-        """Time courses of the components in each run, by least squares.
-
-        Memory is that of one run per process, and the results.
-
-        Parameters
-        ----------
-        imgs : as in :meth:`fit`
-        confounds : as in :meth:`fit`
-
-        Returns
-        -------
-        list of ndarray, each of shape (n_timepoints, n_components)
-            The runs are smoothed and cleaned as in `fit`.
-        """
-        return self._map_runs(project_run, imgs, confounds)
-
-    def fit_transform(self, imgs, y=None, confounds=None):
-        """Fit and transform the same runs; see :meth:`fit` and :meth:`transform`."""
-        imgs = list(imgs) if images.is_iterator(imgs) else imgs
-        return self.fit(imgs, y, confounds).transform(imgs, confounds)
-
-    def inverse_transform(self, loadings):
-        """Images that the components make with given time courses.
-
-        Memory is that of the 4D images.
-
-        Parameters
-        ----------
-        loadings : list of ndarray, each of shape (n_timepoints, n_components)
-
-        Returns
-        -------
-        list of Nifti1Image
-        """
-        check_is_fitted(self)
-        if not isinstance(loadings, list | tuple):
-            msg = f"loadings is a {type(loadings).__name__}; expected a list: one array per run."
-            raise TypeError(msg)
-        return [self.masker_.inverse_transform(rows @ self.components_) for rows in loadings]
-
-    def score(self, imgs, y=None, confounds=None, per_component=False):
-        """Fraction of the runs' variance that the components explain.
-
-        Memory is that of one run per process, for any number of runs.
-
-        Parameters
-        ----------
-        imgs, confounds : as in :meth:`fit`
-        y : None
-        per_component : bool
-            For each component by itself instead of for all together.
-
-        Returns
-        -------
-        float, or ndarray of shape (n_components,)
-            From 0 to 1, over all cleaned signals.
-        """
-        parts = self._map_runs(explain_run, imgs, confounds)
-        together = np.sum([part.together for part in parts])
-        total = np.sum([part.total for part in parts])
-        alone = np.sum([part.alone for part in parts], axis=0)
-        return (alone if per_component else together) / (total or 1.0)
-
-    def _map_runs(self, function, imgs, confounds):
-        check_is_fitted(self)
-        runs = list(images.iter_runs(imgs))
-        pairs = pair(runs, list_confounds(confounds, len(runs)))
-        plan, _ = self._plan_of(runs, self.masker_.n_elements_)
-        machine.check_disk(plan.scratch_path, plan.scratch)
-        shared = {
-            "preparation": self.masker_.preparation_,
-            "maps": self.components_,
-            "scratch_folder": plan.scratch_path,
-        }
-        done = list(each_run(function, pairs, plan.n_workers, **shared))
-        noticed = [(name, "; ".join(notices)) for name, (_, notices) in done]
-        warn_about_runs(noticed, len(runs), stacklevel=3)
-        return [result for _, (result, _) in done]
-
-    def __sklearn_is_fitted__(self):
-        """Tell scikit-learn whether `fit` has ended."""
-        return hasattr(self, "components_img_")
-
-
-def _list_runs(imgs, needed_twice):
-    """Runs, and how many; a generator stays one where a single pass is enough."""
-    runs = images.iter_runs(imgs)
-    if images.is_iterator(imgs) and not needed_twice:
-        return runs, None
-    runs = list(runs)
-    return runs, len(runs)

@@ -1,6 +1,10 @@
 """What parameters may be, said before any work is done."""
 
+import warnings
+
 import numpy as np
+
+from nbica.exceptions import DataWarning
 
 
 def check_count(name, value):
@@ -27,3 +31,17 @@ def check_dtype(dtype):
     if not is_float:
         msg = f"dtype is {dtype!r}; expected float32, float64 or None (float32)."
         raise ValueError(msg)
+
+
+def warn_of_y(y, stacklevel):
+    """Say that `y` is not used, where one was passed: it is often a misplaced table of confounds.
+
+    Parameters
+    ----------
+    y : object
+    stacklevel : int
+        As `warnings.warn` takes it, from the caller.
+    """
+    if y is not None:
+        msg = "y is not used; confounds are passed by name: fit(imgs, confounds=...)."
+        warnings.warn(msg, DataWarning, stacklevel=stacklevel + 1)

@@ -7,9 +7,10 @@ from itertools import repeat, zip_longest
 from pathlib import Path
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import delayed
 
 from nbica.exceptions import DataWarning
+from nbica.parallel import StoppableParallel
 
 _NOTHING = object()
 
@@ -107,12 +108,14 @@ def each_run(function, pairs, n_workers=1, **shared):
     Returns
     -------
     generator of (name, result)
+        While it waits it looks at the stop flag of the run that is under way. Where it is closed or
+        fails before its end, the workers are ended.
     """
     jobs = (
         delayed(_with_name)(function, run, confounds=confounds, **shared)
         for run, confounds in pairs
     )
-    return Parallel(n_jobs=n_workers, return_as="generator")(jobs)
+    return StoppableParallel(n_jobs=n_workers, return_as="generator")(jobs)
 
 
 def _with_name(function, run, **arguments):
@@ -123,13 +126,17 @@ def _with_name(function, run, **arguments):
 STAGES = ["read", "smooth", "clean", "reduce"]
 
 
-def row_of_run(name, reduction, n_components, from_cache, seconds, notices):
+def row_of_run(name, reduction, n_wanted, from_cache, seconds):
     """What happened to one run, as a row of the table; stages that the cache saved took 0 s."""
     stages = {stage: 0.0 if from_cache else reduction.seconds[stage] for stage in STAGES}
+    n_found = len(reduction.components)
+    notices = list(reduction.warnings)
+    if 0 < n_found < n_wanted:
+        notices.append(f"spans only {n_found} dimensions of the {n_wanted} wanted")
     return {
         "path": name,
         "n_timepoints": reduction.n_timepoints,
-        "n_components": n_components,
+        "n_components": min(n_found, n_wanted),
         "cached": from_cache,
         "seconds": seconds,
         **stages,

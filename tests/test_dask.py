@@ -9,7 +9,8 @@ import pytest
 from joblib import parallel_config
 from planted import estimator, write_cohort
 
-from nbica import CanICA, machine
+from nbica import machine
+from nbica.subspace import GroupSubspace
 
 distributed = pytest.importorskip("distributed", reason="needs the extra: pip install nbica[dask]")
 
@@ -96,16 +97,16 @@ def test_workers_stay_within_their_memory(cohort, cluster):
 def test_killed_worker_loses_nothing(cohort, fitted, cluster):
     """A worker that dies in the middle is replaced, and its runs are reduced again."""
     pids = list(cluster.run(os.getpid).values())
-    notices, seen = CanICA._notices, []
+    merge, seen = GroupSubspace.partial_fit, []
 
-    def kill_once(self, reduction):
+    def kill_once(self, rows):
         if not seen:
             os.kill(pids[0], signal.SIGKILL)
-        seen.append(reduction)
-        return notices(self, reduction)
+        seen.append(len(rows))
+        return merge(self, rows)
 
     with pytest.MonkeyPatch.context() as patch, parallel_config("dask"):
-        patch.setattr(CanICA, "_notices", kill_once)
+        patch.setattr(GroupSubspace, "partial_fit", kill_once)
         ica = estimator().fit(cohort.func * 6, confounds=cohort.confounds * 6)
 
     alone = estimator().fit(cohort.func * 6, confounds=cohort.confounds * 6)

@@ -14,12 +14,13 @@ import planted
 import pytest
 from planted import AFFINE, mask_image, write_cohort
 
-from nbica import CanICA, budget, frames, images
+from nbica import budget, frames, images
 from nbica.cache import open_memory
 from nbica.masking import load_mask
 from nbica.preparation import Preparation
 from nbica.reduction import reduce_run
 from nbica.signal import Cleaning
+from nbica.subspace import GroupSubspace
 
 # Maps of norm 1 that differ by the rounding of float32 sums.
 FLOAT32 = 1e-5
@@ -139,18 +140,18 @@ def test_files_are_read_once(cohort, n_reads, on_disk):
 def test_generator_is_consumed_as_it_goes(cohort, monkeypatch):
     """With a mask and a budget, runs are taken from a generator while others are reduced."""
     taken, seen = [], []
-    notices = CanICA._notices
+    merge = GroupSubspace.partial_fit
 
     def runs():
         for path in cohort.func * 5:
             taken.append(path)
             yield path
 
-    def noticed(self, reduction):
+    def merged(self, rows):
         seen.append(len(taken))
-        return notices(self, reduction)
+        return merge(self, rows)
 
-    monkeypatch.setattr(CanICA, "_notices", noticed)
+    monkeypatch.setattr(GroupSubspace, "partial_fit", merged)
     ica = estimator(ram="3GB").fit(runs())
 
     assert len(ica.runs_) == 20
