@@ -12,8 +12,10 @@ __version__ = "0.1.0.dev0"
 
 _HOME_OF = {
     "CanICA": "nbica.canica",
+    "ComponentBrowser": "nbica.viewer.components",
     "NiftiMasker": "nbica.masker",
     "SliceViewer": "nbica.viewer.slices",
+    "browse": "nbica.viewer.components",
     "datasets": "nbica.datasets",
     "plotting": "nbica.plotting",
     "start": "nbica.running",
@@ -22,10 +24,12 @@ _HOME_OF = {
 
 __all__ = [
     "CanICA",
+    "ComponentBrowser",
     "NbicaWarning",
     "NiftiMasker",
     "SliceViewer",
     "__version__",
+    "browse",
     "datasets",
     "plotting",
     "start",

@@ -78,6 +78,9 @@ class Scene:
         The maps to look through.
     overlays : tuple of Maps
         Single maps above them.
+    partner : Maps or None
+        Maps of another decomposition, as many.
+    courses : Courses or None
     """
 
     background: object
@@ -86,13 +89,15 @@ class Scene:
     step: float
     maps: object = None
     overlays: tuple = ()
+    partner: object = None
+    courses: object = None
     cache: dict = field(default_factory=dict)
 
     @property
     def volumes(self):
         """All of it, in the order in which `volume.js` expects it."""
-        some = [self.background] if self.background is not None else []
-        return [*some, self.maps, *self.overlays, *self.regions]
+        order = [self.background, self.maps, *self.overlays, self.partner, *self.regions]
+        return [volume for volume in [*order, self.courses] if volume is not None]
 
 
 def pane(scene, look, axis, mm, step=None):

@@ -328,7 +328,7 @@ function makeHeader(ctx, actions) {
     h("div", { class: "nbv-tabs", role: "group", "aria-label": "View" }, ...tabs),
     h("div", { class: "nbv-tools" },
       button("Next peak", "Next peak (n)", actions.peak), button("Display", "Display settings", actions.settings, { "aria-expanded": "false" }),
-      button("?", "Keys (?)", actions.help, { "aria-expanded": "false" }), button("⛶", "Full screen (f)", actions.full)));
+      button("?", "Keys (?)", actions.help, { "aria-expanded": "false" }), button(fullIcon(), "Full screen (f)", actions.full)));
   ctx.state.on("component names title view", () => {
     const k = ctx.state.get("component"), title = ctx.state.get("title");
     name.textContent = ctx.count > 1 ? ctx.name(k) : title || ctx.name(k);
@@ -336,6 +336,12 @@ function makeHeader(ctx, actions) {
     tabs.forEach((tab, i) => tab.setAttribute("aria-pressed", VIEWS[i][0] === ctx.state.get("view")));
   });
   return el;
+}
+
+function fullIcon() {
+  const icon = svg("svg", { viewBox: "0 0 14 14", width: 14, height: 14, "aria-hidden": "true", class: "nbv-icon" });
+  icon.append(svg("path", { d: "M1 5V1h4M9 1h4v4M13 9v4H9M5 13H1V9" }));
+  return icon;
 }
 
 function makeControls(ctx, actions) {
