@@ -13,6 +13,7 @@ __version__ = "0.1.0.dev0"
 _HOME_OF = {
     "CanICA": "nbica.canica",
     "ComponentBrowser": "nbica.viewer.components",
+    "FitPanel": "nbica.viewer.fit",
     "NiftiMasker": "nbica.masker",
     "SliceViewer": "nbica.viewer.slices",
     "browse": "nbica.viewer.components",
@@ -25,6 +26,7 @@ _HOME_OF = {
 __all__ = [
     "CanICA",
     "ComponentBrowser",
+    "FitPanel",
     "NbicaWarning",
     "NiftiMasker",
     "SliceViewer",

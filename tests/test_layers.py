@@ -47,6 +47,7 @@ LAYERS = [
     ["viewer/page", "viewer/poster", "viewer/scene"],
     ["viewer/slices", "viewer/labelfile"],
     ["viewer/components"],
+    ["viewer/fit"],
     ["running"],
     ["plotting"],
     ["datasets"],
