@@ -172,7 +172,7 @@ function makeSignals(ctx) {
     const frequency = t ? `${(strongest / (values.length * t)).toFixed(3)} Hz` : `${strongest} cycles`;
     const step = t ? 1 / (values.length * t) : 1;
     course.replaceChildren(...plotLine(values, { title: "Time course", t, unit: t ? "s" : "frames" }));
-    power.replaceChildren(...plotLine(found, { title: `Power, strongest at ${frequency}`, t: step, from: step, unit: t ? "Hz" : "cycles" }));
+    power.replaceChildren(...plotLine(found, { title: `Power, strongest at ${frequency}`, t: step, from: step, bare: true, unit: t ? "Hz" : "cycles" }));
   });
   return h("div", { class: "nbv-signals" }, subjects.length > 1 ? pick : null, course, power);
 }

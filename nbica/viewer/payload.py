@@ -228,15 +228,13 @@ def labels(data, grid, name="", regions=None):
     ValueError
         If values are negative, not whole, or too many.
     """
-    whole = np.rint(np.nan_to_num(data))
-    if (
-        (whole < 0).any()
-        or whole.max(initial=0) > 65535
-        or np.abs(whole - np.nan_to_num(data)).max(initial=0) > 1e-3
-    ):
+    values = np.nan_to_num(np.asarray(data, float))
+    whole = np.rint(values)
+    beyond = (whole < 0).any() or whole.max(initial=0) > 65535
+    if beyond or np.abs(whole - values).max(initial=0) > 1e-3:
         msg = (
-            f"{name or 'The image of regions'} holds values from {np.nanmin(data):.4g} to "
-            f"{np.nanmax(data):.4g}; expected whole numbers from 0 to 65535. For a mask, threshold "
+            f"{name or 'The image of regions'} holds values from {values.min():.4g} to "
+            f"{values.max():.4g}; expected whole numbers from 0 to 65535. For a mask, threshold "
             "it first"
         )
         raise ValueError(msg)

@@ -314,6 +314,11 @@ class SliceViewer(anywidget.AnyWidget):
         size = " × ".join(str(n) for n in maps.grid.shape)
         return f"{count} of {size} voxels{' over a background' if self.scene.background else ''}"
 
+    def close(self):
+        """Close the viewer wherever it is shown, and free what it holds in the browser."""
+        self.layout.close()
+        super().close()
+
     def __repr__(self):
         return f"<{type(self).__name__}: {self.sentence}>"
 
