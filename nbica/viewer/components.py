@@ -275,8 +275,8 @@ def _values_at(maps, others):
         for axis, n in enumerate(others.grid.shape)
     ]
     nearest = [one.nearest for one in tables]
-    x, y, z = np.ix_(*(index >= 0 for index in nearest))
-    inside = x & y & z
+    x, y, z = (index >= 0 for index in nearest)
+    inside = x[:, np.newaxis, np.newaxis] & y[:, np.newaxis] & z
     rows = []
     for k in range(len(maps.scales)):
         dense = np.where(maps.dense(k) == NO_DATA, 0, maps.dense(k))

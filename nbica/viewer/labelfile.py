@@ -4,7 +4,7 @@ The first line names the folder of the decomposition; then one line per componen
 True", counted from 1, whose last word says whether it is noise; and a list of all that are.
 """
 
-import ast
+import re
 from pathlib import Path
 
 # As in FSLeyes. The two first are kept when noise is removed.
@@ -53,12 +53,11 @@ def read(path, n_components):
     lines = [line.strip() for line in Path(path).expanduser().read_text("utf-8").splitlines()]
     lines = [line for line in lines if line]
     labels = ["Unknown"] * n_components
-    if not lines or not lines[-1].startswith("["):
-        msg = f"{path} is no label file: its last line is not a list such as [2, 5, 6]"
+    if not lines or not re.fullmatch(r"\[[\d,\s]*\]", lines[-1]):
+        msg = f"{path} is no label file: its last line is not a list of numbers such as [2, 5, 6]"
         raise ValueError(msg)
-    rows = lines[1:-1] or [
-        f"{number}, {CLASSES[2]}, True" for number in ast.literal_eval(lines[-1])
-    ]
+    noise = re.findall(r"\d+", lines[-1])
+    rows = lines[1:-1] or [f"{number}, {CLASSES[2]}, True" for number in noise]
     for row in rows:
         number, *words = (part.strip() for part in row.split(","))
         if not number.isdigit() or not 1 <= int(number) <= n_components:

@@ -581,8 +581,11 @@ function opener(panel, root, title) {
   };
 }
 
+// JupyterLab's own keys (x cuts a cell) must not act on what has the focus in here; it looks for this
+// attribute on the focused element itself.
 function makeRoot(label) {
-  return h("section", { class: "nbv", role: "group", "aria-label": label, "data-lm-suppress-shortcuts": "true" });
+  const keepKeys = (event) => event.target.setAttribute("data-lm-suppress-shortcuts", "true");
+  return h("section", { class: "nbv", role: "group", "aria-label": label, onfocusin: keepKeys });
 }
 
 function mountViewer(root, ctx, parts = {}) {
