@@ -452,6 +452,42 @@ def test_a_stop_is_obeyed_between_pieces(server, no_copies, monkeypatch):
     assert debris(no_copies) == []
 
 
+def test_the_interrupt_button_is_obeyed(server, no_copies, monkeypatch):
+    """KeyboardInterrupt ends the threads too; the next call goes on from there."""
+    server.misbehave("toy/run.bin", Fault(drip=0.02))
+    original = download.monitor
+
+    def press(event):
+        if "kB" in event.note and event.state == "running":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(download, "monitor", lambda *a, **k: original(*a, **k, listeners=[press]))
+    with pytest.raises(KeyboardInterrupt):
+        download.fetch(toy(server), verbose=0)
+    assert not [t for t in threading.enumerate() if t.name.startswith("nbica-fetch")]
+    n_before = part_of(no_copies / "toy", "run.bin").stat().st_size
+    monkeypatch.setattr(download, "monitor", original)
+
+    download.fetch(toy(server), verbose=0)
+
+    assert ranges(server)[-1] == f"bytes={n_before}-"
+    assert debris(no_copies) == []
+
+
+def test_a_host_that_rests_is_shown(server, monkeypatch):
+    """Who waits for a server is told so."""
+    notes = []
+    original = download.monitor
+    monkeypatch.setattr(
+        download, "monitor",
+        lambda *a, **k: original(*a, **k, listeners=[lambda event: notes.append(event.note)]),
+    )  # fmt: skip
+    server.misbehave("toy/run.bin", Fault(status=429, headers=(("Retry-After", "2"),)))
+    download.fetch(toy(server), verbose=0)
+
+    assert any("127.0.0.1" in note and "asks to wait" in note for note in notes)
+
+
 # --- processes ---
 
 _FETCH = """
@@ -511,7 +547,8 @@ def test_killed_between_the_file_and_its_tidying(server, no_copies):
     server.requests.clear()
     part = part_of(no_copies / "toy", "run.bin")
     part.parent.mkdir()
-    for leftover in (part, Path(f"{part}.json"), part.with_suffix(".lock")):
+    others = [part.with_name(name) for name in (record.NAME, f"{record.NAME}.lock")]
+    for leftover in (part, Path(f"{part}.json"), part.with_suffix(".lock"), *others):
         leftover.write_text("{}")
 
     download.fetch(toy(server), verbose=0)
