@@ -557,12 +557,44 @@ def test_killed_between_the_file_and_its_tidying(server, no_copies):
     assert debris(no_copies) == []
 
 
+_DIE = """
+import os, sys
+from nbica.datasets import download, keeping, record, registry, transfer, unpack
+from nbica.datasets.planning import make_plan
+home, name = sys.argv[2].split(".")
+setattr(globals()[home], name, lambda *args, **kwargs: os._exit(9))
+entry = registry.DataSet("toy", "Toy", "toy", sys.argv[1], "none", "nobody", "", "", files={})
+file = entry.unlisted("a.tgz", "-")
+object.__setattr__(file, "members", ("x/a.txt",))
+download.fetch(make_plan(entry, [file]), verbose=0)
+"""
+
+
+@pytest.mark.parametrize(
+    "moment", ["unpack._copy", "unpack.merge", "record.add", "transfer.discard"]
+)
+def test_dead_while_unpacking(server, no_copies, moment):
+    """Wherever a process dies, the next call completes from what is here, and cleans up."""
+    data = tgz({"x/a.txt": b"a", "x/b.txt": b"b"})
+    plan = packed(server, data, "x/a.txt", name="a.tgz")
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", _DIE, f"{server.url}/toy/", moment]
+    assert subprocess.run(command, env=env, check=False).returncode == 9
+
+    paths = download.fetch(plan.again(), verbose=0)
+
+    assert Path(paths["x/a.txt"]).read_bytes() == b"a"
+    assert server.paths() == ["toy/a.tgz"]
+    files = [p.relative_to(no_copies / "toy").as_posix() for p in no_copies.rglob("*")]
+    assert sorted(files) == [".", record.NAME, "x", "x/a.txt", "x/b.txt"]
+
+
 # --- archives, disk ---
 
 
-def packed(server, data, *members):
-    server.contents["toy/a.zip"] = data
-    return toy(server, "a.zip", members=members)
+def packed(server, data, *members, name="a.zip"):
+    server.contents[f"toy/{name}"] = data
+    return toy(server, name, members=members)
 
 
 def test_an_archive_is_unpacked_and_gone(server, no_copies):
