@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import os
 import re
 import subprocess
 import sys
@@ -602,6 +603,21 @@ def test_a_mirror_is_asked_alone(mirror):
     with pytest.raises(DownloadError, match=f"{mirror.url}/msdl_atlas") as caught:
         datasets.fetch_atlas_msdl(verbose=0)
     assert "inria" not in str(caught.value)
+
+
+def test_the_mirror_of_the_tests_is_a_command(no_copies, monkeypatch):
+    """`python -m tests.mirror` prints what to set, and serves until it is stopped."""
+    root = Path(__file__).parents[1]
+    env = os.environ | {"PYTHONPATH": str(root)}
+    command = [sys.executable, "-m", "tests.mirror", "--port", "0", "--subjects", "1"]
+    process = subprocess.Popen(command, cwd=root, env=env, stdout=subprocess.PIPE, text=True)
+    name, _, address = process.stdout.readline().strip().partition("=")
+    monkeypatch.setenv(name, address)
+    try:
+        assert exist([datasets.fetch_atlas_msdl(verbose=0).maps])
+    finally:
+        process.terminate()
+        process.communicate()
 
 
 # --- the registry ---
