@@ -20,4 +20,5 @@ const bytes = Uint8Array.from(atob(textOf("nbica-payload")), (char) => char.char
 const state = JSON.parse(textOf("nbica-state"));
 window.nbica = new PageModel({ ...state, _payload: new DataView(bytes.buffer) });
 await entry.render({ model: window.nbica, el: document.getElementById("nbica") });
+window.nbicaReady = performance.now();  // milliseconds since the page was asked for
 document.documentElement.dataset.ready = "true";
