@@ -26,8 +26,9 @@ class MapsFigure(Figure):
         self.is_shown = True
         drawn, small = BytesIO(), BytesIO()
         super().savefig(drawn, format="png")
-        # 256 colours look the same and make a saved notebook three times smaller.
-        picture = Image.open(drawn).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        # 256 colours look the same and make a saved notebook smaller by half.
+        picture = Image.open(drawn).convert("RGB")
+        picture = picture.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
         picture.save(small, format="png", optimize=True)
         return small.getvalue()
 
