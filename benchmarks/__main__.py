@@ -10,7 +10,7 @@ from benchmarks import data, results
 from benchmarks.bench import Bench
 
 ROWS = [
-    "cold_fit", "scale", "long_run", "transient", "ica_stage", "subspace", "memory_curves",
+    "cold_fit", "scale", "long_run", "transient", "plan", "ica_stage", "subspace", "memory_curves",
     "profile", "warm", "reproducibility", "talk",
 ]  # fmt: skip
 

@@ -13,10 +13,12 @@ __version__ = "0.1.0.dev0"
 _HOME_OF = {
     "CanICA": "nbica.canica",
     "NiftiMasker": "nbica.masker",
+    "RunCancelled": "nbica.exceptions",
     "SliceViewer": "nbica.viewer.slices",
     "datasets": "nbica.datasets",
     "plotting": "nbica.plotting",
     "report": "nbica.reporting",
+    "start": "nbica.running",
     "view_img": "nbica.viewer.slices",
 }
 
@@ -24,11 +26,13 @@ __all__ = [
     "CanICA",
     "NbicaWarning",
     "NiftiMasker",
+    "RunCancelled",
     "SliceViewer",
     "__version__",
     "datasets",
     "plotting",
     "report",
+    "start",
     "view_img",
 ]
 

@@ -8,13 +8,14 @@ import os
 
 import nibabel as nib
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import delayed
 
 from nbica import frames, images, spatial
 from nbica.cache import open_memory, recall
 from nbica.exceptions import DataError
 from nbica.files import checked_affine, load_volume, open_image
 from nbica.masks import Mask, intersect, mask_to_image, target_grid, tidy, volume_on_grid
+from nbica.parallel import StoppableParallel
 
 
 def mean_volume(run):
@@ -186,7 +187,7 @@ def brain_mask_on(grid, template_img, threshold=0.5, connected=True, opening=2):
 def _means(imgs, n_jobs, memory):
     """Each run with its mean, in order; runs are read by several processes."""
     runs = list(images.iter_runs(imgs))
-    parallel = Parallel(n_jobs=n_jobs, return_as="generator")
+    parallel = StoppableParallel(n_jobs=n_jobs, return_as="generator")
     means = parallel(delayed(_recalled_mean)(run, memory) for run in runs)
     return zip(runs, means, strict=True)
 

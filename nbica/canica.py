@@ -1,5 +1,6 @@
 """CanICA: the journey from images to component maps, in reading order."""
 
+import warnings
 from numbers import Real
 
 import numpy as np
@@ -7,7 +8,7 @@ from sklearn.base import BaseEstimator
 
 from nbica.checks import check_count, warn_of_y
 from nbica.decomposition import GroupDecompositionMixin
-from nbica.exceptions import DataError
+from nbica.exceptions import DataError, NotConvergedWarning
 from nbica.ica import check_random_state, fast_ica
 from nbica.journey import check_parameters, depart
 from nbica.maps import canonical_share, check_threshold, flip_signs, threshold_maps
@@ -75,6 +76,10 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         process. None takes what the machine allows, with a margin: free memory, control groups,
         `MEM_LIMIT`. It decides how many runs are worked on at once and whether a run's matrix is in
         RAM or in a scratch file, and does not change the result.
+    callback : callable, optional
+        Called as `callback(state)` after each run with a :class:`journey.GroupState`: which run it
+        was, how many there are, and `state.maps()`, the maps of the runs so far. What it raises
+        stops the fit.
 
     Attributes
     ----------
@@ -122,7 +127,7 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         n_init=10, random_state=None, standardize=True, standardize_confounds=True, detrend=True,
         low_pass=None, high_pass=None, t_r=None, dtype=None, target_affine=None,
         target_shape=None, mask_strategy="epi", mask_args=None, memory=None, memory_level=0,
-        n_jobs=1, verbose=0, max_iter=200, tol=1e-5, ram=None,
+        n_jobs=1, verbose=0, max_iter=200, tol=1e-5, ram=None, callback=None,
     ):  # fmt: skip
         self.mask = mask
         self.n_components = n_components
@@ -149,6 +154,7 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         self.max_iter = max_iter
         self.tol = tol
         self.ram = ram
+        self.callback = callback
 
     # ---- fit --------------------------------------------------------------------------------
 
@@ -179,7 +185,7 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         self._check_parameters()
         warn_of_y(y, stacklevel=2)
         with depart(self, imgs, confounds) as journey:
-            subspace = self._merge(journey.reductions())
+            subspace = self._merge(journey)
             journey.arrive(stacklevel=2)
             components = self._learn_subspace(subspace)
             del subspace  # its stack is ten times as large
@@ -197,13 +203,25 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         check_threshold(self.threshold)
         check_random_state(self.random_state)
 
-    def _merge(self, reductions):
+    def _merge(self, journey):
         subspace = GroupSubspace(self.n_components)
-        for reduction in reductions:
+        for reduction in journey.reductions():
             weights = reduction.singular_values[:, np.newaxis]
             rows = reduction.components
             subspace.partial_fit(rows if self.do_cca else rows * weights)
+            journey.tell(lambda: self._maps_so_far(subspace))
         return subspace
+
+    def _maps_so_far(self, subspace):
+        """Maps of the runs merged so far, by an ICA from a single start."""
+        components = subspace.components_
+        if not len(components):
+            return components
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotConvergedWarning)
+            found = fast_ica(components, 1, 0, self.max_iter, self.tol)
+        share = canonical_share(found.maps, components, subspace.singular_values_**2)
+        return flip_signs(found.maps[np.argsort(-share, kind="stable")])
 
     def _learn_subspace(self, subspace):
         components = subspace.components_

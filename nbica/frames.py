@@ -16,6 +16,7 @@ from nbica import spatial
 from nbica.exceptions import DataError
 from nbica.files import READ_ERRORS
 from nbica.images import ArrayFrames
+from nbica.progress import checkpoint
 
 # Frames are read in blocks of about this size: a few at a time, so that a worker holds little
 # beside the cleaned run.
@@ -94,6 +95,7 @@ def _iter_cropped(run, box, n_frames):
     frames = run.frames
     start = 0
     for raw in _iter_raw(run, n_frames):
+        checkpoint()
         values = _scaled(raw[:, box.z, box.y, box.x], frames)
         yield Block(start, values, _make_finite(values) if frames.dtype.kind == "f" else 0)
         start += len(raw)

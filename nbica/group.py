@@ -7,9 +7,10 @@ from itertools import repeat, zip_longest
 from pathlib import Path
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import delayed
 
 from nbica.exceptions import DataWarning
+from nbica.parallel import StoppableParallel
 
 _NOTHING = object()
 
@@ -107,12 +108,14 @@ def each_run(function, pairs, n_workers=1, **shared):
     Returns
     -------
     generator of (name, result)
+        While it waits it looks at the stop flag of the run that is under way. Where it is closed or
+        fails before its end, the workers are ended.
     """
     jobs = (
         delayed(_with_name)(function, run, confounds=confounds, **shared)
         for run, confounds in pairs
     )
-    return Parallel(n_jobs=n_workers, return_as="generator")(jobs)
+    return StoppableParallel(n_jobs=n_workers, return_as="generator")(jobs)
 
 
 def _with_name(function, run, **arguments):

@@ -12,7 +12,9 @@ the plan for memory, then the runs one by one. The estimator is asked for its pa
 given what was learnt on the way: `masker_`, `mask_img_`, `plan_`, `runs_`, `seconds_`.
 """
 
+from collections.abc import Callable
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
@@ -52,8 +54,7 @@ def depart(estimator, imgs, confounds):
     Journey
     """
     forget(estimator)
-    if confounds is None and hasattr(imgs, "func"):
-        confounds = getattr(imgs, "confounds", None)
+    confounds = confounds_of(imgs, confounds)
     try:
         with monitor(type(estimator).__name__, verbose=estimator.verbose) as report:
             journey = Journey(estimator, imgs, confounds, report)
@@ -63,6 +64,13 @@ def depart(estimator, imgs, confounds):
     except BaseException:  # an interrupt as well: nothing half new is left
         forget(estimator)
         raise
+
+
+def confounds_of(imgs, confounds):
+    """The confounds that were passed, else those of a Bunch of runs."""
+    if confounds is None and hasattr(imgs, "func"):
+        return getattr(imgs, "confounds", None)
+    return confounds
 
 
 def forget(estimator):
@@ -86,11 +94,15 @@ class Journey:
         masker = make_masker(estimator)
         runs, self._n_runs = _list_runs(imgs, needed_twice=masker.mask_img is None)
         confounds = list_confounds(confounds, self._n_runs)
+        with_confounds = confounds is not None
+        if masker.mask_img is None:
+            first = _plan_with_mask_pass(estimator, runs, with_confounds)
+            masker.set_params(n_jobs=first.n_workers)
         with self.watch.stage("mask"):
             estimator.masker_ = masker.fit(runs)
         estimator.mask_img_ = masker.mask_img_
         _check_mask_size(masker.n_elements_, estimator.n_components)
-        estimator.plan_, runs = plan_of(estimator, runs, masker.n_elements_)
+        estimator.plan_, runs = plan_of(estimator, runs, masker.n_elements_, with_confounds)
         self._pairs = pair(runs, confounds)
         self._rows = []
         self._reductions = None
@@ -128,7 +140,7 @@ class Journey:
             plan,
         )
         # One BLAS thread here too: the cores belong to those who reduce.
-        with self.watch.stage("reduce runs"), threadpool_limits(1, "blas"):
+        with closing(results), self.watch.stage("reduce runs"), threadpool_limits(1, "blas"):
             for name, result in self.report.track(results, self._n_runs, "reduce runs"):
                 reduction, from_cache, seconds = result
                 self.report.count("cached" if from_cache else "computed")
@@ -136,11 +148,54 @@ class Journey:
                 with self.watch.stage("merge"):
                     yield reduction.leading(n_wanted)
 
+    def tell(self, maps):
+        """Call the estimator's callback, if it has one: the latest run was merged.
+
+        Parameters
+        ----------
+        maps : callable
+            Gives the group maps of the runs so far.
+        """
+        callback, row = self._estimator.callback, self._rows[-1]
+        if callback is not None:
+            mask_img = self._estimator.mask_img_
+            n_runs, n_total = len(self._rows), self._n_runs
+            callback(GroupState(n_runs, n_total, row["path"], row["cached"], mask_img, maps))
+
     def arrive(self, stacklevel):
         """Give the estimator its table of runs, and say what was noticed about some of them."""
         runs = self._estimator.runs_ = table_of_runs(self._rows)
         noticed = list(zip(runs["path"], runs["warnings"], strict=True))
         warn_about_runs(noticed, len(runs), stacklevel=stacklevel + 1)
+
+
+@dataclass(frozen=True)
+class GroupState:
+    """Where a fit stands after a run was merged; what `callback` is called with.
+
+    Attributes
+    ----------
+    n_runs : int
+        Runs merged so far.
+    n_total : int or None
+        Of so many; None where they come from a generator.
+    name : str
+        The latest run.
+    from_cache : bool
+        Whether its reduction came from the cache.
+    mask_img : Nifti1Image
+    maps : callable
+        Gives, while the callback is called, the maps of the runs so far: ndarray of shape
+        (n_components, n_voxels), not thresholded; fewer rows while the runs span fewer dimensions.
+        Costs an ICA from one start, some 0.1 s for 20 components.
+    """
+
+    n_runs: int
+    n_total: int | None
+    name: str
+    from_cache: bool
+    mask_img: object
+    maps: Callable
 
 
 def make_masker(estimator):
@@ -175,17 +230,22 @@ def _list_runs(imgs, needed_twice):
     return runs, len(runs)
 
 
-def plan_before(estimator, imgs):
+def plan_before(estimator, imgs, confounds=None):
     """Plan for a fit that was not begun; reads headers only."""
     runs = list(images.iter_runs(imgs))
+    with_confounds = confounds_of(imgs, confounds) is not None
     masker = make_masker(estimator)
     if masker.mask_img is None:
-        third = int(np.prod(runs[0].grid.shape) / 3)  # what a mask usually keeps
-        return plan_of(estimator, runs, third, mask_pass=True)[0]
-    return plan_of(estimator, runs, masker.fit().n_elements_)[0]
+        return _plan_with_mask_pass(estimator, runs, with_confounds)
+    return plan_of(estimator, runs, masker.fit().n_elements_, with_confounds)[0]
 
 
-def plan_of(estimator, runs, n_voxels, mask_pass=False):
+def _plan_with_mask_pass(estimator, runs, with_confounds):
+    third = int(np.prod(runs[0].grid.shape) / 3)  # what a mask usually keeps
+    return plan_of(estimator, runs, third, with_confounds, mask_pass=True)[0]
+
+
+def plan_of(estimator, runs, n_voxels, with_confounds=False, mask_pass=False):
     """Plan for runs, and the runs; of a generator the first speaks for all."""
     listed, n_runs = runs, None
     if isinstance(runs, list):
@@ -200,6 +260,7 @@ def plan_of(estimator, runs, n_voxels, mask_pass=False):
         estimator.n_components,
         stored_components(estimator.n_components),
         smooth=bool(np.any(estimator.smoothing_fwhm)),
+        confounds=with_confounds,
         band_pass=estimator.low_pass is not None or estimator.high_pass is not None,
         mask_pass=mask_pass,
     )

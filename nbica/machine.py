@@ -38,9 +38,29 @@ def resident():
     return pages[1] if pages else _peak_resident()
 
 
+def resident_of_all():
+    """Bytes of RAM that this process and its children hold; None where nothing can be read.
+
+    Pages that they share, such as those of libraries, count once for each.
+    """
+    pages = [_pages_of(process) for process in _with_children("self")]
+    return sum(taken for _, taken in filter(None, pages)) or None
+
+
+def _with_children(process):
+    yield process
+    for tasks in PROC.glob(f"{process}/task/*/children"):
+        for child in " ".join(_lines(tasks)).split():
+            yield from _with_children(child)
+
+
 def _own_pages():
     """Bytes of address space and of RAM of this process, where the kernel tells."""
-    for line in _lines(PROC / "self/statm"):
+    return _pages_of("self")
+
+
+def _pages_of(process):
+    for line in _lines(PROC / process / "statm"):
         return [int(number) * os.sysconf("SC_PAGE_SIZE") for number in line.split()[:2]]
     return None
 

@@ -12,8 +12,12 @@
     report.counts                   # Counter({'computed': 5, 'cached': 3})
 
 What is seen, with verbose > 0 and `NBICA_PROGRESS` auto (or unset): a widget in a notebook, one
-line on stderr in a terminal, else nothing. `NBICA_PROGRESS=widget` or `text` shows it at verbose=0
-too, `off` never. In every case each stage leaves one line in the log "nbica" at level INFO.
+line on stderr in a terminal, else a line a minute in the log "nbica" at level INFO.
+`NBICA_PROGRESS=widget` or `text` shows it at verbose=0 too, `off` never (`renderers.py`). In every
+case each stage leaves one line in that log.
+
+Loops that know of no Progress, such as that over the blocks of a file, call `checkpoint()`: it
+looks at the flag of the run that is under way around them, and costs next to nothing.
 
 A kernel gets exactly one display, whose text/plain is a constant such as
 `<progress: CanICA, 8 runs>`; all that follows are traits of that widget. This is what lets a
@@ -21,20 +25,24 @@ notebook with a progress bar be compared strictly by nbval.
 """
 
 import logging
-import os
-import sys
 import threading
 import time
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
 
+from nbica import machine
 from nbica.exceptions import RunCancelled
+from nbica.renderers import choose, renderers
 
-MODES = ("auto", "widget", "text", "off")
+# Seconds between looks at the memory, and between events while nothing is finished.
+_PULSE = 1.0
 
-# Ten updates per second are smooth to the eye and cheap over a slow link.
-_INTERVAL = 0.1
+# Who else listens to runs that begin in this context, and whose flag stops them.
+_watchers = ContextVar("watchers", default=((), None))
+# The run that is under way in this context.
+_under_way = ContextVar("under_way", default=None)
 
 _log = logging.getLogger("nbica")
 
@@ -53,6 +61,8 @@ class Event:
         Items of this stage; None if not known.
     state : {"running", "done", "stopped", "failed"}
         Everything but "running" is the last event of the run.
+    memory : int or None
+        Bytes of RAM of this process and its children, about a second old; None where unknown.
     """
 
     run: str
@@ -61,6 +71,7 @@ class Event:
     total: int | None = None
     note: str = ""
     state: str = "running"
+    memory: int | None = field(default=None, compare=False)
 
     def __str__(self):
         amount = f"{self.done} of {self.total}" if self.total else f"{self.done}" * bool(self.done)
@@ -92,6 +103,7 @@ class Progress:
         self._listeners = list(listeners)
         self._counts_before = Counter()
         self._event = Event(run)
+        self._memory, self._pulsed = None, -_PULSE
 
     def stage(self, name, total=None):
         """Begin a stage; the one before is over."""
@@ -137,18 +149,30 @@ class Progress:
             )
             raise RunCancelled(msg)
 
+    def pulse(self):
+        """Check the flag, and about once a second tell the listeners that the run is alive."""
+        self.check()
+        if time.monotonic() - self._pulsed > _PULSE:
+            self._change()
+
     def finish(self, state):
         """Emit the last event."""
         self._log_stage()
         self._change(state=state)
 
     def _change(self, **fields):
-        self._emit(Event(**{**vars(self._event), **fields}))
+        self._emit(replace(self._event, **fields))
 
     def _emit(self, event):
-        self._event = event
+        self._event = replace(event, memory=self._memory_now())
         for listener in self._listeners:
-            listener(event)
+            listener(self._event)
+
+    def _memory_now(self):
+        now = time.monotonic()
+        if self._listeners and now - self._pulsed > _PULSE:
+            self._memory, self._pulsed = machine.resident_of_all(), now
+        return self._memory
 
     def _log_stage(self):
         if self._event.stage:
@@ -179,8 +203,10 @@ def monitor(run, detail="", *, verbose=0, listeners=(), stop=None):
     ValueError
         If NBICA_PROGRESS is not one of auto, widget, text, off.
     """
-    renderers = _renderers(choose(verbose), run, detail)
-    report = Progress(run, [*renderers, *listeners], stop)
+    others, flag = _watchers.get()
+    shown = renderers(choose(verbose), run, detail)
+    report = Progress(run, [*shown, *listeners, *others], flag if stop is None else stop)
+    token = _under_way.set(report)
     try:
         yield report
     except (RunCancelled, KeyboardInterrupt):
@@ -189,116 +215,29 @@ def monitor(run, detail="", *, verbose=0, listeners=(), stop=None):
     except BaseException:
         report.finish("failed")
         raise
+    finally:
+        _under_way.reset(token)
     report.finish("done")
 
 
-def choose(verbose):
-    """Return "widget", "text" or "off" for this verbosity, environment and place."""
-    mode = os.environ.get("NBICA_PROGRESS") or "auto"
-    if mode not in MODES:
-        msg = f"NBICA_PROGRESS={mode!r} is unknown; set it to one of {', '.join(MODES)}"
-        raise ValueError(msg)
-    if mode == "widget":
-        return "widget" if _in_kernel() else "text"
-    if mode != "auto":
-        return mode
-    if not verbose:
-        return "off"
-    return "widget" if _in_kernel() else "text" if _on_terminal() else "off"
+@contextmanager
+def watched(listeners, stop):
+    """Have every run that begins in this block tell these listeners and obey this flag.
+
+    Parameters
+    ----------
+    listeners : sequence of callable
+    stop : threading.Event
+    """
+    token = _watchers.set((tuple(listeners), stop))
+    try:
+        yield
+    finally:
+        _watchers.reset(token)
 
 
-def _in_kernel():
-    ipython = sys.modules.get("IPython")
-    return getattr(ipython and ipython.get_ipython(), "kernel", None) is not None
-
-
-def _on_terminal():
-    return sys.stderr is not None and sys.stderr.isatty()
-
-
-def _renderers(kind, run, detail):
-    if kind == "text":
-        return [_Line(run)]
-    if kind == "widget":
-        return [_Widget(run, detail)]
-    return []
-
-
-class _Line:
-    """One line on stderr that is written over."""
-
-    def __init__(self, run):
-        from tqdm import tqdm
-
-        self._bar = tqdm(desc=run, file=sys.stderr, dynamic_ncols=True, bar_format="{desc}")
-        self._stage = ""
-
-    def __call__(self, event):
-        if event.stage != self._stage:
-            self._begin(event)
-        self._bar.set_postfix_str(event.note, refresh=False)
-        self._bar.update(event.done - self._bar.n)
-        if event.state != "running":
-            self._bar.bar_format = "{desc}"
-            self._bar.set_description_str(f"{event.run}: {event.state}")
-            self._bar.close()
-
-    def _begin(self, event):
-        self._stage = event.stage
-        self._bar.total = event.total
-        self._bar.bar_format = None if event.total else "{desc}{n} [{elapsed}{postfix}]"
-        self._bar.set_postfix_str("", refresh=False)
-        self._bar.set_description(f"{event.run}: {event.stage}", refresh=False)
-        self._bar.reset()
-
-
-class _Widget:
-    """A bar and a sentence; displayed once, then only their traits change."""
-
-    def __init__(self, run, detail):
-        from IPython.display import display
-
-        text = ", ".join(filter(None, [run, detail]))
-        self.bar, self.label, self.box = _box(f"<progress: {text}>", run)
-        self._began = self._shown = time.monotonic()
-        self._stage = ""
-        display(self.box)
-
-    def __call__(self, event):
-        now = time.monotonic()
-        begins = event.stage != self._stage
-        if begins:
-            self._stage, self._began = event.stage, now
-        if begins or event.state != "running" or now - self._shown > _INTERVAL:
-            self._shown = now
-            self._show(event, now - self._began)
-
-    def _show(self, event, seconds):
-        ended = event.state != "running"
-        self.bar.max = event.total or 1
-        self.bar.value = self.bar.max if event.state == "done" else event.done
-        self.bar.bar_style = {"running": "", "done": "success", "stopped": "warning"}.get(
-            event.state, "danger"
-        )
-        self.label.value = f"{event}{'' if ended else _remaining(event, seconds)}"
-
-
-def _remaining(event, seconds):
-    if not event.total or not event.done:
-        return ""
-    left = seconds / event.done * (event.total - event.done)
-    return f", about {left:.0f} s left" if left >= 1 else ""
-
-
-def _box(text, run):
-    import ipywidgets
-
-    class Box(ipywidgets.HBox):
-        """A box whose repr is the same in every run, for nbval and for readers of saved files."""
-
-        def __repr__(self):
-            return text
-
-    bar = ipywidgets.FloatProgress(value=0, max=1, description=run, style={"description_width": ""})
-    label = ipywidgets.Label("")
-    return bar, label, Box([bar, label])
+def checkpoint():
+    """Raise RunCancelled if the run that is under way here, if any, is to stop."""
+    report = _under_way.get()
+    if report is not None:
+        report.pulse()

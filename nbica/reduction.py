@@ -5,7 +5,7 @@ parameters only, so its result can be kept and used again with any other runs.
 """
 
 import time
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -201,6 +201,7 @@ def reduce_runs(pairs, preparation, n_components, memory, plan):
     in_hand = plan.n_workers == 1 or plan.on_cluster or memory.location is not None
     with nullcontext() if in_hand else TemporaryDirectory(prefix="nbica-") as folder:
         shared["results_folder"] = folder
-        for name, result in each_run(reduce_run, pairs, plan.n_workers, **shared):
-            yield name, result
-            result[0].discard(folder)
+        with closing(each_run(reduce_run, pairs, plan.n_workers, **shared)) as results:
+            for name, result in results:
+                yield name, result
+                result[0].discard(folder)

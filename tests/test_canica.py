@@ -427,7 +427,8 @@ def other_mask(cohort):
         (lambda cohort: {"standardize": False}, 3),
         (lambda cohort: {"standardize_confounds": False}, 3),
         (lambda cohort: {"low_pass": 0.1, "t_r": 2.0}, 3),
-        (lambda cohort: {"n_components": 33}, 3),
+        # Most of so many are noise, on which the ICA takes its time.
+        (lambda cohort: {"n_components": 33, "max_iter": 2000}, 3),
     ],
     ids=[
         "file", "confounds", "mask", "smoothing_fwhm", "detrend", "standardize",
@@ -474,8 +475,8 @@ def test_transform_is_least_squares(cohort, options):
         raw = extract(images.load_run(path), mask).signals
         signals = clean(raw, confounds=table, **options).astype(float)
         expected = np.linalg.lstsq(ica.components_.T.astype(float), signals.T)[0].T
-        # Signals are float32, and of variance 1 over 1000 voxels.
-        np.testing.assert_allclose(ours, expected, atol=1e-5 * np.abs(expected).max())
+        # Signals are float32 that stood on a baseline of 1000, summed over 1000 voxels.
+        np.testing.assert_allclose(ours, expected, atol=5e-5 * np.abs(expected).max())
 
 
 def test_inverse_transform_makes_images(fitted, cohort):

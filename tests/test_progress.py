@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from nbica import progress
+from nbica import renderers
 from nbica.exceptions import RunCancelled
 from nbica.progress import Event, monitor
 
@@ -27,7 +27,7 @@ class Terminal(io.StringIO):
 def in_kernel(monkeypatch):
     """Pretend to be in a kernel; return the list that displays go to."""
     shown = []
-    monkeypatch.setattr(progress, "_in_kernel", lambda: True)
+    monkeypatch.setattr(renderers, "_in_kernel", lambda: True)
     monkeypatch.setattr("IPython.display.display", shown.append)
     return shown
 
@@ -172,7 +172,7 @@ def test_widget_shows_where_a_run_was_stopped(monkeypatch):
     [
         ("", True, 0, "off"),
         ("auto", True, 1, "widget"),
-        ("auto", False, 1, "off"),
+        ("auto", False, 1, "log"),
         ("widget", True, 0, "widget"),
         ("widget", False, 0, "text"),
         ("text", True, 0, "text"),
@@ -182,9 +182,9 @@ def test_widget_shows_where_a_run_was_stopped(monkeypatch):
 def test_environment_chooses(monkeypatch, setting, kernel, verbose, expected):
     """NBICA_PROGRESS wins over verbose; auto looks at the place."""
     monkeypatch.setenv("NBICA_PROGRESS", setting)
-    monkeypatch.setattr(progress, "_in_kernel", lambda: kernel)
+    monkeypatch.setattr(renderers, "_in_kernel", lambda: kernel)
 
-    assert progress.choose(verbose) == expected
+    assert renderers.choose(verbose) == expected
 
 
 def test_unknown_setting_names_the_allowed_ones(monkeypatch):
