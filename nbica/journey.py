@@ -22,17 +22,18 @@ from threadpoolctl import threadpool_limits
 
 from nbica import budget, images, machine
 from nbica.cache import open_memory
-from nbica.checks import check_count, check_dtype, check_n_jobs
+from nbica.checks import check_dtype, check_n_components, check_n_jobs
 from nbica.group import list_confounds, pair, row_of_run, table_of_runs, warn_about_runs
 from nbica.masker import NiftiMasker
 from nbica.progress import monitor
 from nbica.reduction import reduce_runs, stored_components
+from nbica.selection import dimensions_per_run
 from nbica.stopwatch import Stopwatch
 
 
 def check_parameters(estimator):
     """Raise ValueError or TypeError for a parameter of the journey that cannot be."""
-    check_count("n_components", estimator.n_components)
+    check_n_components(estimator.n_components, getattr(estimator, "do_cca", False))
     check_n_jobs(estimator.n_jobs)
     budget.parse_ram(estimator.ram)
     check_dtype(estimator.dtype)
@@ -118,8 +119,8 @@ class Journey:
         Returns
         -------
         generator of reduction.Reduction
-            With no more than `n_components` components. What the consumer does with it is timed
-            as "merge".
+            With no more components than are wanted of each run. What the consumer does with it is
+            timed as "merge".
         """
         self._reductions = self._reduce_runs()
         return self._reductions
@@ -130,7 +131,8 @@ class Journey:
             self._reductions.close()
 
     def _reduce_runs(self):
-        plan, n_wanted = self._estimator.plan_, self._estimator.n_components
+        plan, n_wanted = self._estimator.plan_, dimensions_per_run(self._estimator.n_components)
+        are_chosen = self._estimator.n_components == "auto"
         machine.check_disk(plan.scratch_path, plan.scratch)
         results = reduce_runs(
             self._pairs,
@@ -144,7 +146,8 @@ class Journey:
             for name, result in self.report.track(results, self._n_runs, "reduce runs"):
                 reduction, from_cache, seconds = result
                 self.report.count("cached" if from_cache else "computed")
-                self._rows.append(row_of_run(name, reduction, n_wanted, from_cache, seconds))
+                of_run = (name, reduction, n_wanted, from_cache, seconds)
+                self._rows.append(row_of_run(*of_run, fewer_is_fine=are_chosen))
                 with self.watch.stage("merge"):
                     yield reduction.leading(n_wanted)
 
@@ -213,7 +216,7 @@ def make_masker(estimator):
 
 
 def _check_mask_size(n_voxels, n_components):
-    if n_voxels < n_components:
+    if n_components != "auto" and n_voxels < n_components:
         msg = (
             f"n_components is {n_components}, but the mask has only {n_voxels} voxels: lower "
             "n_components or widen the mask."
@@ -257,8 +260,8 @@ def plan_of(estimator, runs, n_voxels, with_confounds=False, mask_pass=False):
         listed,
         n_runs,
         n_voxels,
-        estimator.n_components,
-        stored_components(estimator.n_components),
+        dimensions_per_run(estimator.n_components),
+        stored_components(dimensions_per_run(estimator.n_components)),
         smooth=bool(np.any(estimator.smoothing_fwhm)),
         confounds=with_confounds,
         band_pass=estimator.low_pass is not None or estimator.high_pass is not None,

@@ -17,7 +17,7 @@ LAYERS = [
     [
         "checks",
         "confounds",
-        "matching",
+        "pairing",
         "maps",
         "scratch",
         "slicing",
@@ -31,12 +31,14 @@ LAYERS = [
     ["progress"],
     ["parallel"],
     ["group"],
-    ["ica"],
+    ["ica", "selection"],
     ["images"],
     ["frames"],
     ["masks"],
     ["automask"],
     ["masking"],
+    ["labels", "reproducibility"],
+    ["matching"],
     ["preparation"],
     ["masker", "projection", "reduction"],
     ["journey"],
@@ -56,7 +58,7 @@ LAYERS = [
 LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names}
 # Layers of arrays only: neither images nor paths to them.
 ARRAYS_ONLY = [
-    "matching", "maps", "progress", "slicing", "spatial", "subspace", "signal", "ica",
+    "pairing", "maps", "progress", "slicing", "spatial", "subspace", "signal", "ica", "selection",
     "viewer/geometry", "viewer/payload", "viewer/render",
 ]  # fmt: skip
 # Folders whose modules have layers of their own.
