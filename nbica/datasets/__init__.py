@@ -28,6 +28,7 @@ _HOME_OF = {
     "mirror": "mirrors",
     "plan": "fetchers",
     "simulate_group": "simulated",
+    "simulate_task": "task",
 }
 
 __all__ = list(_HOME_OF)

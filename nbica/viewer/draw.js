@@ -31,7 +31,7 @@ function pixelCentres(low, high, step) {
 
 function lightboxCuts(bounds, axis, n) {
   const [low, high] = bounds[axis];
-  return Array.from({ length: n }, (_, i) => low + (i + 0.5) * ((high - low) / n));
+  return Array.from({ length: n }, (_, i) => low + (0.1 + 0.8 * ((i + 0.5) / n)) * (high - low));
 }
 
 // Centres of a pane's pixels in mm: across, right and down.
@@ -60,7 +60,7 @@ function drawPane(scene, look, axis, mm, step) {
   for (let i = 3; i < image.data.length; i += 4) image.data[i] = 255;
   if (scene.background) paintGrey(image, scene, look, places);
   for (const layer of look.layers) paintMap(image, scene, layer, look, places);
-  if (look.outlines) for (const volume of scene.regions) paintOutlines(image, scene, volume, places);
+  if (look.outlines && !look.glass) for (const volume of scene.regions) paintOutlines(image, scene, volume, places);
   return image;
 }
 

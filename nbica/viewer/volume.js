@@ -8,7 +8,7 @@ async function gunzip(bytes) {
   return new Response(stream).arrayBuffer();
 }
 
-const TYPES = { uint8: Uint8Array, uint16: Uint16Array, int8: Int8Array, float32: Float32Array };
+const TYPES = { uint8: Uint8Array, uint16: Uint16Array, int8: Int8Array, int16: Int16Array, float32: Float32Array };
 
 // A scene: the header with its volumes, each with typed arrays.
 async function openScene(view) {
@@ -31,8 +31,9 @@ async function openScene(view) {
 function furnish(scene) {
   const all = (role) => scene.volumes.filter((volume) => volume.role === role);
   const [maps, ...overlays] = all("maps");
+  const partner = scene.pairs ? overlays.pop() : null;
   const [background = null] = all("grey");
-  return Object.assign(scene, { maps, overlays, background, regions: all("labels"), cache: new Map() });
+  return Object.assign(scene, { maps, overlays, partner, background, regions: all("labels"), cache: new Map() });
 }
 
 // rank: for each voxel its place among those in the mask, or one past the last, where codes are 0.
