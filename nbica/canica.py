@@ -14,6 +14,9 @@ from nbica.journey import check_parameters, depart
 from nbica.maps import canonical_share, check_threshold, flip_signs, threshold_maps
 from nbica.subspace import GroupSubspace
 
+# Raised when a change of the merge changes the numbers.
+SUBSPACE_VERSION = 1
+
 
 class CanICA(GroupDecompositionMixin, BaseEstimator):
     """Group ICA of fMRI runs by CanICA, one run in memory at a time.
@@ -59,7 +62,10 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
     mask_args : dict, optional
         Passed to the function that computes the mask.
     memory : None, path or joblib.Memory
-        Where the reductions of the runs are kept: a second fit reads only what has changed.
+        Where the reductions of the runs are kept (their leading components, in steps of 32), and
+        the group subspace: a second fit reads only what has changed, and with another `n_init`,
+        `threshold`, seed or number of components up to the next multiple of 32, no image at all.
+        See `cache.py` for what counts as changed.
     memory_level : int
         Accepted so that scripts port; all reductions are kept as soon as there is a `memory`.
     n_jobs : int, default=1
@@ -80,6 +86,13 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         Called as `callback(state)` after each run with a :class:`journey.GroupState`: which run it
         was, how many there are, and `state.maps()`, the maps of the runs so far. What it raises
         stops the fit.
+    cache_limit : number of bytes, str such as "5GB", or None
+        What `memory` may take: beyond, entries that were not used for longest are dropped, and that
+        is said. None is half of the disk space that is free or the cache's. Entries that nobody
+        used for 180 days go in any case.
+    on_error : {"raise", "skip"}, default="raise"
+        What to do with a run that cannot be read: stop, or leave it out with a warning and list it
+        in `runs_`.
 
     Attributes
     ----------
@@ -128,6 +141,7 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         low_pass=None, high_pass=None, t_r=None, dtype=None, target_affine=None,
         target_shape=None, mask_strategy="epi", mask_args=None, memory=None, memory_level=0,
         n_jobs=1, verbose=0, max_iter=200, tol=1e-5, ram=None, callback=None,
+        cache_limit=None, on_error="raise",
     ):  # fmt: skip
         self.mask = mask
         self.n_components = n_components
@@ -155,6 +169,8 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         self.tol = tol
         self.ram = ram
         self.callback = callback
+        self.cache_limit = cache_limit
+        self.on_error = on_error
 
     # ---- fit --------------------------------------------------------------------------------
 
@@ -185,10 +201,12 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         self._check_parameters()
         warn_of_y(y, stacklevel=2)
         with depart(self, imgs, confounds) as journey:
-            subspace = self._merge(journey)
+            group = journey.group_stage(
+                "subspace", SUBSPACE_VERSION, [self.n_components, bool(self.do_cca)],
+                lambda: _leading(self._merge(journey, GroupSubspace(self.n_components))),
+            )  # fmt: skip
             journey.arrive(stacklevel=2)
-            components = self._learn_subspace(subspace)
-            del subspace  # its stack is ten times as large
+            components = self._learn_subspace(group)
             with journey.stage("ICA"):
                 self._find_components(components)
         return self
@@ -203,8 +221,59 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         check_threshold(self.threshold)
         check_random_state(self.random_state)
 
-    def _merge(self, journey):
-        subspace = GroupSubspace(self.n_components)
+    def partial_fit(self, imgs, y=None, confounds=None):
+        """Add runs, one or more, and find the components of all so far.
+
+        Costs what the new runs cost, and an ICA. Memory is that of `fit`, of which the stack of the
+        group subspace stays: 10 n_components x n_voxels x 4 B.
+
+        The maps are those of a `fit` of all these runs in this order, with the same mask; without a
+        `mask` it is computed from the runs of the first call.
+
+        Parameters
+        ----------
+        imgs, confounds : as in :meth:`fit`
+        y : None
+
+        Returns
+        -------
+        self
+            Not fitted while the runs so far span fewer than `n_components` dimensions.
+
+        Raises
+        ------
+        ValueError
+            After `fit`, which does not keep what would be needed; and as :meth:`fit`. An error in a
+            run leaves what was learnt from those before.
+        """
+        self._check_parameters()
+        warn_of_y(y, stacklevel=2)
+        subspace = self._subspace_so_far()
+        with depart(self, imgs, confounds, goes_on=True) as journey:
+            self.subspace_ = self._merge(journey, subspace)
+            journey.arrive(stacklevel=2)
+            group = _leading(self.subspace_)
+            if len(group["components"]) == self.n_components:
+                self._find_components(self._learn_subspace(group))
+        return self
+
+    def _subspace_so_far(self):
+        subspace = getattr(self, "subspace_", None) or GroupSubspace(self.n_components)
+        if hasattr(self, "components_") and not hasattr(self, "subspace_"):
+            msg = (
+                "This estimator was fitted by fit(), which keeps its maps only. Begin anew with "
+                "partial_fit: sklearn.base.clone(estimator).partial_fit(imgs)."
+            )
+            raise ValueError(msg)
+        if subspace.n_components != self.n_components:
+            msg = (
+                f"n_components was {subspace.n_components} in the first call of partial_fit and is "
+                f"{self.n_components} now; begin anew with sklearn.base.clone(estimator)."
+            )
+            raise ValueError(msg)
+        return subspace
+
+    def _merge(self, journey, subspace):
         for reduction in journey.reductions():
             weights = reduction.singular_values[:, np.newaxis]
             rows = reduction.components
@@ -223,10 +292,10 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         share = canonical_share(found.maps, components, subspace.singular_values_**2)
         return flip_signs(found.maps[np.argsort(-share, kind="stable")])
 
-    def _learn_subspace(self, subspace):
-        components = subspace.components_
+    def _learn_subspace(self, group):
+        components = group["components"]
         self._check_rank(len(components))
-        self.variance_ = subspace.singular_values_**2 / subspace.n_runs_
+        self.variance_ = group["singular_values"] ** 2 / (~self.runs_["skipped"]).sum()
         self.canonical_correlations_ = self.variance_.copy() if self.do_cca else None
         return components
 
@@ -257,3 +326,8 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         self.stability_ = found.stability[order]
         self.convergence_ = found.table()
         self.n_components_ = len(maps)
+
+
+def _leading(subspace):
+    """What is kept of a subspace, whose stack is ten times as large."""
+    return {"components": subspace.components_, "singular_values": subspace.singular_values_}
