@@ -13,12 +13,24 @@ __version__ = "0.1.0.dev0"
 _HOME_OF = {
     "CanICA": "nbica.canica",
     "NiftiMasker": "nbica.masker",
+    "cache_clear": "nbica.inventory",
+    "cache_info": "nbica.inventory",
     "datasets": "nbica.datasets",
     "plotting": "nbica.plotting",
     "start": "nbica.running",
 }
 
-__all__ = ["CanICA", "NbicaWarning", "NiftiMasker", "__version__", "datasets", "plotting", "start"]
+__all__ = [
+    "CanICA",
+    "NbicaWarning",
+    "NiftiMasker",
+    "__version__",
+    "cache_clear",
+    "cache_info",
+    "datasets",
+    "plotting",
+    "start",
+]
 
 
 def __getattr__(name):

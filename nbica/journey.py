@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import chain
 
 import numpy as np
@@ -36,6 +37,7 @@ from nbica.group import (
 )
 from nbica.masker import NiftiMasker
 from nbica.progress import monitor
+from nbica.record import input_of, record_of
 from nbica.reduction import STAGE as REDUCTION
 from nbica.reduction import identify, reduce_runs, stored_components
 from nbica.replacement import Keeper, parse_limit
@@ -75,6 +77,7 @@ def depart(estimator, imgs, confounds, *, goes_on=False):
     """
     if not goes_on:
         forget(estimator)
+    started = datetime.now(UTC)
     try:
         with monitor(type(estimator).__name__, verbose=estimator.verbose) as report:
             journey = Journey(estimator, report)
@@ -82,6 +85,7 @@ def depart(estimator, imgs, confounds, *, goes_on=False):
                 journey.set_out(imgs, confounds_of(imgs, confounds))
                 yield journey
         estimator.seconds_ = dict(journey.watch.seconds)
+        estimator.record_ = record_of(estimator, started, journey.inputs, journey.notes)
     except BaseException as error:  # an interrupt as well: nothing half new is left
         if not (goes_on and isinstance(error, Exception)):
             forget(estimator)
@@ -121,11 +125,14 @@ class Journey:
     watch : stopwatch.Stopwatch
     notes : list of str
         What is to be said about the cache.
+    inputs : list of dict
+        For the record.
     """
 
     def __init__(self, estimator, report):
         self.estimator, self.report, self.watch = estimator, report, Stopwatch()
         self.notes = []
+        self.inputs = list(getattr(estimator, "record_", {}).get("inputs", []))
         self._store = open_store(estimator.memory)
         earlier = getattr(estimator, "runs_", None)
         self._rows = [] if earlier is None else earlier.to_dict("records")
@@ -152,7 +159,7 @@ class Journey:
         _check_mask_size(masker.n_elements_, estimator.n_components)
         estimator.plan_, runs = plan_of(estimator, runs, masker.n_elements_, with_confounds)
         self._runs = runs if isinstance(runs, list) else None
-        self._tasks = pair(runs, confounds)
+        self._tasks = self._written_down(pair(runs, confounds))
         self._look_into_the_cache()
 
     def _without_unreadable(self, imgs, confounds):
@@ -169,6 +176,11 @@ class Journey:
             runs += found
             kept += [table] * len(found)
         return runs, None if confounds is None else kept
+
+    def _written_down(self, tasks):
+        for run, arguments in tasks:
+            self.inputs.append(input_of(run, arguments["confounds"]))
+            yield run, arguments
 
     def _look_into_the_cache(self):
         """Know what each run is called there, so that nothing is dropped that is yet to be read."""

@@ -27,6 +27,7 @@ LAYERS = [
     ],
     ["signal", "subspace", "files", "budget", "cache"],
     ["renderers", "replacement"],
+    ["inventory"],
     ["progress"],
     ["parallel"],
     ["group"],
@@ -38,12 +39,14 @@ LAYERS = [
     ["masking"],
     ["preparation"],
     ["masker", "projection", "reduction"],
+    ["record"],
     ["journey"],
     ["decomposition"],
     ["canica"],
     ["running"],
     ["plotting"],
     ["datasets"],
+    ["commands"],
     ["__main__"],
 ]
 LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names}
