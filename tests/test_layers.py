@@ -41,14 +41,13 @@ LAYERS = [
     ["journey"],
     ["decomposition"],
     ["canica"],
-    ["viewer/colors", "viewer/geometry"],
+    ["running", "viewer/colors", "viewer/geometry"],
     ["viewer/payload"],
-    ["viewer/render"],
-    ["viewer/page", "viewer/poster", "viewer/scene"],
-    ["viewer/slices", "viewer/labelfile"],
+    ["viewer/quantise", "viewer/render"],
+    ["viewer/labelfile", "viewer/page", "viewer/poster", "viewer/scene", "viewer/state"],
+    ["viewer/slices"],
     ["viewer/components"],
     ["viewer/fit"],
-    ["running"],
     ["plotting"],
     ["datasets"],
     ["__main__"],
@@ -57,7 +56,7 @@ LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names}
 # Layers of arrays only: neither images nor paths to them.
 ARRAYS_ONLY = [
     "matching", "maps", "progress", "spatial", "subspace", "signal", "ica",
-    "viewer/geometry", "viewer/payload", "viewer/render",
+    "viewer/geometry", "viewer/payload", "viewer/quantise", "viewer/render",
 ]  # fmt: skip
 # Folders whose modules have layers of their own.
 ROOMS_OF_ROOMS = ["viewer"]

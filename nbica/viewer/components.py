@@ -13,7 +13,8 @@ from nbica.viewer.geometry import table
 from nbica.viewer.payload import NO_DATA, Courses
 from nbica.viewer.render import Layer, Look
 from nbica.viewer.scene import load_scene
-from nbica.viewer.slices import SCRIPTS, SliceViewer, check_names, check_traits
+from nbica.viewer.slices import SCRIPTS, SliceViewer
+from nbica.viewer.state import check_names, check_traits
 
 
 def browse(components, bg_img=None, **options):
