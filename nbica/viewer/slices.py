@@ -286,6 +286,10 @@ class SliceViewer(anywidget.AnyWidget):
         title = " · ".join(filter(None, [name, self.title]))
         return poster.ortho(self.scene, self.look, self.cut_coords, title)
 
+    def _poster(self):
+        """What a page shows until its script has run, and where none may run."""
+        return self.picture()
+
     def save(self, path):
         """Save :meth:`picture` as a PNG file."""
         self.picture().save(Path(path).expanduser(), format="png")
@@ -306,7 +310,7 @@ class SliceViewer(anywidget.AnyWidget):
         """
         text = page.make_page(
             title=self.title or self.names[0], alt=self.sentence, code=self._esm, css=self._css,
-            state=self.state, payload=self._payload, poster=poster.png(self.picture()),
+            state=self.state, payload=self._payload, poster=poster.png(self._poster()),
         )  # fmt: skip
         return page.Page(text) if path is None else page.write_page(path, text)
 
