@@ -10,8 +10,8 @@ from benchmarks import data, results
 from benchmarks.bench import Bench
 
 ROWS = [
-    "cold_fit", "scale", "long_run", "transient", "ica_stage", "subspace", "memory_curves",
-    "profile", "warm", "reproducibility", "talk", "viewer",
+    "cold_fit", "scale", "long_run", "transient", "plan", "ica_stage", "subspace", "memory_curves",
+    "profile", "warm", "reproducibility", "dictionary", "viewer", "talk",
 ]  # fmt: skip
 
 

@@ -234,7 +234,8 @@ class Watch:
         rss, anonymous = (sum(column) for column in zip((0, 0), *sizes, strict=True))
         if now >= self._look_at:
             self._look_at_shared(now)
-        total = anonymous + self._shared
+        # The two looks are not of the same moment; no process has more than its RSS.
+        total = min(anonymous + self._shared, rss)
         self.peak = max(self.peak, total)
         self.peak_rss = max(self.peak_rss, rss)
         self.peak_anonymous = max(self.peak_anonymous, anonymous)

@@ -21,10 +21,18 @@ from nbica import machine
 from nbica.scratch import BLOCK
 
 MB = 1e6
-# A worker process before it reads anything, without the libraries that it shares with the parent.
-WORKER_BASE = 65 * MB
-# What the parent still imports while it fits: pandas for the tables, joblib's process pool.
+# A worker process before it reads anything, without the libraries that it shares with the parent,
+# and the two processes that joblib starts to tidy up after workers.
+WORKER_BASE = 36 * MB
+POOL = 34 * MB
+# What a process still imports: the parent pandas for the tables and joblib's process pool; whoever
+# reads confounds pandas and scipy.linalg, filters scipy.signal, makes masks scipy.ndimage.
 PARENT_EXTRA = 18 * MB
+CONFOUNDS_EXTRA = 37 * MB
+BAND_PASS_EXTRA = 47 * MB
+MASK_EXTRA = 13 * MB
+# As frames.BLOCK_BYTES, which is a layer above.
+FRAMES_BLOCK = 4 * MB
 # Seconds on one core of a 2024 server; plans say "about".
 SECONDS_PER_COMPRESSED_BYTE = 5e-9
 SECONDS_PER_PLAIN_BYTE = 0.6e-9
@@ -55,7 +63,7 @@ class Workload:
     n_components : int
     n_stored : int
         Components kept of a run.
-    smooth, band_pass : bool
+    smooth, confounds, band_pass : bool
     mask_pass : bool
         Whether the runs are read once more, for a mask.
     """
@@ -71,6 +79,7 @@ class Workload:
     n_components: int
     n_stored: int
     smooth: bool
+    confounds: bool
     band_pass: bool
     mask_pass: bool
 
@@ -100,6 +109,8 @@ class Plan:
         Predicted peak of all processes of this machine together.
     worker, parent : int
         Of it, in each worker and in the parent, each with its interpreter.
+    mask : int
+        Predicted peak while the mask is computed; 0 where there is one.
     scratch : int
         Bytes of scratch files at once.
     cached : int
@@ -117,6 +128,7 @@ class Plan:
     peak: int
     worker: int
     parent: int
+    mask: int
     scratch: int
     cached: int
     seconds: dict
@@ -131,7 +143,7 @@ class Plan:
         place = " on the cluster" if self.on_cluster else ""
         where = "in RAM" if self.in_ram else f"in a scratch file in {self.scratch_folder}"
         disk = {"reduce runs": self.scratch}
-        ram = {"mask": self.parent, "reduce runs": self.peak, "ICA": self.parent}
+        ram = {"mask": self.mask, "reduce runs": self.peak, "ICA": self.parent}
         lines = [
             f"{work.n_runs or 'Any number of'} runs of up to {work.n_timepoints} timepoints, "
             f"{work.n_voxels} voxels, {work.n_components} components",
@@ -289,11 +301,13 @@ def _message_for_least(plan, base):
 def _costed(work, n_workers, on_cluster, in_ram, ram, base, scratch_folder):
     alone = n_workers == 1
     here = 0 if alone or on_cluster else n_workers
+    pool = POOL if here else 0
     transient = worker_transient(work, in_ram)
     worker = int(transient + (0 if alone else WORKER_BASE))
     # Reductions wait in files, but for a cluster, which may share none.
     merging = base + merge_transient(work, n_workers + 1 if on_cluster else 1)
     parent = int(max(merging + (transient if alone else 0), base + ica_transient(work)))
+    mask = base + mask_transient(work, here, pool) if work.mask_pass else 0
     return Plan(
         workload=work,
         n_workers=n_workers,
@@ -301,9 +315,10 @@ def _costed(work, n_workers, on_cluster, in_ram, ram, base, scratch_folder):
         in_ram=in_ram,
         scratch_folder=str(scratch_folder),
         ram=int(ram),
-        peak=int(max(parent, merging + here * worker)),
+        peak=int(max(parent, mask, merging + pool + here * worker)),
         worker=worker,
         parent=parent,
+        mask=int(mask),
         scratch=0 if in_ram else n_workers * work.matrix_bytes,
         cached=(work.n_runs or 1) * 4 * work.n_stored * work.n_voxels,
         seconds=seconds(work, n_workers, in_ram),
@@ -313,11 +328,26 @@ def _costed(work, n_workers, on_cluster, in_ram, ram, base, scratch_folder):
 def worker_transient(work, in_ram):
     """Bytes that one run takes while it is reduced."""
     T, V = work.n_timepoints, work.n_voxels
-    frames = 3 * max(4 * MB, 4 * work.frame_voxels) + 4 * work.frame_voxels
     matrix = 4 * T * V if in_ram else 4 * T * 3 * BLOCK
     gram = 8 * T * T * (6 if work.band_pass else 4)
     components = 4 * work.n_stored * V
-    return matrix + max(frames, gram + components)
+    libraries = CONFOUNDS_EXTRA * work.confounds + BAND_PASS_EXTRA * work.band_pass
+    return matrix + max(_frames(work), gram + components) + libraries
+
+
+def _frames(work):
+    """Bytes of frames on their way: a block as stored, one converted and one read ahead."""
+    block = max(FRAMES_BLOCK / 4, work.frame_voxels)
+    voxels = min(block, work.n_timepoints * work.frame_voxels)
+    return voxels * (work.itemsize + 2 * 4) + 4 * work.frame_voxels
+
+
+def mask_transient(work, n_workers, pool):
+    """Bytes of the runs' means in the making, of those that wait, and of the mask's tidying."""
+    mean = 8 * work.frame_voxels
+    in_the_making = _frames(work) + 2 * mean
+    workers = pool + n_workers * (WORKER_BASE + in_the_making) if n_workers else in_the_making
+    return workers + (2 * n_workers + 6) * mean + MASK_EXTRA + PARENT_EXTRA
 
 
 def merge_transient(work, n_reductions):
@@ -355,8 +385,9 @@ def seconds(work, n_workers, in_ram):
 
 
 def workload_of(
-    runs, n_runs, n_voxels, n_components, n_stored, *, smooth=True, band_pass=False, mask_pass=False
-):
+    runs, n_runs, n_voxels, n_components, n_stored, *,
+    smooth=True, confounds=False, band_pass=False, mask_pass=False,
+):  # fmt: skip
     """What matters of some runs, from their headers and file sizes.
 
     Parameters
@@ -367,7 +398,7 @@ def workload_of(
     n_voxels : int
         In the mask.
     n_components, n_stored : int
-    smooth, band_pass, mask_pass : bool
+    smooth, confounds, band_pass, mask_pass : bool
 
     Returns
     -------
@@ -388,6 +419,7 @@ def workload_of(
         n_components=n_components,
         n_stored=n_stored,
         smooth=smooth,
+        confounds=confounds,
         band_pass=band_pass,
         mask_pass=mask_pass,
     )

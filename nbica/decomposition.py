@@ -16,14 +16,15 @@ class GroupDecompositionMixin(TransformerMixin):
     The estimator has besides: `_check_parameters()`.
     """
 
-    def plan(self, imgs):
+    def plan(self, imgs, confounds=None):
         """How a fit of these runs would go: memory, disk, time; reads headers only.
 
         Takes about a millisecond per run.
 
         Parameters
         ----------
-        imgs : as in :meth:`fit`
+        imgs, confounds : as in :meth:`fit`
+            Of the confounds it matters only whether there are any.
 
         Returns
         -------
@@ -37,7 +38,7 @@ class GroupDecompositionMixin(TransformerMixin):
             If `ram` is too small; it says the least that would do.
         """
         self._check_parameters()
-        return plan_before(self, imgs)
+        return plan_before(self, imgs, confounds)
 
     def transform(self, imgs, confounds=None):
         """Time courses of the components in each run, by least squares.
@@ -107,7 +108,7 @@ class GroupDecompositionMixin(TransformerMixin):
         check_is_fitted(self)
         runs = list(images.iter_runs(imgs))
         pairs = pair(runs, list_confounds(confounds, len(runs)))
-        plan, _ = plan_of(self, runs, self.masker_.n_elements_)
+        plan, _ = plan_of(self, runs, self.masker_.n_elements_, confounds is not None)
         machine.check_disk(plan.scratch_path, plan.scratch)
         shared = {
             "preparation": self.masker_.preparation_,

@@ -22,17 +22,18 @@ from threadpoolctl import threadpool_limits
 
 from nbica import budget, images, machine
 from nbica.cache import open_memory
-from nbica.checks import check_count, check_dtype, check_n_jobs
+from nbica.checks import check_dtype, check_n_components, check_n_jobs
 from nbica.group import list_confounds, pair, row_of_run, table_of_runs, warn_about_runs
 from nbica.masker import NiftiMasker
 from nbica.progress import monitor
 from nbica.reduction import reduce_runs, stored_components
+from nbica.selection import dimensions_per_run
 from nbica.stopwatch import Stopwatch
 
 
 def check_parameters(estimator):
     """Raise ValueError or TypeError for a parameter of the journey that cannot be."""
-    check_count("n_components", estimator.n_components)
+    check_n_components(estimator.n_components, getattr(estimator, "do_cca", False))
     check_n_jobs(estimator.n_jobs)
     budget.parse_ram(estimator.ram)
     check_dtype(estimator.dtype)
@@ -54,8 +55,7 @@ def depart(estimator, imgs, confounds):
     Journey
     """
     forget(estimator)
-    if confounds is None and hasattr(imgs, "func"):
-        confounds = getattr(imgs, "confounds", None)
+    confounds = confounds_of(imgs, confounds)
     try:
         with monitor(type(estimator).__name__, verbose=estimator.verbose) as report:
             journey = Journey(estimator, imgs, confounds, report)
@@ -65,6 +65,13 @@ def depart(estimator, imgs, confounds):
     except BaseException:  # an interrupt as well: nothing half new is left
         forget(estimator)
         raise
+
+
+def confounds_of(imgs, confounds):
+    """The confounds that were passed, else those of a Bunch of runs."""
+    if confounds is None and hasattr(imgs, "func"):
+        return getattr(imgs, "confounds", None)
+    return confounds
 
 
 def forget(estimator):
@@ -88,11 +95,15 @@ class Journey:
         masker = make_masker(estimator)
         runs, self._n_runs = _list_runs(imgs, needed_twice=masker.mask_img is None)
         confounds = list_confounds(confounds, self._n_runs)
+        with_confounds = confounds is not None
+        if masker.mask_img is None:
+            first = _plan_with_mask_pass(estimator, runs, with_confounds)
+            masker.set_params(n_jobs=first.n_workers)
         with self.watch.stage("mask"):
             estimator.masker_ = masker.fit(runs)
         estimator.mask_img_ = masker.mask_img_
         _check_mask_size(masker.n_elements_, estimator.n_components)
-        estimator.plan_, runs = plan_of(estimator, runs, masker.n_elements_)
+        estimator.plan_, runs = plan_of(estimator, runs, masker.n_elements_, with_confounds)
         self._pairs = pair(runs, confounds)
         self._rows = []
         self._reductions = None
@@ -108,8 +119,8 @@ class Journey:
         Returns
         -------
         generator of reduction.Reduction
-            With no more than `n_components` components. What the consumer does with it is timed
-            as "merge".
+            With no more components than are wanted of each run. What the consumer does with it is
+            timed as "merge".
         """
         self._reductions = self._reduce_runs()
         return self._reductions
@@ -120,7 +131,8 @@ class Journey:
             self._reductions.close()
 
     def _reduce_runs(self):
-        plan, n_wanted = self._estimator.plan_, self._estimator.n_components
+        plan, n_wanted = self._estimator.plan_, dimensions_per_run(self._estimator.n_components)
+        are_chosen = self._estimator.n_components == "auto"
         machine.check_disk(plan.scratch_path, plan.scratch)
         results = reduce_runs(
             self._pairs,
@@ -134,7 +146,8 @@ class Journey:
             for name, result in self.report.track(results, self._n_runs, "reduce runs"):
                 reduction, from_cache, seconds = result
                 self.report.count("cached" if from_cache else "computed")
-                self._rows.append(row_of_run(name, reduction, n_wanted, from_cache, seconds))
+                of_run = (name, reduction, n_wanted, from_cache, seconds)
+                self._rows.append(row_of_run(*of_run, fewer_is_fine=are_chosen))
                 with self.watch.stage("merge"):
                     yield reduction.leading(n_wanted)
 
@@ -203,7 +216,7 @@ def make_masker(estimator):
 
 
 def _check_mask_size(n_voxels, n_components):
-    if n_voxels < n_components:
+    if n_components != "auto" and n_voxels < n_components:
         msg = (
             f"n_components is {n_components}, but the mask has only {n_voxels} voxels: lower "
             "n_components or widen the mask."
@@ -220,17 +233,22 @@ def _list_runs(imgs, needed_twice):
     return runs, len(runs)
 
 
-def plan_before(estimator, imgs):
+def plan_before(estimator, imgs, confounds=None):
     """Plan for a fit that was not begun; reads headers only."""
     runs = list(images.iter_runs(imgs))
+    with_confounds = confounds_of(imgs, confounds) is not None
     masker = make_masker(estimator)
     if masker.mask_img is None:
-        third = int(np.prod(runs[0].grid.shape) / 3)  # what a mask usually keeps
-        return plan_of(estimator, runs, third, mask_pass=True)[0]
-    return plan_of(estimator, runs, masker.fit().n_elements_)[0]
+        return _plan_with_mask_pass(estimator, runs, with_confounds)
+    return plan_of(estimator, runs, masker.fit().n_elements_, with_confounds)[0]
 
 
-def plan_of(estimator, runs, n_voxels, mask_pass=False):
+def _plan_with_mask_pass(estimator, runs, with_confounds):
+    third = int(np.prod(runs[0].grid.shape) / 3)  # what a mask usually keeps
+    return plan_of(estimator, runs, third, with_confounds, mask_pass=True)[0]
+
+
+def plan_of(estimator, runs, n_voxels, with_confounds=False, mask_pass=False):
     """Plan for runs, and the runs; of a generator the first speaks for all."""
     listed, n_runs = runs, None
     if isinstance(runs, list):
@@ -242,9 +260,10 @@ def plan_of(estimator, runs, n_voxels, mask_pass=False):
         listed,
         n_runs,
         n_voxels,
-        estimator.n_components,
-        stored_components(estimator.n_components),
+        dimensions_per_run(estimator.n_components),
+        stored_components(dimensions_per_run(estimator.n_components)),
         smooth=bool(np.any(estimator.smoothing_fwhm)),
+        confounds=with_confounds,
         band_pass=estimator.low_pass is not None or estimator.high_pass is not None,
         mask_pass=mask_pass,
     )

@@ -146,6 +146,18 @@ def _number(path):
     return int(lines[0]) if lines and lines[0].isdigit() else None
 
 
+def threads_allowed():
+    """How many threads this process may keep busy.
+
+    The cores it may run on, or fewer by OMP_NUM_THREADS: joblib sets that in its workers to their
+    share of the cores, dask to 1.
+    """
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    return min(cores, int(wanted)) if wanted.isdigit() and int(wanted) else cores
+
+
 # ---- a cluster ----------------------------------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import nibabel as nib
 import numpy as np
 
-from nbica import frames, images, spatial
+from nbica import frames, images, machine, spatial
 from nbica.automask import compute_background_mask, compute_brain_mask, compute_epi_mask
 from nbica.exceptions import DataWarning
 from nbica.files import load_volume, open_image
@@ -78,7 +78,8 @@ def read_into(signals, run, mask, smoothing_fwhm=None, watch=None):
     run, mask, smoothing_fwhm
         As in :func:`extract`.
     watch : stopwatch.Stopwatch, optional
-        Counts the stages "read" and "smooth".
+        Counts the stages "read" and "smooth"; where a thread reads ahead, "read" is what was
+        waited for it.
 
     Returns
     -------
@@ -89,7 +90,10 @@ def read_into(signals, run, mask, smoothing_fwhm=None, watch=None):
     wide_box = spatial.widen(mask.box, spatial.kernel_reach(sigma), mask.grid.shape)
     smoothers = spatial.smoothers(mask.grid.shape, sigma, mask.box, wide_box)
     positions, n_nonfinite, watch = mask.positions(), 0, watch or Stopwatch()
-    for block in watch.each("read", frames.iter_blocks(run, mask.grid, wide_box)):
+    blocks = frames.iter_blocks(run, mask.grid, wide_box)
+    if machine.threads_allowed() > 1:
+        blocks = frames.read_ahead(blocks)
+    for block in watch.each("read", blocks):
         with watch.stage("smooth"):
             frame = spatial.smooth_block(block.values, smoothers) if sigma.any() else block.values
             rows = signals.rows(block.start, len(frame))

@@ -21,7 +21,7 @@ import numpy as np
 TRUNCATE = 4.0
 SIGMA_PER_FWHM = 1.0 / np.sqrt(8.0 * np.log(2.0))
 # Rows of a stretch of a smoothing matrix: fewer make BLAS idle, more make it multiply zeros.
-STRETCH = 12
+STRETCH = 16
 
 
 class Box(NamedTuple):
@@ -143,7 +143,7 @@ def gaussian_matrix(n, sigma, rows, columns):
 
 
 class Stretch(NamedTuple):
-    """Some neighbouring rows of a banded matrix, transposed, with the columns that they need."""
+    """Some neighbouring rows of a banded matrix, with the columns that they need."""
 
     rows: slice
     columns: slice
@@ -170,7 +170,7 @@ def _cut(matrix):
         rows = matrix[start : start + STRETCH]
         used = np.flatnonzero(rows.any(axis=0))
         columns = slice(used[0], used[-1] + 1)
-        weights = np.ascontiguousarray(rows[:, columns].T)
+        weights = np.ascontiguousarray(rows[:, columns])
         stretches.append(Stretch(slice(start, start + len(rows)), columns, weights))
     return Smoother(len(matrix), tuple(stretches))
 
@@ -193,19 +193,24 @@ def smooth_block(block, smoothers):
     shape = tuple(smoother.n_out for smoother in smoothers[::-1])
     out = np.empty((len(block), *shape), np.float32)
     for frame, smooth in zip(block, out, strict=True):
-        smooth[...] = _smooth_frame(frame, smoothers)
+        _smooth_frame(frame, smoothers, out=smooth)
     return out
 
 
-def _smooth_frame(frame, smoothers):
-    # Each filter takes the first axis and puts its result last: after three the order is back.
-    for smoother in smoothers[::-1]:
-        lines = frame.reshape(len(frame), -1)
-        smooth = np.empty((lines.shape[1], smoother.n_out), np.float32)
-        for rows, columns, weights in smoother.stretches:
-            np.matmul(lines[columns].T, weights, out=smooth[:, rows])
-        frame = smooth.reshape(*frame.shape[1:], -1)
-    return frame
+def _smooth_frame(frame, smoothers, out):
+    x, y, z = smoothers
+    nz, ny, nx = frame.shape
+    # Each product reads and writes rows as they lie in memory: nothing is transposed on the way.
+    along_z = np.empty((z.n_out, ny * nx), np.float32)
+    for rows, columns, weights in z.stretches:
+        np.matmul(weights, frame.reshape(nz, -1)[columns], out=along_z[rows])
+    planes = along_z.reshape(-1, ny, nx)
+    along_y = np.empty((z.n_out, y.n_out, nx), np.float32)
+    for rows, columns, weights in y.stretches:
+        np.matmul(weights, planes[:, columns], out=along_y[:, rows])
+    lines, smooth = along_y.reshape(-1, nx), out.reshape(-1, x.n_out)
+    for rows, columns, weights in x.stretches:
+        np.matmul(lines[:, columns], weights.T, out=smooth[:, rows])
 
 
 def smooth_volume(volume, affine, fwhm):

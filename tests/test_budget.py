@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from planted import AFFINE, brain_mask, mask_image, run_image, write_cohort
 
-from nbica import CanICA, budget, frames, images, machine
+from nbica import CanICA, automask, budget, frames, images, machine
 from nbica.budget import Workload, human, make_plan, parse_ram
 
 GB = 10**9
@@ -18,7 +18,7 @@ GB = 10**9
 HCP = Workload(
     n_runs=4, n_timepoints=1200, total_timepoints=4800, n_voxels=235_000, frame_voxels=902_629,
     itemsize=4, compressed_bytes=4 * GB, plain_bytes=0, n_components=20, n_stored=32,
-    smooth=True, band_pass=False, mask_pass=False,
+    smooth=True, confounds=False, band_pass=False, mask_pass=False,
 )  # fmt: skip
 BASE = 150_000_000
 
@@ -251,6 +251,19 @@ def test_limited_address_space():
     assert 0.5e9 < int(done.stdout) < 2e9
 
 
+@pytest.mark.parametrize(
+    ("wanted", "allowed"), [(None, 4), ("1", 1), ("16", 4), ("0", 4), ("a,b", 4)]
+)
+def test_threads_of_a_worker(monkeypatch, wanted, allowed):
+    """A process has the cores there are, or fewer where OMP_NUM_THREADS says so."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(4), raising=False)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if wanted is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", wanted)
+
+    assert machine.threads_allowed() == allowed
+
+
 def test_scratch_folder(monkeypatch):
     """`NBICA_SCRATCH` first, then the cache's folder, then the system's."""
     monkeypatch.delenv("NBICA_SCRATCH", raising=False)
@@ -310,3 +323,47 @@ def test_plan_reads_headers_only(tmp_path, monkeypatch, mask):
     assert plan.workload.n_runs == 200
     assert list(plan.seconds) == [*([] if mask else ["mask"]), "reduce runs", "ICA"]
     assert plan.ram == 4 * GB
+
+
+# ---- what else a fit brings with it --------------------------------------------------------------
+
+
+def test_a_block_of_frames_is_as_large_as_planned():
+    """The plan counts the blocks that are read."""
+    assert budget.FRAMES_BLOCK == frames.BLOCK_BYTES
+
+
+@pytest.mark.parametrize("extra", ["confounds", "band_pass", "mask_pass"])
+def test_what_a_fit_imports_is_counted(extra):
+    """Confounds, a band-pass and a mask to compute each take libraries, and so memory."""
+    with_it = planned(3 * GB, replace(HCP, **{extra: True}))
+
+    assert with_it.mask == 0 or extra == "mask_pass"
+    assert max(with_it.peak, with_it.mask) >= planned(3 * GB).peak
+    assert (with_it.peak, with_it.mask) != (planned(3 * GB).peak, 0)
+
+
+def test_mask_pass_follows_the_plan(tmp_path, monkeypatch):
+    """Where memory is for one worker only, the mask is made by one as well."""
+    cohort = write_cohort(tmp_path, n_runs=3)
+    seen = []
+    compute = automask._means
+    monkeypatch.setattr(
+        automask,
+        "_means",
+        lambda imgs, n_jobs, memory: seen.append(n_jobs) or compute(imgs, n_jobs, memory),
+    )
+    enough_for_one = machine.resident() + 60_000_000
+    mask_args = {"connected": False, "opening": False}
+    for ram in (enough_for_one, "20GB"):
+        CanICA(
+            n_components=3,
+            smoothing_fwhm=None,
+            n_jobs=2,
+            ram=ram,
+            n_init=1,
+            mask_args=mask_args,
+            mask_strategy="background",
+        ).fit(cohort.func)
+
+    assert seen == [1, 2]

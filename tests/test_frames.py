@@ -1,7 +1,9 @@
 """Frames from files of every kind against nibabel, and what damage looks like."""
 
 import gzip
+import threading
 import tracemalloc
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -368,3 +370,43 @@ def test_a_file_that_went_away_is_named(rng, save_image, name):
 
     with pytest.raises(DataError, match=rf"{name} cannot be read.*No such file"):
         read(run)
+
+
+# ---- reading ahead ------------------------------------------------------------------------------
+
+
+def test_reading_ahead_is_one_block_ahead():
+    """Blocks come in order, each made by another thread, never more than one that is not used."""
+    made, threads = [], set()
+
+    def blocks():
+        for number in range(5):
+            threads.add(threading.current_thread().name)
+            made.append(number)
+            yield number
+
+    most_ahead = [made[-1] - number for number in frames.read_ahead(blocks())]
+
+    assert made == [0, 1, 2, 3, 4]
+    assert max(most_ahead) <= 1
+    assert threading.current_thread().name not in threads
+
+
+def test_damage_found_ahead_is_told(rng, save_image):
+    """What a reading thread finds is raised where its block is used, and the thread ends."""
+    path = save_image(rng.standard_normal(SHAPE).astype(np.float32), "bold.nii.gz")
+    Path(path).write_bytes(Path(path).read_bytes()[:-200])
+    run = load_run(path)
+
+    with pytest.raises(DataError, match=r"bold\.nii\.gz"):
+        list(frames.read_ahead(iter_blocks(run, run.grid, whole(run.grid), 1)))
+    assert not [thread for thread in threading.enumerate() if "nbica" in thread.name]
+
+
+def test_reader_ends_with_who_stops_early():
+    """A loop that is left leaves no thread behind."""
+    blocks = frames.read_ahead(range(1000))
+    next(blocks)
+    blocks.close()
+
+    assert not [thread for thread in threading.enumerate() if "nbica" in thread.name]

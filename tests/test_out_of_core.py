@@ -14,7 +14,7 @@ import planted
 import pytest
 from planted import AFFINE, mask_image, write_cohort
 
-from nbica import budget, frames, images
+from nbica import budget, frames, images, machine
 from nbica.cache import open_memory
 from nbica.masking import load_mask
 from nbica.preparation import Preparation
@@ -128,6 +128,16 @@ def test_block_of_frames_changes_rounding_only(cohort, fitted, monkeypatch, n_by
 
 
 # ---- counts --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_reading_ahead_changes_no_bit(cohort, fitted, monkeypatch, threads):
+    """A thread that reads ahead, where there is a core for it, gives the same maps."""
+    monkeypatch.setattr(machine, "threads_allowed", lambda: int(threads))
+
+    ica = estimator().fit(cohort.func, confounds=cohort.confounds)
+
+    assert np.array_equal(ica.components_, fitted.components_)
 
 
 def test_files_are_read_once(cohort, n_reads, on_disk):

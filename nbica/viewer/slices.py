@@ -320,6 +320,11 @@ class SliceViewer(anywidget.AnyWidget):
         return {name: getattr(self, name) for name in public_traits(type(self))}
 
     @property
+    def n_bytes(self):
+        """Bytes that cross to the browser, once."""
+        return len(self._payload)
+
+    @property
     def sentence(self):
         """What this is, in words that stay the same."""
         maps = self.scene.maps
