@@ -49,9 +49,9 @@ LAYERS = [
     ["running"],
     ["viewer/colors", "viewer/geometry"],
     ["viewer/payload"],
-    ["viewer/render"],
-    ["viewer/page", "viewer/poster", "viewer/scene"],
-    ["viewer/slices", "viewer/labelfile"],
+    ["viewer/quantise", "viewer/render"],
+    ["viewer/labelfile", "viewer/page", "viewer/poster", "viewer/scene", "viewer/state"],
+    ["viewer/slices"],
     ["viewer/components"],
     ["viewer/fit"],
     ["datasets"],
@@ -65,7 +65,7 @@ LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names}
 # Layers of arrays only: neither images nor paths to them.
 ARRAYS_ONLY = [
     "pairing", "maps", "progress", "slicing", "spatial", "subspace", "signal", "ica", "selection",
-    "sparse_coding", "viewer/geometry", "viewer/payload", "viewer/render",
+    "sparse_coding", "viewer/geometry", "viewer/payload", "viewer/quantise", "viewer/render",
 ]  # fmt: skip
 # Folders whose modules have layers of their own.
 ROOMS_OF_ROOMS = ["viewer"]
