@@ -1,5 +1,6 @@
 """One file at a time: resumed, verified, committed, and every fault of a server in words."""
 
+import contextlib
 import hashlib
 import itertools
 import os
@@ -628,6 +629,29 @@ def test_a_bad_archive_leaves_nothing(server, no_copies, data, words):
 
     plan = packed(server, zipped({"x/a.txt": b"a"}), "x/a.txt")
     assert Path(download.fetch(plan, verbose=0)["x/a.txt"]).read_bytes() == b"a"
+
+
+def test_archives_that_share_a_folder_come_at_once(server, no_copies, monkeypatch):
+    """Four at a time into one folder, which none of them finds there when it looks."""
+    barrier = threading.Barrier(2, timeout=5)
+    original = Path.replace
+
+    def together(self, target):
+        if self.name == "data":
+            with contextlib.suppress(threading.BrokenBarrierError):
+                barrier.wait()
+        return original(self, target)
+
+    monkeypatch.setattr(Path, "replace", together)
+    names = [f"{i}.tgz" for i in range(8)]
+    server.contents |= {f"toy/{name}": tgz({f"data/{name}/a.txt": b"a"}) for name in names}
+    plan = toy(server, *names)
+    files = [replace(i.file, members=(f"data/{i.file.path}/a.txt",)) for i in plan.items]
+    paths = download.fetch(make_plan(plan.entry, files), verbose=0)
+
+    assert len(paths) == 8
+    assert all(Path(path).is_file() for path in paths.values())
+    assert not (no_copies / "toy" / ".nbica").exists()
 
 
 def test_an_archive_placed_by_hand_is_used(server, no_copies):
