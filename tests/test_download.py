@@ -156,6 +156,24 @@ def test_a_part_is_not_continued_with_another_file(server, second, n_requests):
     assert len(server.requests) == n_requests
 
 
+def test_dead_at_the_moment_of_starting_anew(server, no_copies, monkeypatch):
+    """Old bytes never stand beside the validator of the new file."""
+    server.misbehave("toy/run.bin", Fault(cut_after=100_000), Fault(etag='"another"'))
+
+    def dies_the_second_time(answer, part, tell, check, original=transfer._write):
+        if ranges(server)[1:]:
+            raise KeyboardInterrupt
+        return original(answer, part, tell, check)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(transfer, "_write", dies_the_second_time)
+        with pytest.raises(KeyboardInterrupt):
+            download.fetch(toy(server), verbose=0)
+
+    assert not part_of(no_copies / "toy", "run.bin").exists()
+    assert Path(download.fetch(toy(server), verbose=0)["run.bin"]).read_bytes() == DATA
+
+
 def test_without_a_validator_only_a_known_hash_allows_to_go_on(server, monkeypatch):
     """No ETag and no date: resumed where the hash will tell, else from the start."""
     monkeypatch.setattr("mirror.server._DATE", "")
@@ -571,9 +589,7 @@ download.fetch(make_plan(entry, [file]), verbose=0)
 """
 
 
-@pytest.mark.parametrize(
-    "moment", ["unpack._copy", "unpack.merge", "record.add", "transfer.discard"]
-)
+@pytest.mark.parametrize("moment", ["unpack._copy", "unpack.merge", "record.add", "keeping.tidy"])
 def test_dead_while_unpacking(server, no_copies, moment):
     """Wherever a process dies, the next call completes from what is here, and cleans up."""
     data = tgz({"x/a.txt": b"a", "x/b.txt": b"b"})
