@@ -12,8 +12,14 @@ __version__ = "0.1.0.dev0"
 
 _HOME_OF = {
     "CanICA": "nbica.canica",
+    "ComponentBrowser": "nbica.viewer.components",
+    "DictLearning": "nbica.dictionary",
+    "FitPanel": "nbica.viewer.fit",
     "NiftiMasker": "nbica.masker",
+    "RunCancelled": "nbica.exceptions",
     "SliceViewer": "nbica.viewer.slices",
+    "browse": "nbica.viewer.components",
+    "connectivity": "nbica.connectivity",
     "datasets": "nbica.datasets",
     "plotting": "nbica.plotting",
     "report": "nbica.reporting",
@@ -23,10 +29,16 @@ _HOME_OF = {
 
 __all__ = [
     "CanICA",
+    "ComponentBrowser",
+    "DictLearning",
+    "FitPanel",
     "NbicaWarning",
     "NiftiMasker",
+    "RunCancelled",
     "SliceViewer",
     "__version__",
+    "browse",
+    "connectivity",
     "datasets",
     "plotting",
     "report",

@@ -31,7 +31,7 @@ LAYERS = [
     ["progress"],
     ["parallel"],
     ["group"],
-    ["ica", "selection"],
+    ["ica", "selection", "sparse_coding"],
     ["images"],
     ["frames"],
     ["masks"],
@@ -41,25 +41,28 @@ LAYERS = [
     ["matching"],
     ["preparation"],
     ["masker", "projection", "reduction"],
-    ["journey"],
+    ["journey", "subject_maps"],
     ["decomposition"],
-    ["canica"],
+    ["canica", "dictionary"],
     ["running"],
     ["viewer/colors", "viewer/geometry"],
     ["viewer/payload"],
     ["viewer/render"],
     ["viewer/page", "viewer/poster", "viewer/scene"],
-    ["viewer/slices"],
+    ["viewer/slices", "viewer/labelfile"],
+    ["viewer/components"],
+    ["viewer/fit"],
     ["datasets"],
     ["plotting", "quality"],
     ["reporting"],
+    ["connectivity"],
     ["__main__"],
 ]
 LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names}
 # Layers of arrays only: neither images nor paths to them.
 ARRAYS_ONLY = [
     "pairing", "maps", "progress", "slicing", "spatial", "subspace", "signal", "ica", "selection",
-    "viewer/geometry", "viewer/payload", "viewer/render",
+    "sparse_coding", "viewer/geometry", "viewer/payload", "viewer/render",
 ]  # fmt: skip
 # Folders whose modules have layers of their own.
 ROOMS_OF_ROOMS = ["viewer"]

@@ -19,7 +19,7 @@ from nbica.viewer.geometry import AlignedGrid, shrink
 NO_DATA = -128
 LEVELS = (127, 63, 31)
 # So many bytes of maps in one page: as text in an HTML file, with the rest, they stay below 2.5 MB.
-MOST_BYTES = 1_600_000
+MOST_BYTES = 1_350_000
 # Above these, volumes are shrunk: more voxels than a slow link or a phone wants.
 MOST_MAP_VALUES = 16_000_000
 MOST_GREY_VALUES = 10_000_000
@@ -92,6 +92,14 @@ class Labels:
     codes: np.ndarray  # uint8 or uint16, (nx, ny, nz)
     regions: dict  # code: name
     role: str = "labels"
+
+
+@dataclass(frozen=True, eq=False)
+class Courses:
+    """Time courses, run by run and component by component, in steps of a scale each."""
+
+    codes: np.ndarray  # int16
+    role: str = "courses"
 
 
 # ---- values to codes ----------------------------------------------------------------------------
@@ -220,15 +228,13 @@ def labels(data, grid, name="", regions=None):
     ValueError
         If values are negative, not whole, or too many.
     """
-    whole = np.rint(np.nan_to_num(data))
-    if (
-        (whole < 0).any()
-        or whole.max(initial=0) > 65535
-        or np.abs(whole - np.nan_to_num(data)).max(initial=0) > 1e-3
-    ):
+    values = np.nan_to_num(np.asarray(data, float))
+    whole = np.rint(values)
+    beyond = (whole < 0).any() or whole.max(initial=0) > 65535
+    if beyond or np.abs(whole - values).max(initial=0) > 1e-3:
         msg = (
-            f"{name or 'The image of regions'} holds values from {np.nanmin(data):.4g} to "
-            f"{np.nanmax(data):.4g}; expected whole numbers from 0 to 65535. For a mask, threshold "
+            f"{name or 'The image of regions'} holds values from {values.min():.4g} to "
+            f"{values.max():.4g}; expected whole numbers from 0 to 65535. For a mask, threshold "
             "it first"
         )
         raise ValueError(msg)
@@ -390,6 +396,8 @@ def pack(volumes, **header):
 
 
 def _arrays_of(volume):
+    if volume.role == "courses":
+        return {"values": volume.codes}
     if volume.role != "maps":
         return {"codes": volume.codes.ravel(order="F")}
     arrays = {
@@ -400,6 +408,8 @@ def _arrays_of(volume):
 
 
 def _describe(volume):
+    if volume.role == "courses":
+        return {"role": "courses"}
     grid = volume.grid
     common = {
         "role": volume.role, "name": volume.name, "shape": list(grid.shape),

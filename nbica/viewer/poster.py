@@ -37,7 +37,7 @@ def ortho(scene, look, mm, title=""):
     return sheet
 
 
-def contact_sheet(scene, looks, places, titles, n_columns=5):
+def contact_sheet(scene, looks, places, titles, n_columns=5, coarse=1):
     """One axial slice per map through its peak, with its name.
 
     Parameters
@@ -47,6 +47,8 @@ def contact_sheet(scene, looks, places, titles, n_columns=5):
     places : sequence of (x, y, z)
     titles : sequence of str
     n_columns : int
+    coarse : int
+        Times the scene's pixels.
 
     Returns
     -------
@@ -54,11 +56,11 @@ def contact_sheet(scene, looks, places, titles, n_columns=5):
     """
     tiles = []
     for look, mm, title in zip(looks, places, titles, strict=True):
-        tile = _enlarged(render.pane(scene, look, 2, mm[2]), 1)
+        tile = _enlarged(render.pane(scene, look, 2, mm[2], coarse * scene.step), 1)
         page = Image.new("RGB", (tile.width, tile.height + 22))
         page.paste(tile, (0, 22))
         pen = ImageDraw.Draw(page)
-        pen.text((2, 4), title[:26], _INK, _font(12))
+        pen.text((2, 4), title[: tile.width // 8], _INK, _font(12))
         pen.text((tile.width - 48, tile.height + 6), f"z {_signed(mm[2])}", _DIM, _font(11))
         tiles.append(page)
     n_columns = min(n_columns, len(tiles))

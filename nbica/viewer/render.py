@@ -49,7 +49,7 @@ class Look:
     linear : bool
         Interpolate; else the nearest voxel.
     outlines : bool
-        Draw the outlines of regions.
+        Draw the outlines of regions; not in a glass view.
     glass : bool
         Maximum of absolute values along the line of sight.
     """
@@ -78,6 +78,9 @@ class Scene:
         The maps to look through.
     overlays : tuple of Maps
         Single maps above them.
+    partner : Maps or None
+        Maps of another decomposition, as many.
+    courses : Courses or None
     """
 
     background: object
@@ -86,13 +89,15 @@ class Scene:
     step: float
     maps: object = None
     overlays: tuple = ()
+    partner: object = None
+    courses: object = None
     cache: dict = field(default_factory=dict)
 
     @property
     def volumes(self):
         """All of it, in the order in which `volume.js` expects it."""
-        some = [self.background] if self.background is not None else []
-        return [*some, self.maps, *self.overlays, *self.regions]
+        order = [self.background, self.maps, *self.overlays, self.partner, *self.regions]
+        return [volume for volume in [*order, self.courses] if volume is not None]
 
 
 def pane(scene, look, axis, mm, step=None):
@@ -118,7 +123,7 @@ def pane(scene, look, axis, mm, step=None):
     picture = _grey(scene, look, places)
     for volume, layer in look.layers:
         _paint_map(picture, volume, layer, look, places)
-    if look.outlines:
+    if look.outlines and not look.glass:
         for volume in scene.regions:
             _paint_outlines(picture, volume, places)
     return picture.astype(np.uint8)
@@ -131,9 +136,9 @@ def pixels(low, high, step):
 
 
 def lightbox_cuts(bounds, axis, n_slices):
-    """Where the slices of a lightbox are cut, in mm."""
+    """Where the slices of a lightbox are cut, in mm; the outermost tenths are mostly air."""
     low, high = bounds[axis]
-    return low + (np.arange(n_slices) + 0.5) * ((high - low) / n_slices)
+    return low + (0.1 + 0.8 * ((np.arange(n_slices) + 0.5) / n_slices)) * (high - low)
 
 
 @dataclass(frozen=True)

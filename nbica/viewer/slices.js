@@ -187,8 +187,10 @@ function makeStage(ctx) {
   let panes = [], built = "", waiting = 0;
   const wanted = () => JSON.stringify(["view", "axis", "n_slices"].map(ctx.state.get));
   const build = () => {
+    const focused = el.contains(document.activeElement);
     panes = ctx.state.get("view") === "lightbox" ? lightbox(ctx) : [0, 1, 2].map((axis) => makePane(ctx, axis));
     layOut(ctx, el, panes);
+    if (focused) panes.at(-1).el.focus({ preventScroll: true });  // keys go on working
     built = wanted();
   };
   const draw = () => {
@@ -213,12 +215,19 @@ function lightbox(ctx) {
 function layOut(ctx, el, panes) {
   const [x, y, z] = ctx.scene.bounds.map(([low, high]) => high - low);
   const isBox = panes[0].cut !== null;
+  el.replaceChildren(...panes.map((pane) => pane.el));
   el.className = `nbv-stage ${isBox ? "nbv-lightbox" : "nbv-ortho"}`;
-  el.style.setProperty("--columns", isBox ? "" : `${y}fr ${x}fr ${x}fr`);
+  el.style.setProperty("--columns", `${y}fr ${x}fr ${x}fr`);
+  if (isBox) fillRows(el);
   el.style.setProperty("--columns-narrow", `${y}fr ${x}fr`);
   el.style.setProperty("--ratio", (y + 2 * x) / Math.max(y, z));
-  el.replaceChildren(...panes.map((pane) => pane.el));
   for (const pane of panes) pane.el.dataset.plane = PLANES[pane.axis].toLowerCase();
+}
+
+// As many tiles in each row of a lightbox, none narrower than a thumb.
+function fillRows(el) {
+  const n = el.childElementCount, most = Math.max(1, Math.floor((el.clientWidth || 900) / 118));
+  el.style.setProperty("--tiles", Math.ceil(n / Math.ceil(n / most)));
 }
 
 // ---- read-out ----------------------------------------------------------------------------------
@@ -328,7 +337,7 @@ function makeHeader(ctx, actions) {
     h("div", { class: "nbv-tabs", role: "group", "aria-label": "View" }, ...tabs),
     h("div", { class: "nbv-tools" },
       button("Next peak", "Next peak (n)", actions.peak), button("Display", "Display settings", actions.settings, { "aria-expanded": "false" }),
-      button("?", "Keys (?)", actions.help, { "aria-expanded": "false" }), button("⛶", "Full screen (f)", actions.full)));
+      button("?", "Keys (?)", actions.help, { "aria-expanded": "false" }), button(fullIcon(), "Full screen (f)", actions.full)));
   ctx.state.on("component names title view", () => {
     const k = ctx.state.get("component"), title = ctx.state.get("title");
     name.textContent = ctx.count > 1 ? ctx.name(k) : title || ctx.name(k);
@@ -336,6 +345,12 @@ function makeHeader(ctx, actions) {
     tabs.forEach((tab, i) => tab.setAttribute("aria-pressed", VIEWS[i][0] === ctx.state.get("view")));
   });
   return el;
+}
+
+function fullIcon() {
+  const icon = svg("svg", { viewBox: "0 0 14 14", width: 14, height: 14, "aria-hidden": "true", class: "nbv-icon" });
+  icon.append(svg("path", { d: "M1 5V1h4M9 1h4v4M13 9v4H9M5 13H1V9" }));
+  return icon;
 }
 
 function makeControls(ctx, actions) {
@@ -566,8 +581,11 @@ function opener(panel, root, title) {
   };
 }
 
+// JupyterLab's own keys (x cuts a cell) must not act on what has the focus in here; it looks for this
+// attribute on the focused element itself.
 function makeRoot(label) {
-  return h("section", { class: "nbv", role: "group", "aria-label": label, "data-lm-suppress-shortcuts": "true" });
+  const keepKeys = (event) => event.target.setAttribute("data-lm-suppress-shortcuts", "true");
+  return h("section", { class: "nbv", role: "group", "aria-label": label, onfocusin: keepKeys });
 }
 
 function mountViewer(root, ctx, parts = {}) {
@@ -590,10 +608,11 @@ function mountViewer(root, ctx, parts = {}) {
   const width = new ResizeObserver(([entry]) => {
     root.classList.toggle("nbv-narrow", entry.contentRect.width < 560);
     root.classList.toggle("nbv-wide", entry.contentRect.width > 900);
+    fillRows(stage.el);
   });
   width.observe(root);
-  const forget = followTheme(root);
-  const close = () => { [stage, actions, cast, live, ctx.state].forEach((part) => part.close()); width.disconnect(); forget(); };
+  const forget = followTheme(root), rest = decodeWhenIdle(ctx.maps);
+  const close = () => { rest(); [stage, actions, cast, live, ctx.state].forEach((part) => part.close()); width.disconnect(); forget(); };
   return { stage, actions, close };
 }
 
@@ -621,11 +640,12 @@ function svg(tag, attributes) {
 }
 
 // A line over time (or frequency), with its range in words.
-function plotLine(values, { title, t, unit, mark = null, from = 0 }) {
+function plotLine(values, { title, t, unit, mark = null, from = 0, bare = false }) {
   const known = values.filter((v) => v !== null && Number.isFinite(v));
   const low = Math.min(...known), high = Math.max(...known), span = high - low || 1;
   const point = (v, i) => `${((600 * i) / Math.max(values.length - 1, 1)).toFixed(1)},${(76 - (72 * ((v ?? low) - low)) / span).toFixed(1)}`;
   const end = from + (values.length - 1) * (t || 1);
+  const range = bare ? "" : `${short(low)} to ${short(high)} · `;
   const label = `${title}: ${values.length} points from ${short(low)} to ${short(high)}`;
   const plot = svg("svg", { viewBox: "0 0 600 80", preserveAspectRatio: "none", role: "img", "aria-label": label });
   plot.append(svg("polyline", { points: values.map(point).join(" "), "vector-effect": "non-scaling-stroke" }));
@@ -633,7 +653,7 @@ function plotLine(values, { title, t, unit, mark = null, from = 0 }) {
     const x = (600 * mark) / Math.max(values.length - 1, 1);
     plot.append(svg("line", { x1: x, x2: x, y1: 0, y2: 80, "vector-effect": "non-scaling-stroke" }));
   }
-  return [h("figcaption", {}, h("span", {}, title), h("span", { class: "nbv-dim" }, `${short(low)} to ${short(high)} · 0 to ${short(end)} ${unit}`)), plot];
+  return [h("figcaption", {}, h("span", {}, title), h("span", { class: "nbv-dim" }, `${range}0 to ${short(end)} ${unit}`)), plot];
 }
 
 // ---- entry -------------------------------------------------------------------------------------

@@ -153,18 +153,15 @@ class SliceViewer(anywidget.AnyWidget):
     ):  # fmt: skip
         check_traits(type(self), traits)
         scene, notices = load_scene(img, bg_img, overlays, labels_img, labels, contours, quantum)
-        self._set_up(scene, notices, names, time_courses, t_r, threshold, traits)
+        courses = check_courses(time_courses, len(scene.maps.scales))
+        header = {"notices": notices, "t_r": t_r, "courses": courses}
+        self._set_up(scene, header, names, threshold, traits)
 
-    def _set_up(self, scene, notices, names, time_courses, t_r, threshold, traits, **header):
+    def _set_up(self, scene, header, names, threshold, traits):
         self.scene = scene
-        self._notices = notices
-        n_maps = len(scene.maps.scales)
-        courses = check_courses(time_courses, n_maps)
         state = first_look(scene, threshold) | {
             "names": check_names(names, scene.maps),
-            "_payload": pack_scene(
-                scene, notices=notices, t_r=t_r, courses=courses and {"values": courses}, **header
-            ),
+            "_payload": pack_scene(scene, **header),
         }
         super().__init__(**(state | traits))
         self._warn_if_hidden()
@@ -317,6 +314,11 @@ class SliceViewer(anywidget.AnyWidget):
         size = " × ".join(str(n) for n in maps.grid.shape)
         return f"{count} of {size} voxels{' over a background' if self.scene.background else ''}"
 
+    def close(self):
+        """Close the viewer wherever it is shown, and free what it holds in the browser."""
+        self.layout.close()
+        super().close()
+
     def __repr__(self):
         return f"<{type(self).__name__}: {self.sentence}>"
 
@@ -362,7 +364,7 @@ def check_names(names, maps):
 
 
 def check_courses(time_courses, n_maps):
-    """Time courses as lists, one per map; None where there are none."""
+    """Time courses as lists under "values", one per map; None where there are none."""
     if time_courses is None:
         return None
     courses = np.asarray(time_courses, float)
@@ -372,7 +374,8 @@ def check_courses(time_courses, n_maps):
             f"{n_maps} maps."
         )
         raise ValueError(msg)
-    return [[float(f"{v:.5g}") if np.isfinite(v) else None for v in course] for course in courses.T]
+    rows = [[float(f"{v:.5g}") if np.isfinite(v) else None for v in row] for row in courses.T]
+    return {"values": rows}
 
 
 def first_look(scene, threshold):

@@ -30,7 +30,7 @@ def images(seed=0):
 # Sets each state, waits until it is drawn, and returns what is on the canvases as base64.
 SHOOT = """async (states) => {
   const frame = () => new Promise((done) => requestAnimationFrame(done));
-  const text = (data) => { let s = ""; for (const b of data) s += String.fromCharCode(b); return btoa(s); };
+  const text = (data) => btoa(Array.from(data, (b) => String.fromCharCode(b)).join(""));
   const shots = [];
   for (const state of states) {
     for (const [name, value] of Object.entries(state)) window.nbica.set(name, value);
