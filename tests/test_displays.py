@@ -418,6 +418,40 @@ def test_wrong_input_says_the_way_out(call, message):
         call()
 
 
+NAMES = ["$x_{$", "100 % <b>", "\\frac"]
+MATRIX = np.eye(3) + 0.1
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: plotting.plot_stat_map(ones(), title=NAMES[0]),
+        lambda: plotting.plot_roi(ones(), labels=NAMES[:1]),
+        lambda: plotting.plot_connectome(MATRIX, 30 * MATRIX, title=NAMES[0]),
+        lambda: plotting.plot_components(four(), titles=NAMES[:2]),
+        lambda: plotting.plot_matrix(MATRIX, NAMES, title=NAMES[0]),
+        lambda: plotting.plot_spectrum(np.eye(9, 3), 2, labels=NAMES, title=NAMES[0]),
+    ],
+)
+def test_names_are_written_as_they_are(call):
+    """What people call their files and networks is no formula, and stops no figure."""
+    assert call()._repr_png_().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("value", [0, np.nan, np.inf])
+def test_nothing_to_see_is_drawn_all_the_same(value):
+    """Empty maps, regions, atlases and networks get their brain and no error."""
+    for figure in (
+        plotting.plot_stat_map(ones(value)),
+        plotting.plot_stat_map(ones(value), display_mode="mosaic", cut_coords=2),
+        plotting.plot_glass_brain(ones(value)),
+        plotting.plot_anat(ones(value)),
+        plotting.plot_roi(ones(value)),
+        plotting.plot_connectome(np.full((2, 2), np.nan_to_num(value, posinf=0)), np.eye(2, 3)),
+    ):
+        assert figure._repr_png_().startswith(b"\x89PNG")
+
+
 def test_an_unknown_keyword_is_refused_and_known_ones_are_listed():
     """A typo is not swallowed, and a notebook completes the names."""
     import inspect

@@ -69,7 +69,7 @@ class Labels:
 
     def colours(self, values):
         """RGBA of an array: one axis more, of length 4."""
-        table = np.array([to_rgba(colour) for colour in self.palette] or [(0, 0, 0, 0)])
+        table = np.array([to_rgba(colour) for colour in self.palette] or [(0.0, 0.0, 0.0, 0.0)])
         values = np.nan_to_num(values, nan=np.inf)
         place = np.clip(np.searchsorted(self.numbers, values), 0, len(table) - 1)
         rgba = table[place]
