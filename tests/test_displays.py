@@ -253,6 +253,20 @@ def test_the_range_of_colours(values, options, limits, ends):
     assert (scale.vmin, scale.vmax) == ends
 
 
+def test_a_sparse_map_ends_where_its_voxels_do(anatomy):
+    """Between a voxel and zeros, colour ends half way: a cube of 12 mm is not one of 20."""
+    data = np.zeros((21, 21, 21), np.float32)
+    data[9:12, 9:12, 9:12] = 3
+    img = nib.Nifti1Image(data, AFFINES["plain"])
+
+    display = plotting.plot_stat_map(img, anatomy, cut_coords=(40, 40, 40))
+
+    for panel in display.panels:
+        shown = panel.axes.images[-1].get_array()[..., 3] > 0
+        # Pixels of 1 mm, both ends included; corners are rounded.
+        assert [shown.any(axis=axis).sum() for axis in (0, 1)] == [13, 13]
+
+
 def test_colours_are_safe_for_colour_vision():
     """Signs and regions stay apart where red, green or blue cones are missing."""
     signs = [[m(0.15), m(0.85)] for m in (BLUE_ORANGE, BLUE_ORANGE_ON_WHITE)]
