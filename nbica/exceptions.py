@@ -23,3 +23,5 @@ class RunCancelled(RuntimeError):
 
 class DownloadError(OSError):
     """A file that could not be downloaded; the message says why, and how to place it by hand."""
+
+    is_offline = False  # whether it looks as if there were no network at all

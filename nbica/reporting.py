@@ -4,13 +4,14 @@ import base64
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import nibabel as nib
 import numpy as np
-import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from nbica import __version__, images
+from nbica.labels import flag_noise
 from nbica.plotting import plot_stat_map, power_spectrum
 from nbica.plotting.scales import scale_of
 from nbica.plotting.spectra import BAND, share_in_band
@@ -32,8 +33,19 @@ class Component:
     picture: str  # a data URL
     peak: tuple  # mm
     stability: float | None
+    reproducibility: float | None
+    suggestion: str  # signs of noise
     spectrum: str | None  # points of a polyline in a box of 100 x 30
     slow: float | None  # share of the power that is in the slow band
+
+
+class Activity(NamedTuple):
+    """What the components do over time."""
+
+    time_courses: list  # one array (n_timepoints, n_components) per run
+    t_r: float
+    frequencies: np.ndarray
+    power: np.ndarray
 
 
 def report(
@@ -46,7 +58,7 @@ def report(
     `imgs` besides two passes over the runs, one of them in memory at a time.
 
     The file shows the components (in slices to click through, with stability and spectra), how
-    much the runs share (canonical correlations), the agreement of two halves of the group, the
+    much the runs share (canonical correlations), the agreement of halves of the group, the
     quality of the runs, parameters and record. It makes no request, and can be printed.
 
     Parameters
@@ -63,8 +75,8 @@ def report(
         tables of motion parameters the motion of each run.
     t_r : float, optional
         Seconds between frames, for the spectra; by default what the first image says.
-    split_half : dict or DataFrame, optional
-        What to say of the agreement of two halves, by name: numbers, or a table.
+    split_half : reproducibility.SplitHalf, optional
+        What `matching.split_half` found.
     title : str, optional
 
     Returns
@@ -82,21 +94,21 @@ def report(
     """
     check_is_fitted(ica)
     output_file = Path(output_file).expanduser()
-    maps, affine = load_maps(ica.components_img_, "components_img_")
+    maps = ica.components_
     names = _names(names, len(maps))
     runs = None if imgs is None else list(images.iter_runs(imgs))
-    spectra = None if runs is None else _spectra(ica, runs, confounds, t_r)
+    activity = None if runs is None else _activity(ica, runs, confounds, t_r)
     learnt = vars(ica)
     page = _render(
         title=title or f"{type(ica).__name__}: {len(maps)} components of {len(ica.runs_)} runs",
         version=__version__,
-        figures=_key_figures(ica, learnt),
+        figures=_key_figures(ica, learnt, split_half),
         viewer=_viewer(ica, bg_img, names),
-        components=list(_components(maps, affine, bg_img, names, learnt, spectra)),
+        components=list(_components(ica, bg_img, names, activity, split_half)),
         band=BAND,
-        nyquist=None if spectra is None else float(spectra[0][-1]),
-        correlations=_bars(learnt.get("canonical_correlations_")),
-        split_half=_rows(split_half),
+        nyquist=None if activity is None else float(activity.frequencies[-1]),
+        shared=_shared(ica, learnt),
+        split_half=split_half,
         quality=quality_table(ica, runs, confounds),
         has_images=runs is not None,
         parameters=_rows(ica.get_params()),
@@ -119,15 +131,16 @@ def _names(names, n_components):
     return [str(name) for name in names]
 
 
-def _spectra(ica, runs, confounds, t_r):
-    """Frequencies in Hz and the power of each component; None where no one knows the t_r."""
+def _activity(ica, runs, confounds, t_r):
+    """Time courses and their spectra; None where no one knows the t_r."""
     t_r = t_r or runs[0].t_r
     if not t_r:
         return None
-    return power_spectrum(ica.transform(runs, confounds), t_r)
+    courses = ica.transform(runs, confounds)
+    return Activity(courses, t_r, *power_spectrum(courses, t_r))
 
 
-def _key_figures(ica, learnt):
+def _key_figures(ica, learnt, split_half):
     """Numbers to begin with, as (number, what it is)."""
     figures = [
         (f"{ica.n_components_}", "components"),
@@ -137,7 +150,9 @@ def _key_figures(ica, learnt):
     ]
     if "stability_" in learnt:
         figures.append((f"{np.mean(ica.stability_):.2f}", "mean stability"))
-    if "convergence_" in learnt:
+    if split_half is not None:
+        figures.append((f"{split_half.t.mean():.2f}", "agreement of halves (t)"))
+    elif "convergence_" in learnt:
         converged = ica.convergence_["converged"]
         figures.append((f"{converged.sum()} of {len(converged)}", "starts converged"))
     return figures
@@ -149,10 +164,14 @@ def _viewer(ica, bg_img, names):
     return str(view_img(ica.components_img_, bg_img, **options).to_html())
 
 
-def _components(maps, affine, bg_img, names, learnt, spectra):
+def _components(ica, bg_img, names, activity, split_half):
+    maps, affine = load_maps(ica.components_img_, "components_img_")
     scale = scale_of(maps, cmap="gray", threshold="auto")
-    stability = learnt.get("stability_")
-    slow = None if spectra is None else share_in_band(*spectra)
+    stability = _one_each(vars(ica).get("stability_"), len(maps))
+    reproducibility = _one_each(split_half and split_half.per_component, len(maps))
+    slow = _one_each(activity and share_in_band(*activity[2:]), len(maps))
+    spectra = _one_each(activity and _polylines(*activity[2:]), len(maps))
+    suggestions = _suggestions(ica, activity)
     for number, (data, name) in enumerate(zip(maps, names, strict=True)):
         peak = np.unravel_index(np.nan_to_num(np.abs(data)).argmax(), data.shape)
         peak = nib.affines.apply_affine(affine, peak)
@@ -161,38 +180,52 @@ def _components(maps, affine, bg_img, names, learnt, spectra):
             cut_coords=peak, colorbar=False, draw_cross=False, figure=_PICTURE,
         )  # fmt: skip
         yield Component(
-            number,
-            name,
-            _data_url(picture._repr_png_()),
-            tuple(np.round(peak).astype(int).tolist()),
-            None if stability is None else float(stability[number]),
-            None if spectra is None else _polyline(*spectra, number),
-            None if slow is None else float(slow[number]),
-        )
+            number, name, _data_url(picture._repr_png_()),
+            tuple(np.round(peak).astype(int).tolist()), stability[number],
+            reproducibility[number], suggestions[number], spectra[number], slow[number],
+        )  # fmt: skip
+
+
+def _one_each(values, n_components):
+    """A value for each component, None where it is not known."""
+    return [None] * n_components if values is None else list(values)
+
+
+def _suggestions(ica, activity):
+    """Signs of noise, by component."""
+    courses = {} if activity is None else activity._asdict()
+    courses = {name: courses[name] for name in ("time_courses", "t_r") if courses}
+    return list(flag_noise(ica.components_img_, ica.mask_img_, **courses)["suggestion"])
+
+
+def _shared(ica, learnt):
+    """Canonical correlations, which of them are components, and what chance gives where known."""
+    spectrum = learnt.get("component_spectrum_")
+    if spectrum is not None:
+        null = [float(value) for value in spectrum.null] + [None] * len(spectrum.correlations)
+        values = [float(value) for value in spectrum.correlations]
+        shown = min(len(values), max(30, 2 * ica.n_components_))
+        return list(zip(values[:shown], null[:shown], strict=True))
+    values = learnt.get("canonical_correlations_")
+    return [] if values is None else [(float(value), None) for value in values]
 
 
 def _data_url(png):
     return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
 
 
-def _polyline(frequencies, power, number):
-    """A spectrum as points of an SVG polyline, in a box of 100 x 30, up being 0."""
-    spectrum = power[number]
-    heights = 30 - 29 * spectrum / (spectrum.max() or 1)
+def _polylines(frequencies, power):
+    """Spectra as points of SVG polylines, in a box of 100 x 30, up being 0."""
     across = 100 * frequencies / frequencies[-1]
-    return " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(across, heights, strict=True))
-
-
-def _bars(values):
-    return None if values is None else [float(value) for value in values]
+    for spectrum in power:
+        heights = 30 - 29 * spectrum / (spectrum.max() or 1)
+        yield " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(across, heights, strict=True))
 
 
 def _rows(values):
     """Anything by name as (name, text) pairs, nested names joined by a dot."""
     if values is None:
         return []
-    if isinstance(values, pd.DataFrame):
-        values = {str(name): row.to_dict() for name, row in values.iterrows()}
     rows = []
     for name, value in values.items():
         if isinstance(value, dict):

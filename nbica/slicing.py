@@ -78,13 +78,19 @@ def world_box(data, affine, margin=0.0):
     ndarray of shape (3, 2)
         Lowest and highest x, y and z of voxel centres, in mm.
     """
-    voxels = np.argwhere(data > 0)
-    if not len(voxels):
-        voxels = np.array(np.meshgrid(*[(0, n - 1) for n in data.shape])).reshape(3, -1).T
+    voxels = _ends_of_columns(data > 0 if (data > 0).any() else np.ones(data.shape, bool))
     world = voxels @ affine[:3, :3].T + affine[:3, 3]
     return np.column_stack(
         [np.floor(world.min(axis=0) - margin), np.ceil(world.max(axis=0) + margin)]
     )
+
+
+def _ends_of_columns(inside):
+    """First and last voxel of each column: no other lies further out, in any direction."""
+    x, y = np.nonzero(inside.any(axis=2))
+    columns = inside[x, y]
+    first, last = columns.argmax(axis=1), columns.shape[1] - 1 - columns[:, ::-1].argmax(axis=1)
+    return np.concatenate([np.column_stack([x, y, z]) for z in (first, last)])
 
 
 def on_world_grid(data, affine, bounds, step):

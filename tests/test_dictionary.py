@@ -190,7 +190,6 @@ def test_callback_sees_maps_so_far(cohort):
         ({"dict_init": "nowhere.nii"}, FileNotFoundError, "nowhere"),
         ({"n_components": 60}, DataError, "span 58 maps"),
     ],
-    ids=str,
 )
 @pytest.mark.filterwarnings("ignore::nbica.NbicaWarning")
 def test_what_cannot_be_is_said(cohort, options, error, message):

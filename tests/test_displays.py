@@ -44,8 +44,11 @@ def fits(panel, mm, within):
     return np.abs(np.array(coloured(panel)) - mm[plane]).max() <= within
 
 
-@pytest.mark.parametrize("name", AFFINES)
-@pytest.mark.parametrize("mode", ["ortho", "tiled", "mosaic", "x", "y", "z", "xz", "zy"])
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [(name, "ortho") for name in AFFINES]
+    + [("oblique", mode) for mode in ("tiled", "mosaic", "x", "y", "z", "xz", "zy")],
+)
 def test_a_planted_voxel_is_drawn_at_its_mm(name, mode, anatomy):
     """Found without being told where, in every mode and on every grid."""
     data, affine = one_voxel(AFFINES[name], MM)
@@ -320,6 +323,18 @@ def test_it_draws_where_it_is_told(blob, anatomy, tmp_path):
     with pytest.raises(FileNotFoundError, match="make it"):
         sized.savefig(tmp_path / "nowhere" / "map.png")
     assert [path.name for path in tmp_path.iterdir()] == ["map.png"]
+
+
+def test_it_draws_in_a_subfigure(blob, anatomy):
+    """Axes of a subfigure lie in the whole figure where they seem to."""
+    upper, lower = Figure(figsize=(4, 6)).subfigures(2, 1)
+    upper.subplots()
+
+    display = plotting.plot_stat_map(blob, anatomy, axes=lower.subplots())
+
+    assert all(panel.axes.get_position().y1 <= 0.5 for panel in display.panels)
+    with pytest.raises(TypeError, match="figure is 3; expected a Figure"):
+        plotting.plot_stat_map(blob, anatomy, figure=3)
 
 
 @pytest.mark.parametrize("mode", ["ortho", "tiled", "mosaic", "z"])

@@ -452,6 +452,42 @@ def test_a_stop_is_obeyed_between_pieces(server, no_copies, monkeypatch):
     assert debris(no_copies) == []
 
 
+def test_the_interrupt_button_is_obeyed(server, no_copies, monkeypatch):
+    """KeyboardInterrupt ends the threads too; the next call goes on from there."""
+    server.misbehave("toy/run.bin", Fault(drip=0.02))
+    original = download.monitor
+
+    def press(event):
+        if "kB" in event.note and event.state == "running":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(download, "monitor", lambda *a, **k: original(*a, **k, listeners=[press]))
+    with pytest.raises(KeyboardInterrupt):
+        download.fetch(toy(server), verbose=0)
+    assert not [t for t in threading.enumerate() if t.name.startswith("nbica-fetch")]
+    n_before = part_of(no_copies / "toy", "run.bin").stat().st_size
+    monkeypatch.setattr(download, "monitor", original)
+
+    download.fetch(toy(server), verbose=0)
+
+    assert ranges(server)[-1] == f"bytes={n_before}-"
+    assert debris(no_copies) == []
+
+
+def test_a_host_that_rests_is_shown(server, monkeypatch):
+    """Who waits for a server is told so."""
+    notes = []
+    original = download.monitor
+    monkeypatch.setattr(
+        download, "monitor",
+        lambda *a, **k: original(*a, **k, listeners=[lambda event: notes.append(event.note)]),
+    )  # fmt: skip
+    server.misbehave("toy/run.bin", Fault(status=429, headers=(("Retry-After", "2"),)))
+    download.fetch(toy(server), verbose=0)
+
+    assert any("127.0.0.1" in note and "asks to wait" in note for note in notes)
+
+
 # --- processes ---
 
 _FETCH = """
@@ -511,7 +547,8 @@ def test_killed_between_the_file_and_its_tidying(server, no_copies):
     server.requests.clear()
     part = part_of(no_copies / "toy", "run.bin")
     part.parent.mkdir()
-    for leftover in (part, Path(f"{part}.json"), part.with_suffix(".lock")):
+    others = [part.with_name(name) for name in (record.NAME, f"{record.NAME}.lock")]
+    for leftover in (part, Path(f"{part}.json"), part.with_suffix(".lock"), *others):
         leftover.write_text("{}")
 
     download.fetch(toy(server), verbose=0)
@@ -520,12 +557,44 @@ def test_killed_between_the_file_and_its_tidying(server, no_copies):
     assert debris(no_copies) == []
 
 
+_DIE = """
+import os, sys
+from nbica.datasets import download, keeping, record, registry, transfer, unpack
+from nbica.datasets.planning import make_plan
+home, name = sys.argv[2].split(".")
+setattr(globals()[home], name, lambda *args, **kwargs: os._exit(9))
+entry = registry.DataSet("toy", "Toy", "toy", sys.argv[1], "none", "nobody", "", "", files={})
+file = entry.unlisted("a.tgz", "-")
+object.__setattr__(file, "members", ("x/a.txt",))
+download.fetch(make_plan(entry, [file]), verbose=0)
+"""
+
+
+@pytest.mark.parametrize(
+    "moment", ["unpack._copy", "unpack.merge", "record.add", "transfer.discard"]
+)
+def test_dead_while_unpacking(server, no_copies, moment):
+    """Wherever a process dies, the next call completes from what is here, and cleans up."""
+    data = tgz({"x/a.txt": b"a", "x/b.txt": b"b"})
+    plan = packed(server, data, "x/a.txt", name="a.tgz")
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", _DIE, f"{server.url}/toy/", moment]
+    assert subprocess.run(command, env=env, check=False).returncode == 9
+
+    paths = download.fetch(plan.again(), verbose=0)
+
+    assert Path(paths["x/a.txt"]).read_bytes() == b"a"
+    assert server.paths() == ["toy/a.tgz"]
+    files = [p.relative_to(no_copies / "toy").as_posix() for p in no_copies.rglob("*")]
+    assert sorted(files) == [".", record.NAME, "x", "x/a.txt", "x/b.txt"]
+
+
 # --- archives, disk ---
 
 
-def packed(server, data, *members):
-    server.contents["toy/a.zip"] = data
-    return toy(server, "a.zip", members=members)
+def packed(server, data, *members, name="a.zip"):
+    server.contents[f"toy/{name}"] = data
+    return toy(server, name, members=members)
 
 
 def test_an_archive_is_unpacked_and_gone(server, no_copies):

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import os
 import re
 import subprocess
 import sys
@@ -380,12 +381,67 @@ def test_nilearn_names_the_parameters(name):
         return
     ours = inspect.signature(getattr(datasets, name)).parameters
 
-    for key, parameter in inspect.signature(theirs).parameters.items():
-        if parameter.kind is not parameter.VAR_KEYWORD:
-            known = {(None, ("func_preproc",))}
-            assert ours[key].default == parameter.default or (
-                (parameter.default, ours[key].default) in known
-            )
+    theirs = inspect.signature(theirs).parameters
+    named = {key: p.default for key, p in theirs.items() if p.kind is not p.VAR_KEYWORD}
+    assert list(ours)[: len(named)] == list(named)
+    assert {key: ours[key].default for key in named} == named
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("adhd", {"n_subjects": 12}),
+        ("development_fmri", {"n_subjects": 10}),
+        ("development_fmri", {"n_subjects": 3, "age_group": "child", "reduce_confounds": False}),
+        ("haxby", {"subjects": [1, 2]}),
+        ("abide_pcp", {"n_subjects": 3, "SITE_ID": "NYU"}),
+        ("abide_pcp", {"derivatives": ["rois_cc200"], "AGE_AT_SCAN": (12, 16)}),
+        ("localizer_first_level", {}),
+        ("atlas_msdl", {}),
+        ("atlas_smith_2009", {"dimension": 20}),
+        ("atlas_yeo_2011", {"n_networks": 17}),
+        ("atlas_harvard_oxford", {"atlas_name": "sub-maxprob-thr25-2mm"}),
+        ("atlas_harvard_oxford", {"atlas_name": "sub-maxprob-thr0-2mm", "symmetric_split": True}),
+        ("atlas_harvard_oxford", {"atlas_name": "cort-prob-2mm"}),
+        ("atlas_schaefer_2018", {"n_rois": 200}),
+        ("atlas_difumo", {}),
+        ("icbm152_2009", {}),
+    ],
+)
+def test_nilearn_finds_the_same_in_our_folder(mirror, tmp_path, name, options):
+    """Nilearn's fetcher takes our folder for its own, downloads nothing, and returns the same."""
+    theirs = getattr(pytest.importorskip("nilearn.datasets"), f"fetch_{name}")
+    ours = getattr(datasets, f"fetch_{name}")(**options, data_dir=tmp_path, verbose=0)
+    if name == "atlas_difumo":
+        (tmp_path / "difumo_atlases" / "README.md").write_text("which we do not fetch")
+    mirror.requests.clear()
+
+    expected = theirs(**options, data_dir=str(tmp_path), verbose=0)
+
+    assert mirror.requests == []
+    assert set(expected) <= set(ours)
+    for key in set(expected) - {"description", "template"}:
+        assert is_same(ours[key], expected[key]), key
+
+
+def is_same(ours, theirs):
+    """Whether two values of a Bunch agree: paths, tables, images, arrays, numbers."""
+    if isinstance(theirs, pd.DataFrame):
+        if "Subject" in theirs:  # theirs is in the order of the file, ours in that of the runs
+            ours, theirs = (table.sort_values("Subject") for table in (ours, theirs))
+        # They turn commas in notes into semicolons.
+        ours, theirs = (
+            table.drop(columns="qc_notes_rater_1", errors="ignore").reset_index(drop=True)
+            for table in (ours, theirs)
+        )
+        return ours.equals(theirs)
+    if hasattr(theirs, "dataobj"):
+        same = np.array_equal(np.asarray(ours.dataobj), np.asarray(theirs.dataobj))
+        return same and np.allclose(ours.affine, theirs.affine)
+    if isinstance(theirs, list) and isinstance(theirs[0], np.ndarray):
+        return all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
+    return str(ours) == str(theirs) or ours == theirs
 
 
 @pytest.mark.parametrize("name", FETCHERS)
@@ -547,6 +603,21 @@ def test_a_mirror_is_asked_alone(mirror):
     with pytest.raises(DownloadError, match=f"{mirror.url}/msdl_atlas") as caught:
         datasets.fetch_atlas_msdl(verbose=0)
     assert "inria" not in str(caught.value)
+
+
+def test_the_mirror_of_the_tests_is_a_command(no_copies, monkeypatch):
+    """`python -m tests.mirror` prints what to set, and serves until it is stopped."""
+    root = Path(__file__).parents[1]
+    env = os.environ | {"PYTHONPATH": str(root)}
+    command = [sys.executable, "-m", "tests.mirror", "--port", "0", "--subjects", "1"]
+    process = subprocess.Popen(command, cwd=root, env=env, stdout=subprocess.PIPE, text=True)
+    name, _, address = process.stdout.readline().strip().partition("=")
+    monkeypatch.setenv(name, address)
+    try:
+        assert exist([datasets.fetch_atlas_msdl(verbose=0).maps])
+    finally:
+        process.terminate()
+        process.communicate()
 
 
 # --- the registry ---

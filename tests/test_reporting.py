@@ -12,6 +12,7 @@ from sklearn.exceptions import NotFittedError
 
 from nbica import CanICA, NiftiMasker, report
 from nbica.datasets import head
+from nbica.reproducibility import SplitHalf
 
 HOSTILE = [
     "<script>document.title='owned'</script>",
@@ -20,6 +21,12 @@ HOSTILE = [
     "{{ 7 * 7 }} & {% raw %}",
     "' onmouseover='document.title=1",
 ]
+
+
+HALVES = SplitHalf(
+    e=np.array([0.5, 0.7]), t=np.array([0.6, 0.8]),
+    reproducibility=np.array([[0.1, 0.2, 0.3, 0.4, 0.5], [0.3, 0.4, 0.5, 0.6, 0.87]]), n_runs=4,
+)  # fmt: skip
 
 
 class Page(HTMLParser):
@@ -57,14 +64,13 @@ def ica(cohort):
 def page(ica, cohort, tmp_path_factory):
     path = report(
         ica, tmp_path_factory.mktemp("report") / "canica.html", names=HOSTILE, imgs=cohort.func,
-        confounds=cohort.confounds, split_half={HOSTILE[0]: HOSTILE[1], "e": 0.5},
-        title=HOSTILE[0],
+        confounds=cohort.confounds, split_half=HALVES, title=HOSTILE[0],
     )  # fmt: skip
     return path, Page(path.read_text(encoding="utf-8"))
 
 
 def test_it_shows_what_was_found(ica, page):
-    """Every component with its name, stability and spectrum; runs, parameters, correlations."""
+    """Components with name, stability, spectrum, halves; runs, parameters, correlations."""
     _, parsed = page
     text = " ".join(" ".join(parsed.words).split())
 
@@ -72,6 +78,8 @@ def test_it_shows_what_was_found(ica, page):
     assert len(parsed.of("polyline")) == 5
     assert all(f"{value:.2f}" in text for value in ica.canonical_correlations_)
     assert all(f"{value:.2f}" in text for value in ica.stability_)
+    assert all(f"Found again in halves {value:.2f}" in text for value in HALVES.per_component)
+    assert "of the subspaces (e) 0.600 0.500 0.700" in text
     assert all(f"sub-0{i}_bold.nii" in text for i in range(3))
     assert all(name in text for name in CanICA().get_params())
     assert f"{ica.components_.shape[1]:,}".replace(",", " ") in text
@@ -123,7 +131,7 @@ def test_twenty_components_at_3_mm_fit_in_5_MB(tmp_path):
     rng = np.random.default_rng(0)
     ica.components_ = rng.standard_normal((20, mask.sum())).astype(np.float32)
     ica.components_img_ = masker.inverse_transform(ica.components_)
-    ica.n_components_ = 20
+    ica.n_components_, ica.mask_img_ = 20, masker.mask_img_
     ica.runs_ = pd.DataFrame({"path": ["a", "b"], "n_timepoints": [9, 9], "warnings": ["", ""]})
 
     path = report(ica, tmp_path / "canica.html")
@@ -142,6 +150,22 @@ def test_what_is_not_known_is_left_out(ica, tmp_path):
     }  # fmt: skip
     assert "Pass <code>imgs</code>" in text
     assert [file.name for file in tmp_path.iterdir()] == ["canica.html"]
+
+
+def test_what_chance_gives_is_marked(cohort, tmp_path):
+    """With a null, each dimension has its mark, and those that are no components are set apart."""
+    ica = estimator(n_components="auto").fit(cohort.func, confounds=cohort.confounds)
+    spectrum = ica.component_spectrum_
+
+    text = report(ica, tmp_path / "canica.html").read_text(encoding="utf-8")
+
+    bars = re.search('<ol class="bars".*?</ol>', text, re.DOTALL).group()
+    heights = [float(h) for h in re.findall(r'<i style="height: ([\d.]+)%', bars)]
+    marks = [float(h) for h in re.findall(r'<b style="bottom: ([\d.]+)%', bars)]
+    shown = len(heights)
+    np.testing.assert_allclose(heights, 100 * spectrum.correlations[:shown], atol=0.06)
+    np.testing.assert_allclose(marks, 100 * spectrum.null[:shown], atol=0.06)
+    assert bars.count('class="rest"') == shown - ica.n_components_
 
 
 def test_the_same_fit_gives_the_same_report(ica, tmp_path):

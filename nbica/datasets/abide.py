@@ -28,7 +28,7 @@ _QUALITY = {
 
 def fetch_abide_pcp(
     data_dir=None, n_subjects=None, pipeline="cpac", band_pass_filtering=False,
-    global_signal_regression=False, derivatives=("func_preproc",), quality_checked=True, url=None,
+    global_signal_regression=False, derivatives=None, quality_checked=True, url=None,
     verbose=1, *, resume=True, download=True, **filters,
 ):  # fmt: skip
     """Autism and control subjects of 20 sites, preprocessed by one of four pipelines.
@@ -43,8 +43,8 @@ def fetch_abide_pcp(
     pipeline : {"cpac", "ccs", "dparsf", "niak"}
     band_pass_filtering, global_signal_regression : bool
         Which of the four versions.
-    derivatives : str or list of str
-        Kinds of files: "func_preproc", "func_mask", "rois_cc200" and others.
+    derivatives : str or list of str, optional
+        Kinds of files: "func_preproc" (by default), "func_mask", "rois_cc200" and others.
     quality_checked : bool
         Only those that all raters let pass.
     data_dir, url, resume, verbose, download
@@ -84,7 +84,7 @@ def fetch_abide_pcp(
     else:
         table_path = table.paths[_TABLE]
     wanted = filters | (_QUALITY if quality_checked else {})
-    people = _choose(pd.read_csv(table_path), wanted, n_subjects)
+    people = _choose(_read_table(table_path), wanted, n_subjects)
     version = _version(pipeline, band_pass_filtering, global_signal_regression)
     files = {
         derivative: [_file(entry, version, derivative, name) for name in people["FILE_ID"]]
@@ -99,6 +99,12 @@ def fetch_abide_pcp(
     found = {key: _loaded(several) if "rois" in key else several for key, several in found.items()}
     func = {"func": found["func_preproc"]} if "func_preproc" in found else {}
     return bunch(entry, phenotypic=people, **found, **func)
+
+
+def _read_table(path):
+    """The table; its first column, which counts the rows, has no name there and "i" in nilearn."""
+    table = pd.read_csv(path)
+    return table.rename(columns={table.columns[0]: "i"})
 
 
 def _version(pipeline, is_filtered, is_global):

@@ -75,6 +75,11 @@ def fetch_atlas_msdl(data_dir=None, url=None, resume=True, verbose=1, *, downloa
 
     One small archive, of unknown size; the image unpacked is 10 MB as float32.
 
+    Parameters
+    ----------
+    data_dir, url, resume, verbose, download
+        See :mod:`nbica.datasets.fetchers`.
+
     Returns
     -------
     msdl : sklearn.utils.Bunch

@@ -6,18 +6,16 @@ it, a kill included, the next call goes on from there, and `.nbica` is gone when
 """
 
 import concurrent.futures
-import contextlib
 import errno
 import os
 import shutil
 import threading
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
-from nbica.datasets import files, locks, record, transfer, unpack
+from nbica.datasets import files, keeping, locks, record, transfer
 from nbica.datasets.hosts import Hosts
-from nbica.datasets.planning import has_hash, in_words, look_at, part_of
+from nbica.datasets.planning import in_words, look_at, part_of
 from nbica.datasets.transfer import FINAL, TransferError
 from nbica.exceptions import DataError, DownloadError
 from nbica.progress import monitor
@@ -28,8 +26,6 @@ GIVE_UP = 4  # attempts in a row that brought no byte
 MOST_ATTEMPTS = 30
 LONGEST_WAIT = 120  # s that we wait for a server that asks for it
 _FAILURES = 3  # files that may fail before the others are not tried
-
-_BEGINNINGS = {".gz": b"\x1f\x8b", ".tgz": b"\x1f\x8b", ".zip": b"PK"}
 
 
 def fetch(plan, *, resume=True, verbose=1):
@@ -56,7 +52,7 @@ def fetch(plan, *, resume=True, verbose=1):
     DownloadError
         If a file did not come; those that did are kept.
     """
-    plan = _adopted(plan)
+    plan = keeping.adopted(plan)
     failed = []
     if plan.missing:
         _check_room(plan)
@@ -64,7 +60,7 @@ def fetch(plan, *, resume=True, verbose=1):
         with monitor(f"fetch {plan.entry.name}", detail, verbose=verbose) as report:
             failed = _Fetch(plan, report, resume).run()
         plan = plan.again()
-    _tidy(plan)
+    keeping.tidy(plan)
     if failed:
         raise _download_error(plan, failed)
     return plan.paths
@@ -130,7 +126,7 @@ class _Fetch:
         left = set(futures)
         while left:
             done, left = concurrent.futures.wait(left, timeout=0.1, return_when="FIRST_COMPLETED")
-            self._amount.show()
+            self._amount.show(self._hosts.resting())
             self._report.check()
             yield from done
             left = {future for future in left if not future.cancelled()}
@@ -155,7 +151,7 @@ class _Fetch:
     def _fetch(self, file, part, expected):
         source = self._placed_by_hand(file, expected) or self._bring(file, part, expected)
         try:
-            _commit(file, source, self._plan.folder)
+            keeping.commit(file, source, self._plan.folder)
         except DataError:
             transfer.discard(part)  # whole, but not what it should be
             raise
@@ -163,7 +159,7 @@ class _Fetch:
     def _placed_by_hand(self, file, expected):
         """An archive that someone put where the message said; it stays."""
         path = self._plan.folder / file.path
-        if file.members and path.is_file() and not _flaw(path, file, expected):
+        if file.members and path.is_file() and not keeping.flaw(path, file, expected):
             return path
         return None
 
@@ -185,7 +181,7 @@ class _Fetch:
         """Download from one url, with patience as long as it helps."""
         n_fruitless = 0
         for _ in range(MOST_ATTEMPTS):
-            n_before = _size(part)
+            n_before = keeping.n_bytes(part)
             try:
                 with self._hosts.turn(url):
                     transfer.transfer(
@@ -197,7 +193,7 @@ class _Fetch:
                     )
                 _check_file(part, file, expected)
             except TransferError as error:
-                gained = error.weight < FINAL and _size(part) > n_before
+                gained = error.weight < FINAL and keeping.n_bytes(part) > n_before
                 n_fruitless = 0 if gained else n_fruitless + error.weight
                 pause = pause_before_retry(error, n_fruitless)
                 if pause is None:
@@ -207,6 +203,14 @@ class _Fetch:
                 return
         msg = f"given up after {MOST_ATTEMPTS} interrupted attempts"
         raise TransferError(msg)
+
+
+def _check_file(part, file, expected):
+    flaw = keeping.flaw(part, file, expected)
+    if flaw:
+        transfer.discard(part)
+        msg = f"{flaw}; what came was removed"
+        raise TransferError(msg, weight=GIVE_UP // 2)
 
 
 class _Amount:
@@ -237,83 +241,15 @@ class _Amount:
             self._n_here[file.path] = max(self._n_here.get(file.path, 0), file.size or 0)
             self._n_done += 1
 
-    def show(self):
-        """Tell the report, from the thread that it belongs to."""
+    def show(self, resting):
+        """Tell the report, from the thread that it belongs to; also of hosts that ask to wait."""
         with self._guard:
             n_bytes, n_done = sum(self._n_here.values()), self._n_done
         now = n_bytes // self._unit if self._in_bytes else n_done
         step, self._shown = now - self._shown, now
-        self._report.advance(step, f"{n_done} of {self._n_files} files, {in_words(n_bytes)}")
-
-
-# --- one file ---
-
-
-def _check_file(part, file, expected):
-    flaw = _flaw(part, file, expected)
-    if flaw:
-        transfer.discard(part)
-        msg = f"{flaw}; what came was removed"
-        raise TransferError(msg, weight=GIVE_UP // 2)
-
-
-def _flaw(path, file, expected):
-    """What is wrong with a downloaded file, if anything."""
-    import pooch
-
-    size = _size(path)
-    if not size or (file.size and size != file.size):
-        return f"it has {size} bytes, expected {file.size or 'some'}"
-    if expected:
-        if not has_hash(path, expected, pooch.file_hash):
-            algorithm = expected.partition(":")[0]
-            got = pooch.file_hash(str(path), alg=algorithm)
-            return f"its hash is {algorithm}:{got}, expected {expected} ({_origin(file)})"
-        return None
-    beginning = _BEGINNINGS.get(Path(file.path).suffix, b"")
-    with path.open("rb") as stream:
-        found = stream.read(len(beginning))
-    return None if found == beginning else f"it begins with {found!r}, not as a {file.path} would"
-
-
-def _origin(file):
-    if file.hash:
-        return "published by the source"
-    return f"recorded at the first download; if the source has a new version, edit {record.NAME}"
-
-
-def _commit(file, source, folder):
-    """Give a verified file its place and write it down."""
-    entries = {file.path: _entry(source, file.urls[0])}
-    if not file.members:
-        (folder / file.path).parent.mkdir(parents=True, exist_ok=True)
-        source.replace(folder / file.path)
-        record.add(folder, entries)
-        return
-    opened = part_of(folder, file.path).with_suffix(".unpacked")
-    unpack.unpack(source, opened)
-    if lacking := [name for name in file.members if not (opened / name).is_file()]:
-        shutil.rmtree(opened)
-        msg = f"{Path(file.path).name} holds no {lacking[0]}: the source changed its layout."
-        raise DataError(msg)
-    inside = [path for path in opened.rglob("*") if path.is_file()]
-    entries |= {path.relative_to(opened).as_posix(): _entry(path, file.path) for path in inside}
-    # Written first: what a kill then keeps from coming is missing, not taken for something else.
-    record.add(folder, entries)
-    unpack.merge(opened, folder)
-
-
-def _entry(path, url):
-    import pooch
-
-    digest = pooch.file_hash(str(path), alg="sha256")
-    return {"hash": f"sha256:{digest}", "size": _size(path), "url": url}
-
-
-def _size(path):
-    with contextlib.suppress(OSError):
-        return path.stat().st_size
-    return 0
+        waits = [f", {host} asks to wait {left:.0f} s" for host, left in resting.items()]
+        note = f"{n_done} of {self._n_files} files, {in_words(n_bytes)}{''.join(waits)}"
+        self._report.advance(step, note)
 
 
 # --- before and after ---
@@ -330,39 +266,6 @@ def _check_room(plan):
             f"{in_words(free)} are free. Make room, pass data_dir=..., or set NBICA_DATA."
         )
         raise OSError(errno.ENOSPC, msg)
-
-
-def _adopted(plan):
-    """The plan after files that someone put there were checked, and written down like others."""
-    known = record.read(plan.folder)
-    new = {
-        item.file: plan.folder / item.file.path
-        for item in plan.items
-        if item.state == "here" and not item.file.members and item.file.path not in known
-    }
-    new = {file: path for file, path in new.items() if path.is_file()}
-    if not new or not os.access(plan.folder, os.W_OK):
-        return plan
-    flaws = {file for file, path in new.items() if _flaw(path, file, file.hash)}
-    good = {file.path: _entry(path, "by hand") for file, path in new.items() if file not in flaws}
-    record.add(plan.folder, good)
-    items = [replace(i, state="damaged") if i.file in flaws else i for i in plan.items]
-    return replace(plan, items=tuple(items))
-
-
-def _tidy(plan):
-    """Remove what a killed process left of files that are here, and empty folders."""
-    work = plan.folder / ".nbica"
-    leftovers = {path.name for path in work.iterdir()} if work.is_dir() else set()
-    for item in plan.items:
-        part = part_of(plan.folder, item.file.path)
-        if item.state == "here" and any(name.startswith(part.stem) for name in leftovers):
-            with locks.held(part.with_suffix(".lock")):
-                transfer.discard(part)
-                shutil.rmtree(part.with_suffix(".unpacked"), ignore_errors=True)
-    for path in (work, plan.folder):
-        with contextlib.suppress(OSError):
-            path.rmdir()
 
 
 def _download_error(plan, failed):

@@ -14,6 +14,7 @@ makes a Bunch with nilearn's keys. Each takes
 import inspect
 import warnings
 
+from nbica.checks import check_count
 from nbica.datasets import registry
 from nbica.exceptions import DataWarning
 
@@ -81,13 +82,11 @@ def first(ids, n_subjects):
     """
     if n_subjects is None:
         return list(ids)
-    if isinstance(n_subjects, bool) or int(n_subjects) != n_subjects or n_subjects < 1:
-        msg = f"n_subjects is {n_subjects!r}; expected a whole number from 1 on, or None for all."
-        raise ValueError(msg)
+    check_count("n_subjects", n_subjects)
     if n_subjects > len(ids):
         msg = f"n_subjects is {n_subjects}, but there are only {len(ids)}: all are taken."
         warnings.warn(msg, DataWarning, stacklevel=3)
-    return list(ids)[: int(n_subjects)]
+    return list(ids)[:n_subjects]
 
 
 def check_one_of(name, value, allowed):

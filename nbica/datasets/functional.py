@@ -147,6 +147,11 @@ def fetch_localizer_first_level(data_dir=None, verbose=1, *, resume=True, downlo
 
     One archive from OSF, of unknown size.
 
+    Parameters
+    ----------
+    data_dir, resume, verbose, download
+        See :mod:`nbica.datasets.fetchers`.
+
     Returns
     -------
     localizer : sklearn.utils.Bunch

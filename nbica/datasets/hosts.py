@@ -45,3 +45,9 @@ class Hosts:
         host = urlsplit(url).netloc
         with self._guard:
             self._free_from[host] = max(self._free_from[host], time.monotonic() + seconds)
+
+    def resting(self):
+        """Hosts that are left alone just now, with the seconds that remain."""
+        now = time.monotonic()
+        with self._guard:
+            return {host: t - now for host, t in self._free_from.items() if t - now >= 1}

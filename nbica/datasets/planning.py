@@ -186,7 +186,8 @@ def _find(name, size, plan):
     """The first file of that name, size and some content."""
     for folder in (plan.folder, *plan.others):
         path = folder / name
-        if path.is_file() and path.stat().st_size == (size or path.stat().st_size or -1):
+        n_bytes = path.stat().st_size if path.is_file() else 0
+        if n_bytes and n_bytes == (size or n_bytes):
             return path
     return None
 

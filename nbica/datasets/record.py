@@ -22,9 +22,20 @@ def read(folder):
 
 def add(folder, entries):
     """Add entries to the record; two processes may do so at once."""
-    with locks.held(folder / ".nbica" / f"{NAME}.lock"):
+    temporary, lock = _working_files(folder)
+    with locks.held(lock):
         entries = dict(sorted((read(folder) | entries).items()))
-        # Under a name that the next one writes over, should a kill leave it.
-        temporary = folder / ".nbica" / NAME
         temporary.write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
         temporary.replace(folder / NAME)
+
+
+def tidy(folder):
+    """Remove what a killed process left of writing the record."""
+    temporary, lock = _working_files(folder)
+    if temporary.exists() or lock.exists():
+        with locks.held(lock):
+            temporary.unlink(missing_ok=True)
+
+
+def _working_files(folder):
+    return folder / ".nbica" / NAME, folder / ".nbica" / f"{NAME}.lock"

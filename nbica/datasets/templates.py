@@ -32,6 +32,11 @@ def fetch_icbm152_2009(data_dir=None, url=None, resume=True, verbose=1, *, downl
 
     One archive, of unknown size.
 
+    Parameters
+    ----------
+    data_dir, url, resume, verbose, download
+        See :mod:`nbica.datasets.fetchers`.
+
     Returns
     -------
     icbm : sklearn.utils.Bunch

@@ -203,6 +203,7 @@ def _check_status(response):
     if status in _TRY_LATER:
         wait = retry_after(response.headers.get("Retry-After"), time.time())
         msg = f"the server answers {status} {response.reason}"
+        msg += f" and asks to be left alone for {wait:.0f} s" if wait else ""
         raise TransferError(msg, weight=1, wait=wait)
     meaning = {401: "asks for a login", 403: "refuses", 404: "has no such file", 410: "removed it"}
     msg = f"the server {meaning.get(status, 'answers')} ({status} {response.reason})"

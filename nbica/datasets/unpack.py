@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from nbica.exceptions import DataError
 
 _RATIO = 200  # of what comes out to what went in; runs of voxels reach 20
+_FREELY = 200_000_000  # bytes that may come out of the smallest archive: sparse maps pack well
 _MOST_MEMBERS = 200_000
 _CHUNK = 1 << 20
 SUFFIXES = (".zip", ".tgz", ".tar.gz", ".tar")
@@ -34,7 +35,7 @@ def unpack(archive, folder, most_bytes=None):
     folder : Path
         Made anew; removed again if anything is wrong.
     most_bytes : int, optional
-        By default 200 times the archive, but no more than the disk has room for.
+        By default 200 times the archive, or 200 MB, but no more than the disk has room for.
 
     Raises
     ------
@@ -63,7 +64,7 @@ def unpack(archive, folder, most_bytes=None):
 
 def room(archive, free):
     """How many bytes may come out of an archive, given those that are free on the disk."""
-    return min(_RATIO * archive.stat().st_size, int(0.95 * free))
+    return min(max(_RATIO * archive.stat().st_size, _FREELY), int(0.95 * free))
 
 
 def safe_path(name, archive):

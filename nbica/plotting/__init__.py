@@ -10,6 +10,7 @@ from nbica.plotting.components import plot_components
 from nbica.plotting.displays import Display
 from nbica.plotting.figures import MapsFigure
 from nbica.plotting.glass import plot_connectome, plot_glass_brain
+from nbica.plotting.judging import plot_component_spectrum, plot_split_half
 from nbica.plotting.matrices import plot_matrix
 from nbica.plotting.slices import plot_anat, plot_epi, plot_prob_atlas, plot_roi, plot_stat_map
 from nbica.plotting.spectra import plot_spectrum, power_spectrum
@@ -22,6 +23,7 @@ __all__ = [
     "MapsFigure",
     "plot_anat",
     "plot_carpet",
+    "plot_component_spectrum",
     "plot_components",
     "plot_connectome",
     "plot_epi",
@@ -30,6 +32,7 @@ __all__ = [
     "plot_prob_atlas",
     "plot_roi",
     "plot_spectrum",
+    "plot_split_half",
     "plot_stat_map",
     "power_spectrum",
     "slice_at",

@@ -232,6 +232,11 @@ class Display:
             axes.invert_xaxis()
         return axes
 
+    def describe(self, what):
+        """Say what the figure shows, and from where: what strict notebook tests compare."""
+        views = [panel.view.label or "xyz"[panel.view.axis] for panel in self.panels]
+        self.figure.sentence = f"{what}: {', '.join(views)}"
+
     # ---- in a notebook ----------------------------------------------------------------------
 
     def __repr__(self):

@@ -3,8 +3,9 @@
 import inspect
 from dataclasses import dataclass, fields
 
+import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import FigureBase
+from matplotlib.figure import Figure
 
 from nbica.plotting.figures import MapsFigure, present
 from nbica.plotting.layout import Rectangle
@@ -32,15 +33,21 @@ class Frame:
         """A figure, and the rectangle of it to draw in, in inches."""
         if isinstance(self.axes, Axes):
             self.axes.set_axis_off()
-            figure = self.axes.get_figure()
-            return figure, _in_inches(self.axes.get_position().bounds, figure)
+            figure = root_of(self.axes)
+            pixels = self.axes.get_window_extent()
+            return figure, Rectangle(*np.divide(pixels.bounds, figure.dpi))
         figure = self._figure(size, paper)
         return figure, _in_inches(self.axes or (0, 0, 1, 1), figure)
 
     def _figure(self, size, paper):
-        if isinstance(self.figure, FigureBase):
+        if isinstance(self.figure, Figure):
             return self.figure
-        return MapsFigure(figsize=self.figure or size, dpi=120, facecolor=paper)
+        if self.figure is not None and np.shape(self.figure) != (2,):
+            msg = f"figure is {self.figure!r}; expected a Figure, or width and height in inches"
+            raise TypeError(msg)
+        return MapsFigure(
+            figsize=size if self.figure is None else self.figure, dpi=120, facecolor=paper
+        )
 
     def close(self, figure):
         """Write the figure where it was asked for, else see that it is shown."""
@@ -79,6 +86,11 @@ def takes(options):
         return function
 
     return decorate
+
+
+def root_of(axes):
+    """The figure that axes belong to, also by way of subfigures."""
+    return axes.get_figure().canvas.figure
 
 
 def _in_inches(fractions, figure):

@@ -252,6 +252,6 @@ def _draw_edges(display, points, pairs, values, scale, alpha):
 
 
 def _finish(display, frame, sentence):
-    display.figure.sentence = sentence
+    display.describe(sentence)
     frame.close(display.figure)
     return display

@@ -7,7 +7,7 @@ from scipy.spatial.distance import squareform
 
 from nbica.plotting.colours import BLUE_ORANGE_ON_WHITE
 from nbica.plotting.figures import BLACK, WHITE
-from nbica.plotting.frames import Frame
+from nbica.plotting.frames import Frame, root_of
 from nbica.plotting.layout import add_axes
 
 _TRI = {"full": None, "lower": -1, "diag": 0}
@@ -112,7 +112,7 @@ def _range(mat, vmin, vmax):
 
 def _open(frame, labels, colorbar):
     if isinstance(frame.axes, Axes):
-        return frame.axes.get_figure(), frame.axes, None
+        return root_of(frame.axes), frame.axes, None
     longest = max(map(len, labels)) if labels else 2
     margin, below, top = 0.25 + 0.07 * longest, 0.25 + 0.045 * longest, 0.4 if frame.title else 0.12
     figure, place = frame.open((4.2 + margin + 0.75 * colorbar, 4.2 + below + top), WHITE)

@@ -295,7 +295,7 @@ def _finish(display, look, sentence):
     n_axes = len({panel.view.axis for panel in display.panels})
     if look.draw_cross and n_axes == len(display.panels) > 1:
         display.draw_cross()
-    display.figure.sentence = sentence
+    display.describe(sentence)
     look.close(display.figure)
     return display
 

@@ -144,11 +144,11 @@ function rawPlane(volume, codes, axis, index) {
   const [nx, ny] = volume.shape, strides = [1, nx, nx * ny];
   const [horizontal, vertical] = others(axis);
   const width = volume.shape[horizontal], height = volume.shape[vertical];
-  const values = new Float64Array(width * height);
+  const values = new Float64Array(width * height), { rank } = volume;
   for (let v = 0, i = 0; v < height; v++) {
     let p = index * strides[axis] + v * strides[vertical];
     for (let h = 0; h < width; h++, i++, p += strides[horizontal]) {
-      values[i] = volume.rank ? codes[volume.rank[p]] : codes[p];
+      values[i] = rank ? codes[rank[p]] : codes[p];
     }
   }
   return { values, width };
@@ -164,25 +164,46 @@ function planeBetween(volume, codes, axis, across, linear) {
   const read = (index) => withoutGaps(volume, rawPlane(volume, codes, axis, index));
   if (!linear) return read(across.nearest[0]);
   const low = read(across.low[0]), weight = across.weight[0];
+  if (weight === 0) return low;  // at the centre of a voxel, where crosshairs mostly are
   const high = read(across.high[0]).values;
   for (let i = 0; i < high.length; i++) low.values[i] += (high[i] - low.values[i]) * weight;
   return low;
 }
 
-function interpolate({ values, width }, right, down, linear) {
-  const columns = right.weight.length, rows = down.weight.length;
-  const out = new Float64Array(rows * columns);
-  for (let r = 0, i = 0; r < rows; r++) {
-    const near = down.nearest[r] * width, low = down.low[r] * width, high = down.high[r] * width;
+function interpolate(plane, right, down, linear) {
+  const out = new Float64Array(right.weight.length * down.weight.length);
+  (linear ? fillBetween : fillNearest)(out, plane, right, down);
+  return out;
+}
+
+function fillNearest(out, { values, width }, right, down) {
+  const columns = right.nearest.length;
+  for (let r = 0, i = 0; r < down.nearest.length; r++) {
+    const near = down.nearest[r] * width;
+    for (let c = 0; c < columns; c++, i++) out[i] = values[near + right.nearest[c]];
+  }
+}
+
+function fillBetween(out, { values, width }, right, down) {
+  const columns = right.low.length;
+  const filled = filledRows(values, width);
+  for (let r = 0, i = 0; r < down.low.length; r++) {
+    // Most of a map is 0, and so is what lies between two rows of it.
+    if (!filled[down.low[r]] && !filled[down.high[r]]) { i += columns; continue; }
+    const low = down.low[r] * width, high = down.high[r] * width, v = down.weight[r];
     for (let c = 0; c < columns; c++, i++) {
-      if (!linear) { out[i] = values[near + right.nearest[c]]; continue; }
       const a = right.low[c], b = right.high[c], w = right.weight[c];
       const upper = values[low + a] + (values[low + b] - values[low + a]) * w;
       const lower = values[high + a] + (values[high + b] - values[high + a]) * w;
-      out[i] = upper + (lower - upper) * down.weight[r];
+      out[i] = upper + (lower - upper) * v;
     }
   }
-  return out;
+}
+
+function filledRows(values, width) {
+  const filled = new Uint8Array(values.length / width);
+  for (let i = 0; i < values.length; i++) if (values[i] !== 0) filled[(i / width) | 0] = 1;
+  return filled;
 }
 
 // ---- glass -------------------------------------------------------------------------------------

@@ -611,8 +611,8 @@ function mountViewer(root, ctx, parts = {}) {
     fillRows(stage.el);
   });
   width.observe(root);
-  const forget = followTheme(root);
-  const close = () => { [stage, actions, cast, live, ctx.state].forEach((part) => part.close()); width.disconnect(); forget(); };
+  const forget = followTheme(root), rest = decodeWhenIdle(ctx.maps);
+  const close = () => { rest(); [stage, actions, cast, live, ctx.state].forEach((part) => part.close()); width.disconnect(); forget(); };
   return { stage, actions, close };
 }
 

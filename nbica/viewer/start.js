@@ -15,9 +15,22 @@ class PageModel {
   save_changes() {}
 }
 
-const textOf = (id) => document.getElementById(id).textContent;
-const bytes = Uint8Array.from(atob(textOf("nbica-payload")), (char) => char.charCodeAt(0));
-const state = JSON.parse(textOf("nbica-state"));
+// The text of an element, which then goes: megabytes of base64 are not needed twice.
+function taken(id) {
+  const el = document.getElementById(id), text = el.textContent;
+  el.remove();
+  return text;
+}
+
+function bytesOf(base64) {
+  const text = atob(base64), bytes = new Uint8Array(text.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}
+
+const state = JSON.parse(taken("nbica-state"));
+const bytes = bytesOf(taken("nbica-payload"));
 window.nbica = new PageModel({ ...state, _payload: new DataView(bytes.buffer) });
 await entry.render({ model: window.nbica, el: document.getElementById("nbica") });
+window.nbicaReady = performance.now();  // milliseconds since the page was asked for
 document.documentElement.dataset.ready = "true";

@@ -66,7 +66,8 @@ function codesOf(volume, k) {
     const p = padded[i];
     const beside = at[p - 1] + at[p - sy] + at[p - sz];
     const across = at[p - 1 - sy] + at[p - 1 - sz] + at[p - sy - sz];
-    at[p] = codes[i] = Math.floor((2 * beside - across) / 3) + residuals[r];  // wraps at 8 bits
+    // Rounded down: + 1536 makes it positive, where | 0 does that. The sum wraps at 8 bits.
+    at[p] = codes[i] = (((2 * beside - across + 1536) / 3) | 0) - 512 + residuals[r];
   }
   volume.frames[k] = codes;
   return codes;
@@ -121,25 +122,45 @@ function ownVoxel(volume, mm) {
 
 // Where |values| are largest, 15 mm apart at least, from the largest down; as payload.peaks_of.
 function peaksOf(volume, k, most, threshold) {
-  const codes = codesOf(volume, k);
   const byVoxel = volume.voxels || (volume.voxels = voxelsInMask(volume));
-  const bins = Array.from({ length: 128 }, () => []);
-  for (let i = 0; i < volume.n; i++) if (codes[i] !== NO_DATA) bins[Math.abs(codes[i])].push(i);
   const found = [];
-  for (let size = 127, seen = 0; size > 0 && seen < 4000 && found.length < most; size--) {
-    if (size * volume.scales[k] < threshold) break;
-    for (const i of bins[size]) {
-      if (++seen > 4000 || found.length === most) break;
-      const mm = mmOf(volume, byVoxel[i]);
-      const far = (o) => (mm[0] - o[0]) ** 2 + (mm[1] - o[1]) ** 2 + (mm[2] - o[2]) ** 2 > 225;
-      if (found.every(far)) found.push(mm);
-    }
+  for (const i of largestCodes(volume, k, most === 1 ? 1 : 4000, threshold)) {
+    const mm = mmOf(volume, byVoxel[i]);
+    const far = (o) => (mm[0] - o[0]) ** 2 + (mm[1] - o[1]) ** 2 + (mm[2] - o[2]) ** 2 > 225;
+    if (found.every(far)) found.push(mm);
+    if (found.length === most) break;
   }
   return found;
+}
+
+// Places in the mask of the largest |codes|, from the largest down, in order where they are equal.
+function largestCodes(volume, k, most, threshold) {
+  const codes = codesOf(volume, k), sizes = new Uint32Array(129);
+  for (let i = 0; i < volume.n; i++) sizes[Math.abs(codes[i])]++;  // "no data" is 128
+  let least = 127;
+  for (let sum = sizes[127]; least > 1 && sum < most; sum += sizes[least]) least--;
+  least = Math.max(least, Math.ceil(threshold / volume.scales[k]));
+  const bins = Array.from({ length: 129 }, () => []);
+  for (let i = 0; i < volume.n; i++) if (Math.abs(codes[i]) >= least) bins[Math.abs(codes[i])].push(i);
+  return bins.slice(0, 128).reverse().flat().slice(0, most);
 }
 
 function voxelsInMask(volume) {
   const voxels = new Int32Array(volume.n);
   volume.rank.forEach((r, p) => { if (r < volume.n) voxels[r] = p; });
   return voxels;
+}
+
+// Decode all maps while nothing else is to be done, so that the next one is there when asked for.
+function decodeWhenIdle(volume) {
+  const idle = window.requestIdleCallback ?? ((call) => setTimeout(call, 30));
+  let k = 0, closed = false;
+  const work = () => {
+    while (k < volume.frames.length && volume.frames[k]) k++;
+    if (closed || k === volume.frames.length) return;
+    codesOf(volume, k);
+    idle(work);
+  };
+  idle(work);
+  return () => { closed = true; };
 }

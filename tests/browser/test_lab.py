@@ -57,9 +57,8 @@ def lab(tmp_path_factory):
         f"--ServerApp.port={port}", "--ServerApp.port_retries=0", "--IdentityProvider.token=",
         "--ServerApp.allow_root=True", f"--ServerApp.root_dir={folder}",
     ]  # fmt: skip
-    own = {"JUPYTER_CONFIG_DIR": str(folder / "config"), "JUPYTERLAB_SETTINGS_DIR": str(folder / "s"),
-           "JUPYTERLAB_WORKSPACES_DIR": str(folder / "w"), "IPYTHONDIR": str(folder / "ipython"),
-           "NBICA_PROGRESS": "off"}  # fmt: skip
+    places = ("JUPYTER_CONFIG_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
+    own = {name: str(folder / "config") for name in (*places, "IPYTHONDIR")}
     log = (folder / "lab.log").open("w")
     server = subprocess.Popen(command, env=os.environ | own, stdout=log, stderr=log, cwd=folder)
     try:

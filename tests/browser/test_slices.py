@@ -3,9 +3,11 @@
 import base64
 import io
 
+import nbformat
 import nibabel as nib
 import numpy as np
 import pytest
+from ipywidgets.embed import dependency_state
 from PIL import Image
 from scenes import images, shots
 
@@ -343,3 +345,33 @@ def test_regions_are_named_where_the_crosshair_is(open_page):
     assert "insula" in page.locator(".nbv-read").inner_text()
     shown = page.locator(".nbv-read dl > div", has_text="voxel").locator("dd").inner_text()
     assert [int(v.replace("−", "-")) for v in shown.split(",")] == voxel.tolist()
+
+
+def test_a_page_of_nbconvert_is_alive_offline(chromium, viewer, tmp_path):
+    """What to_html() shows in a notebook is drawn in nbconvert's page, with no network at all."""
+    html_exporter = pytest.importorskip("nbconvert").HTMLExporter()
+    shown = nbformat.v4.new_output(
+        "execute_result", data={"text/html": viewer.to_html()._repr_html_(), "text/plain": "page"}
+    )
+    cell = nbformat.v4.new_code_cell("viewer.to_html()", outputs=[shown], execution_count=1)
+    text, _ = html_exporter.from_notebook_node(nbformat.v4.new_notebook(cells=[cell]))
+    (tmp_path / "notebook.html").write_text(text, encoding="utf-8")
+    context = chromium.new_context(offline=True, bypass_csp=True)
+    page = context.new_page()
+    page.route("http*://**", lambda route: route.abort())
+
+    page.goto((tmp_path / "notebook.html").as_uri(), wait_until="domcontentloaded")
+    canvas = page.frame_locator("iframe").locator(".nbv-pane canvas").first
+
+    canvas.wait_for()
+    assert canvas.evaluate("(el) => el.width") > 50
+    context.close()
+
+
+def test_the_state_of_a_saved_notebook_is_complete(viewer):
+    """What Jupyter's own widget manager embeds in a page holds script, style and volumes."""
+    state = dependency_state([viewer], drop_defaults=False)[viewer.model_id]
+
+    assert state["state"]["_esm"] == viewer._esm
+    assert state["state"]["_css"] == viewer._css
+    assert [buffer["path"] for buffer in state["buffers"]] == [["_payload"]]

@@ -1,6 +1,7 @@
 """The server: ranges, ETags and dates as a good one has them, and faults on command."""
 
 import re
+import sys
 import threading
 import time
 import zlib
@@ -85,6 +86,11 @@ class Mirror(ThreadingHTTPServer):
             return self._faults[path].pop(0)
         found = [fault for pattern, fault in self._always if pattern.fullmatch(path)]
         return found[0] if found else Fault()
+
+    def handle_error(self, request, client_address):
+        """Say nothing of clients that go away, as those that are killed do."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
     def paths(self):
         """What was asked for, in order."""
