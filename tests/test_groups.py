@@ -152,8 +152,9 @@ def test_what_it_says_of_itself(rng):
         (np.zeros((3, 3)), ["a", "a", "b"], "a: 2, b: 1"),
         (np.zeros((22, 3, 2)), GROUPS, r"\(n_subjects, n_values\)"),
         (np.full((22, 3), np.nan), GROUPS, "finite"),
+        (np.zeros((22, 0)), GROUPS, "one value or more"),
     ],
-    ids=["few labels", "one group", "one subject", "shape", "nan"],
+    ids=["few labels", "one group", "one subject", "shape", "nan", "none"],
 )
 def test_bad_groups_say_what_was_found(values, groups, message):
     """What is not two groups of finite values is refused with what it is."""

@@ -94,10 +94,10 @@ def compare_groups(values, groups, confounds=None, n_permutations=10000, random_
     names, is_first = check_groups(groups, len(values))
     is_square = values.ndim == 3 and values.shape[1] == values.shape[2]
     rows = sym_matrix_to_vec(values, discard_diagonal=True) if is_square else values
-    if rows.ndim != 2 or not np.isfinite(rows).all():
+    if rows.ndim != 2 or not rows.size or not np.isfinite(rows).all():
         msg = (
             f"values have shape {values.shape}; expected (n_subjects, n_values) or "
-            "(n_subjects, n, n), all finite."
+            "(n_subjects, n, n), one value or more, all finite."
         )
         raise DataError(msg)
     _warn_of_few(is_first)
