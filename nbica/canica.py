@@ -42,7 +42,7 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
     n_components : int or "auto", default=20
         Maps to find; also the principal components that each run contributes. "auto" takes 64 of
         each run and counts the dimensions that the runs share beyond chance, see
-        `selection.choose`: it takes up to 50 more merges, and 5 times the memory of 20 components
+        `selection.choose`: it takes up to 48 more merges, and 3 times the memory of 20 components
         in the parent.
     smoothing_fwhm : float, three floats or None, default=6
         Full width at half maximum of a Gaussian filter, in mm.
