@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from nbica import __version__, images
+from nbica.group import list_confounds
 from nbica.labels import flag_noise
 from nbica.plotting import plot_stat_map, power_spectrum
 from nbica.plotting.scales import scale_of
@@ -71,8 +72,8 @@ def report(
     names : sequence of str, optional
         One per component, such as the labels of networks.
     imgs, confounds : as in `fit`, optional
-        The runs of the fit, in its order. With them come spectra and explained variance, with
-        tables of motion parameters the motion of each run.
+        The runs of the fit, in its order, or a Bunch that has both. With them come spectra and
+        explained variance, with tables of motion parameters the motion of each run.
     t_r : float, optional
         Seconds between frames, for the spectra; by default what the first image says.
     split_half : reproducibility.SplitHalf, optional
@@ -94,6 +95,12 @@ def report(
     """
     check_is_fitted(ica)
     output_file = Path(output_file).expanduser()
+    if not output_file.parent.is_dir():  # said before minutes of work
+        msg = f"There is no folder {str(output_file.parent)!r} for the report: make it first."
+        raise FileNotFoundError(msg)
+    if confounds is None and hasattr(imgs, "func"):
+        confounds = getattr(imgs, "confounds", None)
+    confounds = list_confounds(confounds, len(ica.runs_))
     maps = ica.components_
     names = _names(names, len(maps))
     runs = None if imgs is None else list(images.iter_runs(imgs))

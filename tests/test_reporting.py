@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from planted import estimator, write_cohort
 from sklearn.exceptions import NotFittedError
+from sklearn.utils import Bunch
 
 from nbica import CanICA, NiftiMasker, report
 from nbica.datasets import head
@@ -188,6 +189,14 @@ def test_wrong_input_says_the_way_out(ica, tmp_path, options, message):
     with pytest.raises(ValueError, match=message):
         report(ica, tmp_path / "canica.html", **options)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_bunch_has_both_runs_and_confounds(ica, cohort, tmp_path):
+    """As in `fit`: what comes with the images is used."""
+    explicit = report(ica, tmp_path / "a.html", imgs=cohort.func, confounds=cohort.confounds)
+    bunch = Bunch(func=cohort.func, confounds=cohort.confounds)
+
+    assert report(ica, tmp_path / "b.html", imgs=bunch).read_bytes() == explicit.read_bytes()
 
 
 def test_it_waits_for_a_fit(tmp_path):
