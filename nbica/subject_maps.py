@@ -12,6 +12,7 @@ from nbica.confounds import load_confounds
 from nbica.preparation import PreparedRun
 from nbica.projection import along_maps, inverse_overlaps, project_run
 from nbica.reduction import reduce_run
+from nbica.selection import dimensions_per_run, orthonormal
 
 # Raised whenever a change here or in what is called changes the numbers.
 VERSION = 1
@@ -91,6 +92,35 @@ def standardized(courses):
 # ---- back through the reduction -----------------------------------------------------------------
 
 
+class Form(NamedTuple):
+    """How a fit took the principal components of its runs.
+
+    Attributes
+    ----------
+    n_components : int
+        How many of each.
+    weighted : bool
+        Whether they count by their standard deviation.
+    centred : bool
+        Whether their means over voxels were taken out.
+    """
+
+    n_components: int
+    weighted: bool
+    centred: bool
+
+
+def form_of(ica):
+    """How a CanICA took the principal components of its runs; a TypeError for what is none."""
+    if not hasattr(ica, "do_cca"):
+        msg = (
+            f"Back-reconstruction goes back through the reductions of a CanICA; got a "
+            f"{type(ica).__name__}, for which there is dual_regression."
+        )
+        raise TypeError(msg)
+    return Form(dimensions_per_run(ica.n_components), not ica.do_cca, ica.n_components == "auto")
+
+
 def basis_with_mean(maps):
     """Orthonormal rows that span the maps and the constant map, which comes first.
 
@@ -138,9 +168,7 @@ def unmixing_of(overlap, coordinates):
     return (G / s2) @ W
 
 
-def overlap_run(
-    run, preparation, basis, n_components, weighted, memory, confounds=None, scratch_folder=None
-):
+def overlap_run(run, preparation, basis, form, memory, confounds=None, scratch_folder=None):
     """Products of a basis with what a run's principal components have of it, E Pᵀ P Eᵀ.
 
     Returns
@@ -148,17 +176,14 @@ def overlap_run(
     overlap : ndarray of shape (n_rows, n_rows)
     warnings : list of str
     """
-    rows, notices = _reduced_rows(
-        run, preparation, n_components, weighted, memory, confounds, scratch_folder
-    )
+    rows, notices = _reduced_rows(run, preparation, form, memory, confounds, scratch_folder)
     along = (basis @ rows.T).astype(np.float64)
     return along @ along.T, notices
 
 
 def reconstruct_run(
-    run, preparation, basis, n_components, weighted, unmixing, memory, confounds=None,
-    scratch_folder=None,
-):  # fmt: skip
+    run, preparation, basis, form, unmixing, memory, confounds=None, scratch_folder=None
+):
     """Maps of one run by back-reconstruction, and its time courses on them.
 
     Parameters
@@ -166,10 +191,7 @@ def reconstruct_run(
     run, preparation, memory, confounds, scratch_folder
         As in :func:`regress_run`.
     basis : ndarray of shape (n_rows, n_voxels)
-    n_components : int
-        Principal components of the run that count.
-    weighted : bool
-        Whether they count by their standard deviation.
+    form : Form
     unmixing : ndarray of shape (n_components, n_rows)
         From :func:`unmixing_of`.
 
@@ -178,17 +200,18 @@ def reconstruct_run(
     subject : SubjectMaps
     warnings : list of str
     """
-    rows, _ = _reduced_rows(
-        run, preparation, n_components, weighted, memory, confounds, scratch_folder
-    )
+    rows, _ = _reduced_rows(run, preparation, form, memory, confounds, scratch_folder)
     own = (unmixing @ (basis @ rows.T)).astype(np.float32) @ rows
     courses, notices = project_run(run, preparation, own, confounds, scratch_folder)
     return SubjectMaps(run.name, courses, own), notices
 
 
-def _reduced_rows(run, preparation, n_components, weighted, memory, confounds, scratch_folder):
-    reduction, _, _ = reduce_run(run, preparation, n_components, confounds, memory, scratch_folder)
-    rows = np.asarray(reduction.components[:n_components])
-    if weighted:
-        rows = rows * reduction.singular_values[:n_components, np.newaxis].astype(np.float32)
+def _reduced_rows(run, preparation, form, memory, confounds, scratch_folder):
+    n_rows = form.n_components
+    reduction, _, _ = reduce_run(run, preparation, n_rows, confounds, memory, scratch_folder)
+    rows = np.asarray(reduction.components[:n_rows])
+    if form.weighted:
+        rows = rows * reduction.singular_values[:n_rows, np.newaxis].astype(np.float32)
+    if form.centred:
+        rows = orthonormal(rows)
     return rows, list(reduction.warnings)

@@ -7,7 +7,7 @@ import pytest
 from nibabel.affines import apply_affine
 from scipy import ndimage
 
-from nbica.viewer import payload, render
+from nbica.viewer import quantise, render
 from nbica.viewer.geometry import align, box_around, pixel_size, shrink, table
 
 SHAPE = (5, 6, 7)
@@ -56,7 +56,7 @@ def test_slices_are_numpys_through_the_affine(rng, affine):
     """For all 48, each pixel of each pane has the value of the voxel at its mm, as scipy says."""
     data = rng.integers(1, 100, (*SHAPE, 1)).astype(float)
     aligned, grid, _ = align(data, affine)
-    volume = payload.maps(aligned, grid, quantum=1.0)
+    volume = quantise.maps(aligned, grid, quantum=1.0)
     bounds = grid.faces
     scene = render.Scene(None, (), bounds, 1.0)
     layer = render.Layer(vmax=100.0, colormap="grays")

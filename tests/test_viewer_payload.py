@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from nbica.viewer import payload
+from nbica.viewer import payload, quantise
 from nbica.viewer.geometry import AlignedGrid
 
 SHAPE = (6, 7, 8)
@@ -59,7 +59,7 @@ def test_maps_come_back_within_half_a_quantum(rng):
     """After packing and unpacking, a value is true to half its map's quantum, and 0 is 0."""
     data = smooth_maps(rng)
 
-    packed = unpack(payload.pack([payload.maps(data, GRID)]))["volumes"][0]
+    packed = unpack(payload.pack([quantise.maps(data, GRID)]))["volumes"][0]
     back = decode_maps(packed) * packed["scales"]
 
     assert (np.abs(back - data) <= np.array(packed["scales"]) / 2 * (1 + 1e-9)).all()
@@ -71,7 +71,7 @@ def test_gaps_are_told_from_zero(rng):
     data = smooth_maps(rng)
     data[3, 3, 3] = [np.nan, np.inf, -np.inf]
 
-    packed = unpack(payload.pack([payload.maps(data, GRID)]))["volumes"][0]
+    packed = unpack(payload.pack([quantise.maps(data, GRID)]))["volumes"][0]
 
     assert packed["gaps"]
     np.testing.assert_array_equal(decode_maps(packed) == payload.NO_DATA, ~np.isfinite(data))
@@ -84,8 +84,8 @@ def test_numbers_of_any_type(dtype):
     data[2, 3, 4, 0] = 1
     data[3, 3, 4, 1] = 1
 
-    volume = payload.maps(data, GRID)
-    back = payload.grey(data[..., 0], GRID)
+    volume = quantise.maps(data, GRID)
+    back = quantise.grey(data[..., 0], GRID)
 
     assert volume.dense(0)[2, 3, 4] * volume.scales[0] == 1
     assert volume.mask.sum() == 2
@@ -98,7 +98,7 @@ def test_backgrounds_come_back_within_half_a_quantum(rng):
     data = rng.normal(500, 200, SHAPE)
     data[0, 0, 0] = np.nan
 
-    volume = payload.grey(data, GRID)
+    volume = quantise.grey(data, GRID)
     values = volume.low + (volume.codes - 1.0) * volume.quantum
 
     assert volume.codes[0, 0, 0] == 0
@@ -111,20 +111,20 @@ def test_a_stated_quantum_is_kept_and_one_too_fine_refused(rng):
     data = smooth_maps(rng)
     largest = np.abs(data).max()
 
-    volume = payload.maps(data, GRID, quantum=largest / 50)
+    volume = quantise.maps(data, GRID, quantum=largest / 50)
 
     np.testing.assert_allclose(volume.scales, largest / 50)
     assert np.abs(volume.codes.astype(int)).max() == 50
     with pytest.raises(ValueError, match=r"127 reach the largest value, .* or more"):
-        payload.maps(data, GRID, quantum=largest / 200)
+        quantise.maps(data, GRID, quantum=largest / 200)
 
 
 def test_steps_get_coarser_only_where_maps_do_not_fit(rng):
     """The quantum is the finest that fits the bytes allowed."""
     data = rng.standard_normal((*SHAPE, 4))
 
-    fine = payload.maps(data, GRID)
-    coarse = payload.maps(data, GRID, most_bytes=1000)
+    fine = quantise.maps(data, GRID)
+    coarse = quantise.maps(data, GRID, most_bytes=1000)
 
     assert np.abs(fine.codes.astype(int)).max() == 127
     assert np.abs(coarse.codes.astype(int)).max() == 31
@@ -133,7 +133,7 @@ def test_steps_get_coarser_only_where_maps_do_not_fit(rng):
 
 def test_smooth_maps_pack_smaller_than_their_codes(rng):
     """What the neighbours do not say is less than the codes themselves."""
-    volume = payload.maps(smooth_maps(rng, 8), GRID)
+    volume = quantise.maps(smooth_maps(rng, 8), GRID)
 
     assert len(gzip.compress(payload.residuals(volume).tobytes())) < 0.8 * len(
         gzip.compress(volume.codes.tobytes())
@@ -144,16 +144,16 @@ def test_packing_is_repeatable(rng):
     """The same images give the same bytes, so that a saved page has no needless change."""
     data = smooth_maps(rng)
 
-    assert payload.pack([payload.maps(data, GRID)]) == payload.pack([payload.maps(data, GRID)])
+    assert payload.pack([quantise.maps(data, GRID)]) == payload.pack([quantise.maps(data, GRID)])
 
 
 def test_a_series_is_a_mean_and_what_differs(rng):
     """Frames of a run come back as baseline plus deviation, within half a quantum."""
     data = rng.normal(1000, 100, (*SHAPE, 1)) + rng.normal(0, 10, (*SHAPE, 30))
-    assert payload.is_series(data)
-    assert not payload.is_series(rng.standard_normal((*SHAPE, 30)))
+    assert quantise.is_series(data)
+    assert not quantise.is_series(rng.standard_normal((*SHAPE, 30)))
 
-    packed = unpack(payload.pack([payload.series(data, GRID)]))["volumes"][0]
+    packed = unpack(payload.pack([quantise.series(data, GRID)]))["volumes"][0]
     mean = packed["arrays"]["baseline"].reshape(SHAPE[::-1]).T[..., np.newaxis]
     back = mean + decode_maps(packed) * packed["scales"][0]
 
@@ -164,11 +164,11 @@ def test_a_series_is_a_mean_and_what_differs(rng):
 
 def test_too_large_volumes_are_shrunk(rng, monkeypatch):
     """More values than a page wants become means over blocks, at the same mm."""
-    monkeypatch.setattr(payload, "MOST_MAP_VALUES", 300)
-    monkeypatch.setattr(payload, "MOST_GREY_VALUES", 100)
+    monkeypatch.setattr(quantise, "MOST_MAP_VALUES", 300)
+    monkeypatch.setattr(quantise, "MOST_GREY_VALUES", 100)
     data = np.ones((*SHAPE, 2))
 
-    volume, background = payload.maps(data, GRID), payload.grey(data[..., 0], GRID)
+    volume, background = quantise.maps(data, GRID), quantise.grey(data[..., 0], GRID)
 
     assert volume.codes.size <= 300
     assert background.codes.size <= 100
@@ -182,7 +182,7 @@ def test_peaks_are_apart_and_sorted():
     data[3, 4, 5, 0], data[3, 4, 6, 0], data[15, 4, 5, 0] = 5, 4, -3
     grid = AlignedGrid((20, 20, 20), np.zeros(3), np.full(3, 2.0))
 
-    volume = payload.maps(data, grid)
+    volume = quantise.maps(data, grid)
 
     assert [mm.tolist() for mm in volume.peaks_of(0, 3)] == [[6, 8, 10], [30, 8, 10]]
     assert volume.peak_of(1).tolist() == [19, 19, 19]
@@ -191,10 +191,10 @@ def test_peaks_are_apart_and_sorted():
 def test_nothing_to_show_is_no_error():
     """Maps of zeros or of NaN alone have codes, peaks and a threshold."""
     for value in (0.0, np.nan):
-        volume = payload.maps(np.full((*SHAPE, 2), value), GRID)
+        volume = quantise.maps(np.full((*SHAPE, 2), value), GRID)
 
         assert volume.peaks.tolist() == [0, 0]
-        assert payload.auto_threshold(volume) == 0
+        assert quantise.auto_threshold(volume) == 0
         assert unpack(payload.pack([volume]))["volumes"][0]["peaks"] == [0, 0]
 
 
@@ -203,8 +203,8 @@ def test_the_threshold_shows_what_stands_out(rng):
     dense = rng.standard_normal((*SHAPE, 3))
     sparse = np.where(np.abs(dense) > 1.5, dense, 0)
 
-    shown = np.abs(dense) >= payload.auto_threshold(payload.maps(dense, GRID))
-    threshold = payload.auto_threshold(payload.maps(sparse, GRID))
+    shown = np.abs(dense) >= quantise.auto_threshold(quantise.maps(dense, GRID))
+    threshold = quantise.auto_threshold(quantise.maps(sparse, GRID))
 
     assert shown.mean() == pytest.approx(0.02, abs=0.01)
     assert 0 < threshold < 1.5
@@ -214,9 +214,9 @@ def test_regions_are_whole_numbers(rng):
     """Names by number or in order; anything else than whole numbers is refused with its range."""
     data = rng.integers(0, 4, SHAPE).astype(float)
 
-    assert payload.labels(data, GRID, regions=["a", "b"]).regions == {1: "a", 2: "b"}
-    assert payload.labels(data, GRID, regions={7: "x"}).regions == {7: "x"}
-    assert payload.labels(data * 100, GRID).codes.dtype == np.uint16
+    assert quantise.labels(data, GRID, regions=["a", "b"]).regions == {1: "a", 2: "b"}
+    assert quantise.labels(data, GRID, regions={7: "x"}).regions == {7: "x"}
+    assert quantise.labels(data * 100, GRID).codes.dtype == np.uint16
     for wrong in (data - 1, data + 0.5, data * 1e6):
         with pytest.raises(ValueError, match="expected whole numbers from 0 to 65535"):
-            payload.labels(wrong, GRID, "atlas")
+            quantise.labels(wrong, GRID, "atlas")

@@ -13,7 +13,8 @@ from nbica.viewer.geometry import table
 from nbica.viewer.payload import NO_DATA, Courses
 from nbica.viewer.render import Layer, Look
 from nbica.viewer.scene import load_scene
-from nbica.viewer.slices import SCRIPTS, SliceViewer, check_names, check_traits
+from nbica.viewer.slices import SCRIPTS, SliceViewer
+from nbica.viewer.state import check_names, check_traits
 
 
 def browse(components, bg_img=None, **options):
@@ -170,8 +171,13 @@ class ComponentBrowser(SliceViewer):
         labels = labelfile.read(path, len(self.scene.maps.scales))
         self.marks = {str(k): label for k, label in enumerate(labels) if label != "Unknown"}
 
-    def picture(self):
+    def picture(self, coarse=1):
         """The contact sheet, drawn in Python: each component at its peak.
+
+        Parameters
+        ----------
+        coarse : int
+            2 for half the size.
 
         Returns
         -------
@@ -187,7 +193,10 @@ class ComponentBrowser(SliceViewer):
             for k in range(n_maps)
         ]  # fmt: skip
         places = [maps.peak_of(k) for k in range(n_maps)]
-        return poster.contact_sheet(self.scene, looks, places, self.names)
+        return poster.contact_sheet(self.scene, looks, places, self.names, coarse=coarse)
+
+    def _poster(self):
+        return self.picture(coarse=2)
 
     @property
     def sentence(self):

@@ -12,7 +12,7 @@ import numpy as np
 
 from nbica.exceptions import DataError
 from nbica.files import checked_affine, load_volume, open_image, read_array
-from nbica.viewer import colors, payload
+from nbica.viewer import colors, payload, quantise
 from nbica.viewer.geometry import align, box_around, pixel_size
 from nbica.viewer.render import Scene
 
@@ -77,11 +77,11 @@ def _load_maps(img, role, quantum, notices, single=False):
         msg = f"{role}: {name or 'an image'} has {data.shape[3]} volumes; give one 3D image each"
         raise DataError(msg)
     aligned, grid, resampled = align(data, affine)
-    if payload.is_series(aligned):
-        found = payload.series(aligned, grid, name)
+    if quantise.is_series(aligned):
+        found = quantise.series(aligned, grid, name)
         notices.append(f"{data.shape[3]} frames, shown as what differs from their mean.")
     else:
-        found = payload.maps(aligned, grid, name, quantum)
+        found = quantise.maps(aligned, grid, name, quantum)
     _tell(notices, name or "The image", grid, found.grid, resampled)
     return replace(found, to_voxel=np.linalg.inv(affine))
 
@@ -90,7 +90,7 @@ def _load_background(img, notices):
     volume, affine, name = load_volume(img, "bg_img")
     _check_numbers(volume, name)
     aligned, grid, resampled = align(volume, affine)
-    found = payload.grey(aligned, grid, _short(name, "bg_img"))
+    found = quantise.grey(aligned, grid, _short(name, "bg_img"))
     _tell(notices, found.name or "The background", grid, found.grid, resampled)
     return replace(found, to_voxel=np.linalg.inv(affine))
 
@@ -102,7 +102,7 @@ def _load_labels(img, role, regions):
     if role == "contours":
         # A contour is where an image is above 0, whatever its numbers.
         aligned = np.nan_to_num(aligned) > 0
-    return payload.labels(aligned, grid, _short(name, role), regions)
+    return quantise.labels(aligned, grid, _short(name, role), regions)
 
 
 def _read(img, role, dimensions):
@@ -134,7 +134,7 @@ def _mean_of(series):
     """The background of a series of frames: their mean."""
     volume = np.zeros(series.mask.shape[::-1], np.float32)
     volume[series.mask.T] = series.baseline
-    return replace(payload.grey(volume.T, series.grid, "mean"), to_voxel=series.to_voxel)
+    return replace(quantise.grey(volume.T, series.grid, "mean"), to_voxel=series.to_voxel)
 
 
 def _head(background):

@@ -27,7 +27,9 @@ def page(open_page):
     t = np.arange(100) * 2.0
     waves = [np.sin(2 * np.pi * f * t)[:, np.newaxis].repeat(20, axis=1) for f in (0.05, 0.1)]
     browser = browse(components(20), time_courses=waves, t_r=2.0, subjects=["anna", "ben"])
-    return open_page(browser)
+    page = open_page(browser)
+    page.set_viewport_size({"width": 1200, "height": 900})
+    return page
 
 
 def test_twenty_components_without_the_mouse(page, tmp_path):
@@ -98,7 +100,9 @@ def test_spectra_peak_where_a_wave_was_planted(page):
 
 
 def test_every_tile_is_drawn(page):
-    """All components get their picture, in colour."""
+    """All components get their picture, in colour; the sheet is as tall as the viewer beside it."""
+    tall = "(name) => document.querySelector(name).getBoundingClientRect().height"
+    assert page.evaluate(tall, ".nbv-sheet") == page.evaluate(tall, ".nbv-body")
     page.wait_for_function(
         """() => [...document.querySelectorAll(".nbv-tile canvas")].every((canvas) => {
           const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
