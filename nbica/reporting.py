@@ -1,8 +1,10 @@
 """One self-contained file about a fit: its maps to click through, and what speaks for them."""
 
 import base64
+import json
 import os
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +19,7 @@ from nbica.plotting import plot_stat_map, power_spectrum
 from nbica.plotting.scales import scale_of
 from nbica.plotting.spectra import BAND, share_in_band
 from nbica.plotting.volumes import load_maps
-from nbica.quality import quality_table
+from nbica.quality import quality_table, were_used
 from nbica.viewer.page import write_page
 from nbica.viewer.slices import view_img
 
@@ -119,7 +121,8 @@ def report(
         quality=quality_table(ica, runs, confounds),
         has_images=runs is not None,
         parameters=_rows(ica.get_params()),
-        record=_rows(learnt.get("record_")),
+        record=_record(learnt.get("record_", {})),
+        record_json=json.dumps(learnt.get("record_", {}), indent=1, default=str),
         starts=learnt.get("convergence_"),
     )
     return write_page(output_file, page)
@@ -143,7 +146,10 @@ def _activity(ica, runs, confounds, t_r):
     t_r = t_r or runs[0].t_r
     if not t_r:
         return None
-    courses = ica.transform(runs, confounds)
+    used = were_used(ica)
+    courses = ica.transform(
+        list(compress(runs, used)), confounds and list(compress(confounds, used))
+    )
     return Activity(courses, t_r, *power_spectrum(courses, t_r))
 
 
@@ -229,10 +235,14 @@ def _polylines(frequencies, power):
         yield " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(across, heights, strict=True))
 
 
+def _record(record):
+    """What is not shown elsewhere, and is short."""
+    shown = ("parameters", "runs", "inputs")
+    return _rows({name: value for name, value in record.items() if name not in shown})
+
+
 def _rows(values):
     """Anything by name as (name, text) pairs, nested names joined by a dot."""
-    if values is None:
-        return []
     rows = []
     for name, value in values.items():
         if isinstance(value, dict):

@@ -1,5 +1,7 @@
 """The report: one file, complete, escaped, small; and as a browser shows it."""
 
+import html
+import json
 import re
 from html.parser import HTMLParser
 
@@ -85,6 +87,16 @@ def test_it_shows_what_was_found(ica, page):
     assert all(name in text for name in CanICA().get_params())
     assert f"{ica.components_.shape[1]:,}".replace(",", " ") in text
     assert all(image["src"].startswith("data:image/png;base64,") for image in parsed.of("img"))
+
+
+def test_the_record_is_in_it(ica, page):
+    """All of it, so that a report is enough to run the fit again."""
+    path, _ = page
+
+    text = path.read_text(encoding="utf-8")
+    (record,) = re.findall('<pre id="record-json">(.*?)</pre>', text, re.DOTALL)
+
+    assert json.loads(html.unescape(record)) == json.loads(json.dumps(ica.record_, default=str))
 
 
 def test_every_label_is_escaped(page):
