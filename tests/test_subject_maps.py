@@ -6,11 +6,11 @@ from planted import brain_mask, estimator, run_image, write_cohort
 from sklearn.exceptions import NotFittedError
 
 from nbica import DictLearning, frames, images
-from nbica.cache import open_memory
 from nbica.connectivity import back_reconstruct, dual_regression
 from nbica.exceptions import DataError, DataWarning
 from nbica.matching import match
 from nbica.preparation import prepare
+from nbica.store import NoStore
 from nbica.subject_maps import regress_run
 
 # Signals and maps are float32.
@@ -146,7 +146,7 @@ def test_several_processes_change_nothing(ica, cohort):
 def test_a_scratch_file_changes_nothing(ica, cohort, tmp_path):
     """A matrix on disk instead of in RAM gives the same maps to the last bit."""
     run, preparation = images.load_run(cohort.func[0]), ica.masker_.preparation_
-    keep_nothing, maps = open_memory(None), ica.components_
+    keep_nothing, maps = NoStore(), ica.components_
 
     in_ram, _ = regress_run(run, preparation, maps, keep_nothing)
     on_disk, _ = regress_run(run, preparation, maps, keep_nothing, scratch_folder=tmp_path)
