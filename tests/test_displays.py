@@ -1,5 +1,6 @@
 """Slices, projections and networks: what is planted at known mm is drawn there, in every figure."""
 
+import matplotlib.image
 import nibabel as nib
 import numpy as np
 import pytest
@@ -337,6 +338,13 @@ def test_it_draws_where_it_is_told(blob, anatomy, tmp_path):
     with pytest.raises(FileNotFoundError, match="make it"):
         sized.savefig(tmp_path / "nowhere" / "map.png")
     assert [path.name for path in tmp_path.iterdir()] == ["map.png"]
+    own.savefig(tmp_path / "own.png", dpi=50)
+    picture = matplotlib.image.imread(tmp_path / "own.png")[..., :3]
+    # White paper, but black where slices and their white letters are.
+    assert picture[5, 5].min() == 1
+    assert picture[-2, 2].max() == 0
+    x, y = int(300 * (x0 + x1) / 2), int(200 * (1 - y1)) + 1
+    assert picture[y, x].max() < 0.1
 
 
 def test_it_draws_in_a_subfigure(blob, anatomy):
