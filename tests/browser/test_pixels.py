@@ -7,8 +7,8 @@ from scenes import images, shots
 from nbica import SliceViewer
 from nbica.viewer import colors, render
 
-N_STATES = 240
-BATCH = 40
+N_STATES = 204
+BATCH = 34
 
 
 def random_state(rng, viewer):
@@ -59,7 +59,7 @@ def viewer():
 
 
 def test_canvas_equals_numpy_in_random_states(open_page, viewer):
-    """In 240 states not one pixel differs: views, colours, gaps, windows, flips, outlines."""
+    """In 204 states not one pixel differs: views, colours, gaps, windows, flips, outlines."""
     rng = np.random.default_rng(0)
     page = open_page(viewer)
     states = [random_state(rng, viewer) for _ in range(N_STATES)]
