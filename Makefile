@@ -11,10 +11,10 @@ BIN     = $(VENV)/bin
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test bench format check notebooks clean
+.PHONY: help demo lab test bench format check notebooks check-links clean
 
 help:                ## this list
-	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: .*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: .*## /\t/' | expand -t 12
 
 demo: $(VENV)/base   ## simulate a group, find its networks, write demo/networks.png
 	@$(BIN)/python -m nbica demo
@@ -40,6 +40,9 @@ format: $(VENV)/test ## put the code in shape
 check: $(VENV)/test  ## style only
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+
+check-links: $(VENV)/test ## ask all addresses of the data sets whether they live (online; NAMES="adhd …")
+	@$(BIN)/python -m tests.check_links $(NAMES)
 
 clean:               ## remove the environment and everything computed here
 	rm -rf $(VENV) demo build nbica.egg-info .pytest_cache .ruff_cache

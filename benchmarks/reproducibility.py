@@ -15,7 +15,7 @@ N_RUNS = {"full": 20, "quick": 20, "tiny": 4}
 
 
 def run(bench, n_seeds):
-    runs, mask = _real_runs()
+    runs, mask = real_runs()
     runs = runs[: N_RUNS[bench.size]]
     row = Row(f"maps of {n_seeds} seeds, {len(runs)} real resting-state runs, 20 components")
     if not runs:
@@ -35,7 +35,7 @@ def run(bench, n_seeds):
     return row
 
 
-def _real_runs():
+def real_runs():
     folder = Path(os.environ.get("NBICA_REAL_DATA") or ROOT.parent / "shared" / "data")
     folder = folder.absolute() / "real_rest_10mm"
     return [str(path) for path in sorted(folder.glob("rtswa_*.nii"))], str(folder / "mask.nii")

@@ -36,6 +36,24 @@ def nilearn_fit(runs, mask, maps_to=None, **parameters):
     return _fit(CanICA(**settings(mask, parameters)), runs, maps_to)
 
 
+def nbica_dictionary(runs, mask, maps_to=None, **parameters):
+    """Fit nbica's DictLearning; see :func:`nbica_fit`."""
+    from nbica import DictLearning
+
+    return _fit(DictLearning(**_dictionary_settings(mask, parameters)), runs, maps_to)
+
+
+def nilearn_dictionary(runs, mask, maps_to=None, **parameters):
+    """Fit nilearn's DictLearning; see :func:`nbica_fit`."""
+    from nilearn.decomposition import DictLearning
+
+    return _fit(DictLearning(**_dictionary_settings(mask, parameters)), runs, maps_to)
+
+
+def _dictionary_settings(mask, parameters):
+    return {"mask": mask, "n_components": 20, "random_state": 0, "n_jobs": 2} | parameters
+
+
 def settings(mask, parameters):
     """What both are asked for: no threshold, so that whole maps can be compared."""
     common = {

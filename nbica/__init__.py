@@ -12,24 +12,42 @@ __version__ = "0.1.0.dev0"
 
 _HOME_OF = {
     "CanICA": "nbica.canica",
+    "ComponentBrowser": "nbica.viewer.components",
+    "DictLearning": "nbica.dictionary",
+    "FitPanel": "nbica.viewer.fit",
     "NiftiMasker": "nbica.masker",
+    "RunCancelled": "nbica.exceptions",
+    "SliceViewer": "nbica.viewer.slices",
+    "browse": "nbica.viewer.components",
     "cache_clear": "nbica.inventory",
     "cache_info": "nbica.inventory",
+    "connectivity": "nbica.connectivity",
     "datasets": "nbica.datasets",
     "plotting": "nbica.plotting",
+    "report": "nbica.reporting",
     "start": "nbica.running",
+    "view_img": "nbica.viewer.slices",
 }
 
 __all__ = [
     "CanICA",
+    "ComponentBrowser",
+    "DictLearning",
+    "FitPanel",
     "NbicaWarning",
     "NiftiMasker",
+    "RunCancelled",
+    "SliceViewer",
     "__version__",
+    "browse",
     "cache_clear",
     "cache_info",
+    "connectivity",
     "datasets",
     "plotting",
+    "report",
     "start",
+    "view_img",
 ]
 
 

@@ -8,12 +8,16 @@ from sklearn.base import BaseEstimator
 
 from nbica.checks import check_count, warn_of_y
 from nbica.decomposition import GroupDecompositionMixin
-from nbica.exceptions import DataError, NotConvergedWarning
+from nbica.exceptions import DataError, DataWarning, NotConvergedWarning
 from nbica.ica import check_random_state, fast_ica
 from nbica.journey import check_parameters, depart
 from nbica.maps import canonical_share, check_threshold, flip_signs, threshold_maps
+from nbica.masks import load_mask
+from nbica.selection import MOST_COMPONENTS, ComponentSpectrum, Null, choose, orthonormal
 from nbica.subspace import GroupSubspace
 
+# Maps shown during a fit whose number of components is chosen at its end.
+MAPS_SO_FAR = 20
 # Raised when a change of the merge changes the numbers.
 SUBSPACE_VERSION = 1
 
@@ -35,15 +39,20 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
     mask : path, nibabel image, NiftiMasker or None
         Voxels to work on. None computes a mask from the data by `mask_strategy`. How a masker (ours
         or nilearn's, fitted or not) smooths, cleans and masks replaces what is given here.
-    n_components : int, default=20
-        Maps to find; also the principal components that each run contributes.
+    n_components : int or "auto", default=20
+        Maps to find; also the principal components that each run contributes. "auto" takes 64 of
+        each run and counts the dimensions that the runs share beyond chance, see
+        `selection.choose`: it takes up to 50 more merges, and 5 times the memory of 20 components
+        in the parent.
     smoothing_fwhm : float, three floats or None, default=6
         Full width at half maximum of a Gaussian filter, in mm.
     do_cca : bool, default=True
         Give every principal component of a run the same weight (canonical correlation analysis);
         else its standard deviation (a plain PCA of the concatenated runs).
-    threshold : None, "auto" or float, default="auto"
-        A ratio r keeps the r x n_voxels largest values of all maps together, "auto" is 1.
+    threshold : None, "auto", float, ("p", p) or ("robust p", p), default="auto"
+        A ratio r keeps the r x n_voxels largest values of all maps together, "auto" is 1;
+        ("p", 0.05) keeps of each map what a Gaussian null exceeds in 5 % of the voxels, as in the
+        paper [2]_. See `maps.threshold_maps`.
     n_init : int, default=10
         Random starts of the ICA, of which the one with the highest contrast is kept. More of them
         cost next to nothing up to 40 components.
@@ -93,12 +102,19 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
     on_error : {"raise", "skip"}, default="raise"
         What to do with a run that cannot be read: stop, or leave it out with a warning and list it
         in `runs_`.
+    consensus : bool, default=False
+        Of the starts of the ICA, not the best but what all agree on: the axes of the clusters that
+        their components form (ICASSO). It helps where few starts find the optimum, which is not so
+        at up to 20 components; there, more starts (`n_init=30`) help more. See `ica.fast_ica`.
+    order : {"variance", "stability"}
+        Components in decreasing order of what they hold of the variance that the runs share, or of
+        `stability_` (and of variance among equals).
 
     Attributes
     ----------
     components_ : ndarray of shape (n_components, n_voxels)
-        Maps of norm 1 (before the threshold), long tail positive, those first that hold most of
-        what the runs share.
+        Maps of norm 1 (before the threshold), long tail positive; by default those first that hold
+        most of what the runs share.
     components_img_ : Nifti1Image
         The same, 4D, on the mask's grid.
     masker_ : NiftiMasker
@@ -106,12 +122,16 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
     canonical_correlations_ : ndarray of shape (n_components,) or None
         Of the dimensions of the group subspace, from 1 (in every run) to about 1/n_runs (in one);
         None without `do_cca`.
+    component_spectrum_ : selection.ComponentSpectrum
+        What "auto" decided by: all canonical correlations, and those of the null; for
+        `plotting.plot_component_spectrum`. Only there with "auto".
     variance_ : ndarray of shape (n_components,)
         Squared singular values of the group subspace divided by the number of runs: with `do_cca`
         the canonical correlations; without, in squared units of the signals, summed over
         timepoints and voxels.
     stability_ : ndarray of shape (n_components,)
-        How well each map is found again by the other starts, from 0 to 1.
+        How well each map is found again by the other starts: ICASSO's index Iq, from 0 to 1. It
+        tells of the ICA alone, not of other subjects: that is `matching.split_half`'s to tell.
     convergence_ : DataFrame
         One row per start: seed, n_iter, converged, change, contrast, chosen.
     n_components_ : int
@@ -142,6 +162,7 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         target_shape=None, mask_strategy="epi", mask_args=None, memory=None, memory_level=0,
         n_jobs=1, verbose=0, max_iter=200, tol=1e-5, ram=None, callback=None,
         cache_limit=None, on_error="raise",
+        consensus=False, order="variance",
     ):  # fmt: skip
         self.mask = mask
         self.n_components = n_components
@@ -171,6 +192,8 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         self.callback = callback
         self.cache_limit = cache_limit
         self.on_error = on_error
+        self.consensus = consensus
+        self.order = order
 
     # ---- fit --------------------------------------------------------------------------------
 
@@ -201,10 +224,10 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         self._check_parameters()
         warn_of_y(y, stacklevel=2)
         with depart(self, imgs, confounds) as journey:
+            parts = [self.n_components, bool(self.do_cca)]
             group = journey.group_stage(
-                "subspace", SUBSPACE_VERSION, [self.n_components, bool(self.do_cca)],
-                lambda: _leading(self._merge(journey, GroupSubspace(self.n_components))),
-            )  # fmt: skip
+                "subspace", SUBSPACE_VERSION, parts, lambda: self._group(journey)
+            )
             journey.arrive(stacklevel=2)
             components = self._learn_subspace(group)
             with journey.stage("ICA"):
@@ -217,6 +240,9 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
             check_count(name, getattr(self, name))
         if not isinstance(self.tol, Real) or not self.tol > 0:
             msg = f"tol is {self.tol!r}; expected a small number above 0, such as 1e-5."
+            raise ValueError(msg)
+        if self.order not in ("variance", "stability"):
+            msg = f"order is {self.order!r}; expected 'variance' or 'stability'."
             raise ValueError(msg)
         check_threshold(self.threshold)
         check_random_state(self.random_state)
@@ -258,6 +284,9 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         return self
 
     def _subspace_so_far(self):
+        if self.n_components == "auto":
+            msg = 'n_components="auto" is chosen of all runs at once: use fit, or give a number.'
+            raise ValueError(msg)
         subspace = getattr(self, "subspace_", None) or GroupSubspace(self.n_components)
         if hasattr(self, "components_") and not hasattr(self, "subspace_"):
             msg = (
@@ -273,33 +302,77 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
             raise ValueError(msg)
         return subspace
 
-    def _merge(self, journey, subspace):
+    def _group(self, journey):
+        """What the runs share: arrays, as the cache keeps them."""
+        if self.n_components != "auto":
+            return _leading(self._merge(journey, GroupSubspace(self.n_components)))
+        subspace = GroupSubspace(MOST_COMPONENTS, 2 * MOST_COMPONENTS)
+        null = Null(load_mask(self.mask_img_).array)
+        group = _leading(self._merge(journey, subspace, null))
+        if len(group["components"]):
+            with journey.stage("choose"):
+                spectrum = choose(subspace, null)
+            group |= {"correlations": spectrum.correlations, "null": spectrum.null}
+        return group
+
+    def _merge(self, journey, subspace, null=None):
         for reduction in journey.reductions():
-            weights = reduction.singular_values[:, np.newaxis]
             rows = reduction.components
-            subspace.partial_fit(rows if self.do_cca else rows * weights)
+            if not self.do_cca:
+                rows = rows * reduction.singular_values[:, np.newaxis]
+            if null is not None:
+                rows = orthonormal(rows)
+                null.partial_fit(rows)
+            subspace.partial_fit(rows)
             journey.tell(lambda: self._maps_so_far(subspace))
         return subspace
+
+    def _choose(self, spectrum):
+        """How many components the runs share beyond chance; at least one."""
+        self.component_spectrum_ = spectrum
+        found = f"largest canonical correlation {spectrum.correlations[0]:.3f}"
+        if spectrum.n_components == 0:
+            msg = (
+                f"The {spectrum.n_runs} runs share no dimension beyond chance: {found}, of which "
+                f"{spectrum.bar:.3f} could be chance. Give n_components as a number, or add runs."
+            )
+            raise DataError(msg)
+        if spectrum.is_capped:
+            msg = (
+                f'n_components="auto": all {len(spectrum.correlations)} dimensions taken of the '
+                "runs are shared beyond chance, and there may be more. Take the number for a lower "
+                "bound, or give n_components as a number."
+            )
+            warnings.warn(msg, DataWarning, stacklevel=4)
+        return spectrum.n_components
 
     def _maps_so_far(self, subspace):
         """Maps of the runs merged so far, by an ICA from a single start."""
         components = subspace.components_
+        if self.n_components == "auto":  # how many is not known before the end
+            components = components[:MAPS_SO_FAR]
         if not len(components):
             return components
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotConvergedWarning)
             found = fast_ica(components, 1, 0, self.max_iter, self.tol)
-        share = canonical_share(found.maps, components, subspace.singular_values_**2)
+        weights = subspace.singular_values_[: len(components)] ** 2
+        share = canonical_share(found.maps, components, weights)
         return flip_signs(found.maps[np.argsort(-share, kind="stable")])
 
     def _learn_subspace(self, group):
-        components = group["components"]
-        self._check_rank(len(components))
-        self.variance_ = group["singular_values"] ** 2 / (~self.runs_["skipped"]).sum()
+        self._check_rank(len(group["components"]), 1)
+        n_runs, n_components = int((~self.runs_["skipped"]).sum()), self.n_components
+        if "null" in group:
+            spectrum = ComponentSpectrum(group["correlations"], group["null"], n_runs)
+            n_components = self._choose(spectrum)
+        components = group["components"][:n_components]
+        self._check_rank(len(components), n_components)
+        self.variance_ = group["singular_values"][:n_components] ** 2 / n_runs
         self.canonical_correlations_ = self.variance_.copy() if self.do_cca else None
         return components
 
-    def _check_rank(self, n_found):
+    def _check_rank(self, n_found, n_wanted):
         n_runs = len(self.runs_)
         if n_found == 0:
             msg = (
@@ -307,19 +380,24 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
                 "the runs do not overlap (are both in the same space?), or the runs are constant."
             )
             raise DataError(msg)
-        if n_found < self.n_components:
+        if n_found < n_wanted:
             msg = (
-                f"n_components is {self.n_components}, but after cleaning the {n_runs} runs "
+                f"n_components is {n_wanted}, but after cleaning the {n_runs} runs "
                 f"together span only {n_found} dimensions: lower n_components, or add runs or "
                 "timepoints."
             )
             raise DataError(msg)
 
     def _find_components(self, components):
-        found = fast_ica(components, self.n_init, self.random_state, self.max_iter, self.tol)
-        self._check_rank(len(found.maps))  # a direction that is the same in all voxels is no map
+        found = fast_ica(
+            components, self.n_init, self.random_state, self.max_iter, self.tol, self.consensus
+        )
+        # A direction that is the same in all voxels is no map.
+        self._check_rank(len(found.maps), len(components))
         share = canonical_share(found.maps, components, self.variance_)
-        order = np.argsort(-share, kind="stable")
+        # Stable to a thousandth, and by variance among equals.
+        stability = found.stability.round(3) if self.order == "stability" else np.ones(len(share))
+        order = np.lexsort((-share, -stability))
         maps = flip_signs(found.maps[order])
         self.components_ = threshold_maps(maps, self.threshold).astype(self.dtype or np.float32)
         self.components_img_ = self.masker_.inverse_transform(self.components_)

@@ -14,6 +14,18 @@ def check_count(name, value):
         raise ValueError(msg)
 
 
+def check_n_components(n_components, may_choose):
+    """Raise ValueError unless it is a number of components, or "auto" where that may be chosen."""
+    if not isinstance(n_components, str) or n_components != "auto":
+        check_count("n_components", n_components)
+    elif not may_choose:
+        msg = (
+            'n_components="auto" compares canonical correlations with a null, which only CanICA '
+            "with do_cca=True has. Give a whole number."
+        )
+        raise ValueError(msg)
+
+
 def check_n_jobs(n_jobs):
     """Raise ValueError unless `n_jobs` is a number of processes, or -1, or None."""
     is_count = isinstance(n_jobs, int | np.integer) and not isinstance(n_jobs, bool)

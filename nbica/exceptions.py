@@ -23,3 +23,9 @@ class DataError(ValueError):
 
 class RunCancelled(RuntimeError):
     """A run was stopped on request; what it had finished is in the cache."""
+
+
+class DownloadError(OSError):
+    """A file that could not be downloaded; the message says why, and how to place it by hand."""
+
+    is_offline = False  # whether it looks as if there were no network at all

@@ -13,6 +13,8 @@ References
 ----------
 .. [1] A. Hyvärinen, "Fast and robust fixed-point algorithms for independent component analysis",
    IEEE Transactions on Neural Networks 10 (1999), eq. 20; symmetric decorrelation: eq. 45.
+.. [2] J. Himberg, A. Hyvärinen, F. Esposito, "Validating the independent components of neuroimaging
+   time series via clustering and visualization", NeuroImage 22 (2004), 1214-1222.
 """
 
 import warnings
@@ -20,6 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import linalg
+from scipy.cluster import hierarchy
 
 from nbica.exceptions import NotConvergedWarning
 from nbica.subspace import gram
@@ -68,12 +71,11 @@ class Decomposition:
     maps : ndarray of float32, shape (n, n_voxels)
         Rows of mean 0 and norm 1, mutually orthogonal.
     stability : ndarray of shape (n,)
-        Mean over the other restarts of the |cosine| with the nearest component there; 1 where
-        every start led to it.
+        ICASSO's index Iq of the cluster that each map comes from: 1 where every start led to it.
     restarts : list of Restart
         All of them, in the order of their seeds.
     best : int
-        Which of them was chosen.
+        Which of them has the highest contrast; its maps they are, but for a consensus.
     """
 
     maps: np.ndarray
@@ -91,7 +93,7 @@ class Decomposition:
         return table.assign(chosen=table.index == self.best)
 
 
-def fast_ica(components, n_init=10, random_state=None, max_iter=200, tol=1e-5):
+def fast_ica(components, n_init=10, random_state=None, max_iter=200, tol=1e-5, consensus=False):
     """Rotate orthogonal maps into maps that are as independent as can be.
 
     For up to 40 components: one pass of k⁴/4 multiplications per voxel, and memory for the maps,
@@ -116,6 +118,12 @@ def fast_ica(components, n_init=10, random_state=None, max_iter=200, tol=1e-5):
         A start has converged when no component turns by more, in 1 - |cosine|. On 20 real runs and
         30 components, maps from two seeds agree at a mean |r| of .993 with 1e-4, which is nilearn's
         and stops on plateaus, and of .9998 with 1e-5, for a third more iterations.
+
+    consensus : bool
+        Instead of the maps of the best restart those on the axes of the clusters that all restarts
+        form, made orthogonal. On 20 real runs, two seeds of 10 restarts agree at a mean |r| of .986
+        (best: .973), .9998 (1.0000), .983 (.973) and .978 (.967) for 10, 20, 30 and 50 components;
+        30 restarts make the best agree better than the consensus (but for 50: .974 and .968).
 
     Returns
     -------
@@ -148,9 +156,20 @@ def fast_ica(components, n_init=10, random_state=None, max_iter=200, tol=1e-5):
     restarts = [climb(update, len(white), int(seed), max_iter, tol) for seed in seeds]
     best = int(np.argmax([restart.contrast for restart in restarts]))
     _warn_unless_converged(restarts, best, max_iter, tol)
-    maps = restarts[best].rotation.astype(np.float32) @ white
+    rotation, stability = _agree(restarts, best, consensus)
+    maps = rotation.astype(np.float32) @ white
     maps /= np.sqrt(np.float32(white.shape[1]))
-    return Decomposition(maps, stability(restarts, best), restarts, best)
+    return Decomposition(maps, stability, restarts, best)
+
+
+def _agree(restarts, best, consensus):
+    """One rotation out of all restarts, and how stable each of its rows is."""
+    labels, iq, axes = cluster(restarts)
+    # Clusters that fall together or lie in one plane name no basis: then the best start does.
+    is_basis = len(axes) == labels.shape[1] and linalg.svdvals(axes)[-1] > 0.1
+    if consensus and is_basis:
+        return decorrelate(axes), iq
+    return restarts[best].rotation, iq[labels[best]]
 
 
 def _check_components(components):
@@ -270,14 +289,38 @@ def decorrelate(W):
     return U @ Vt
 
 
-def stability(restarts, chosen):
-    """How well each component of one restart is found again by the others, from 0 to 1."""
-    W = restarts[chosen].rotation
-    others = [restart.rotation for r, restart in enumerate(restarts) if r != chosen]
-    if not others:
-        return np.ones(len(W))
-    cosines = [np.abs(W @ other.T).max(axis=1) for other in others]
-    return np.minimum(np.mean(cosines, axis=0), 1.0)
+def cluster(restarts):
+    """Cluster the components of all restarts, as ICASSO does [2]_.
+
+    Costs (k x n_restarts)² products of k numbers and as much memory; nothing that grows with the
+    voxels, since all restarts live in one whitened space, where a correlation of two maps is a
+    cosine of two unmixing vectors.
+
+    Parameters
+    ----------
+    restarts : list of Restart
+
+    Returns
+    -------
+    labels : ndarray of int, shape (n_restarts, k)
+        Cluster of each component of each restart: average linkage on 1 - |r|, cut at k clusters.
+    stability : ndarray of shape (n_clusters,)
+        Iq: mean |r| inside of the cluster less mean |r| to all outside, from 0 to 1.
+    axes : ndarray of shape (n_clusters, k)
+        Their principal axes, of norm 1.
+    """
+    k = len(restarts[0].rotation)
+    vectors = np.vstack([restart.rotation for restart in restarts])
+    r = np.minimum(np.abs(vectors @ vectors.T), 1.0)
+    labels = np.zeros(len(r), int)
+    if len(r) > 1:
+        tree = hierarchy.linkage(1.0 - r[np.triu_indices(len(r), 1)], "average")
+        labels = hierarchy.fcluster(tree, k, "maxclust") - 1
+    members = [labels == label for label in range(labels.max() + 1)]
+    iq = [r[np.ix_(m, m)].mean() - (r[np.ix_(m, ~m)].mean() if not m.all() else 0.0)
+          for m in members]  # fmt: skip
+    axes = [linalg.svd(vectors[m], full_matrices=False)[2][0] for m in members]
+    return labels.reshape(len(restarts), k), np.clip(iq, 0.0, 1.0), np.array(axes)
 
 
 def check_random_state(random_state):

@@ -205,6 +205,60 @@ def load_run(img, name="image in memory"):
     return Run(name, grid, shape[3], _repetition_time(img), frames)
 
 
+def iter_img(imgs):
+    """The volumes of a 4D image, one by one.
+
+    Memory is that of one volume, if the image is a file that is not compressed; else of all.
+
+    Parameters
+    ----------
+    imgs : path or nibabel image, 4D; or a list of 3D ones
+
+    Yields
+    ------
+    nibabel image, 3D
+
+    Raises
+    ------
+    DataError, FileNotFoundError, TypeError
+        Naming the image, what was found and what was expected.
+    """
+    if isinstance(imgs, list | tuple):
+        yield from (open_image(img)[0] for img in imgs)
+        return
+    img, name = open_image(imgs)
+    if len(img.shape) != 4:
+        raise DataError(_message_for_shape(name, img.shape))
+    for index in range(img.shape[3]):
+        yield img.slicer[..., index]
+
+
+def index_img(imgs, index):
+    """One volume of a 4D image, or several by a slice.
+
+    Parameters
+    ----------
+    imgs : path or nibabel image, 4D
+    index : int or slice
+
+    Returns
+    -------
+    nibabel image, 3D for an int, else 4D
+
+    Raises
+    ------
+    IndexError
+        If there is no such volume.
+    """
+    img, name = open_image(imgs)
+    if len(img.shape) != 4:
+        raise DataError(_message_for_shape(name, img.shape))
+    if not isinstance(index, slice) and not -img.shape[3] <= index < img.shape[3]:
+        msg = f"{name} has volumes 0 to {img.shape[3] - 1}; there is no {index}."
+        raise IndexError(msg)
+    return img.slicer[..., index]
+
+
 def _message_for_shape(name, shape):
     if len(shape) == 3:
         return (

@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits
 
 from nbica import budget, images, machine
 from nbica.cache import key_of, recall
-from nbica.checks import check_count, check_dtype, check_n_jobs
+from nbica.checks import check_dtype, check_n_components, check_n_jobs
 from nbica.exceptions import CacheWarning, DataError, RunCancelled
 from nbica.group import (
     list_confounds,
@@ -41,13 +41,14 @@ from nbica.record import input_of, record_of
 from nbica.reduction import STAGE as REDUCTION
 from nbica.reduction import identify, reduce_runs, stored_components
 from nbica.replacement import Keeper, parse_limit
+from nbica.selection import dimensions_per_run
 from nbica.stopwatch import Stopwatch
 from nbica.store import open_store
 
 
 def check_parameters(estimator):
     """Raise ValueError or TypeError for a parameter of the journey that cannot be."""
-    check_count("n_components", estimator.n_components)
+    check_n_components(estimator.n_components, getattr(estimator, "do_cca", False))
     check_n_jobs(estimator.n_jobs)
     budget.parse_ram(estimator.ram)
     check_dtype(estimator.dtype)
@@ -196,14 +197,19 @@ class Journey:
         self._keeper = Keeper(self._store, limit, keys)
 
     def _identified(self, run, arguments):
-        preparation, n_wanted = self.estimator.masker_.preparation_, self.estimator.n_components
+        preparation = self.estimator.masker_.preparation_
         try:
-            identity = identify(run, preparation, n_wanted, arguments["confounds"])
+            identity = identify(run, preparation, self._n_wanted, arguments["confounds"])
         except (ValueError, OSError):
             if self._on_error != "skip":
                 raise
             identity = None  # its worker will meet the same error, and tell of it
         return run, arguments | {"identity": identity}
+
+    @property
+    def _n_wanted(self):
+        """Components that each run contributes."""
+        return dimensions_per_run(self.estimator.n_components)
 
     def stage(self, name):
         """A stage of the fit: told to those who watch, and timed."""
@@ -216,8 +222,8 @@ class Journey:
         Returns
         -------
         generator of reduction.Reduction
-            With no more than `n_components` components. What the consumer does with it is timed
-            as "merge".
+            With no more components than are wanted of each run. What the consumer does with it is
+            timed as "merge".
         """
         self._reductions = self._reduce_runs()
         return self._reductions
@@ -235,7 +241,7 @@ class Journey:
         results = reduce_runs(
             self._tasks,
             self.estimator.masker_.preparation_,
-            self.estimator.n_components,
+            self._n_wanted,
             self._store,
             plan,
             self._on_error,
@@ -251,7 +257,6 @@ class Journey:
 
     def _arrived(self, name, result):
         """Write down what happened to a run; return its reduction, or None if it failed."""
-        n_wanted = self.estimator.n_components
         self.notes += [f"{name}: {note}" for note in result.notes]
         if result.identity is None:
             self._keys = []  # what is made of all runs has no name in the cache
@@ -260,8 +265,9 @@ class Journey:
             self._rows.append(row_of_failure(name, result.error))
             return None
         self.report.count("cached" if result.from_cache else "computed")
-        self._rows.append(row_of_run(name, result, n_wanted))
-        return result.reduction.leading(n_wanted)
+        are_chosen = self.estimator.n_components == "auto"
+        self._rows.append(row_of_run(name, result, self._n_wanted, fewer_is_fine=are_chosen))
+        return result.reduction.leading(self._n_wanted)
 
     def _n_cached(self):
         return sum(self._store.has(REDUCTION, key) for key in self._keys)
@@ -384,7 +390,7 @@ def make_masker(estimator):
 
 
 def _check_mask_size(n_voxels, n_components):
-    if n_voxels < n_components:
+    if n_components != "auto" and n_voxels < n_components:
         msg = (
             f"n_components is {n_components}, but the mask has only {n_voxels} voxels: lower "
             "n_components or widen the mask."
@@ -428,8 +434,8 @@ def plan_of(estimator, runs, n_voxels, with_confounds=False, mask_pass=False):
         listed,
         n_runs,
         n_voxels,
-        estimator.n_components,
-        stored_components(estimator.n_components),
+        dimensions_per_run(estimator.n_components),
+        stored_components(dimensions_per_run(estimator.n_components)),
         smooth=bool(np.any(estimator.smoothing_fwhm)),
         confounds=with_confounds,
         band_pass=estimator.low_pass is not None or estimator.high_pass is not None,

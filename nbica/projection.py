@@ -38,8 +38,8 @@ def project_run(run, preparation, maps, confounds=None, scratch_folder=None):
     warnings : list of str
     """
     with _prepared(run, preparation, confounds, scratch_folder) as signals:
-        along, _ = _along(signals, maps)
-        return (along @ _inverse_overlaps(maps)).astype(np.float32), signals.notices()
+        along, _ = along_maps(signals, maps)
+        return (along @ inverse_overlaps(maps)).astype(np.float32), signals.notices()
 
 
 def explain_run(run, preparation, maps, confounds=None, scratch_folder=None):
@@ -54,9 +54,9 @@ def explain_run(run, preparation, maps, confounds=None, scratch_folder=None):
     """
     norms = np.linalg.norm(maps, axis=1)
     with _prepared(run, preparation, confounds, scratch_folder) as signals:
-        along, total = _along(signals, maps)
+        along, total = along_maps(signals, maps)
         alone = (along**2).sum(axis=0) / np.where(norms > 0, norms, 1.0) ** 2
-        together = np.einsum("ti,ti->", along @ _inverse_overlaps(maps), along)
+        together = np.einsum("ti,ti->", along @ inverse_overlaps(maps), along)
         return Explained(total, float(together), alone), signals.notices()
 
 
@@ -66,7 +66,7 @@ def _prepared(*run):
         yield signals
 
 
-def _along(signals, maps):
+def along_maps(signals, maps):
     """Products of signals and maps, (n_timepoints, n_maps), and the signals' sum of squares."""
     along, total = np.zeros((signals.n_timepoints, len(maps))), 0.0
     for voxels, block in signals.walk():
@@ -75,8 +75,12 @@ def _along(signals, maps):
     return along, total
 
 
-def _inverse_overlaps(maps):
+def inverse_overlaps(maps):
     """Pseudo-inverse: maps that a threshold emptied get a time course of 0 instead of an error."""
     # dask may hand over arrays that are not aligned, for which numpy takes another product.
     maps = np.require(maps, requirements=["ALIGNED"])
-    return linalg.pinvh((maps @ maps.T).astype(np.float64))
+    overlaps = (maps @ maps.T).astype(np.float64)
+    present = np.flatnonzero(np.diag(overlaps))  # exactly 0 for the others, not the rounding of 0
+    inverse = np.zeros_like(overlaps)
+    inverse[np.ix_(present, present)] = linalg.pinvh(overlaps[np.ix_(present, present)])
+    return inverse

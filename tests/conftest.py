@@ -1,6 +1,7 @@
 """What tests share: a generator of random numbers, tiny images on disk, the real images."""
 
 import os
+import socket
 from pathlib import Path
 
 import nibabel as nib
@@ -53,3 +54,49 @@ def real_data():
     if not folder.is_dir():
         pytest.skip("no real images: set NBICA_REAL_DATA to their folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def contents():
+    """Simulated files of all data sets, small."""
+    from mirror import Contents
+
+    contents = Contents()
+    _ = contents.cohort  # made once, in the tests' common data folder
+    return contents
+
+
+@pytest.fixture
+def only_loopback(monkeypatch):
+    """No connection leaves this machine: one that would is an error of the test."""
+    connect = socket.socket.connect
+
+    def checked(self, address):
+        if self.family != getattr(socket, "AF_UNIX", None) and address[0] != "127.0.0.1":
+            pytest.fail(f"a test connects to {address}")
+        return connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", checked)
+
+
+@pytest.fixture
+def no_copies(tmp_path, monkeypatch, only_loopback):
+    """A data folder of one's own, and neither nilearn's copies, a mirror nor a proxy to be seen."""
+    for name in ("NILEARN_DATA", "NILEARN_SHARED_DATA", "NBICA_MIRROR", "HTTP_PROXY", "http_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("NBICA_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr("nbica.datasets.download.FIRST_PAUSE", 0.01)
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def mirror(contents, no_copies, monkeypatch):
+    """A loopback server of simulated data sets, from which all is fetched."""
+    from mirror import Mirror
+
+    with Mirror(contents) as server:
+        monkeypatch.setenv("NBICA_MIRROR", server.url)
+        yield server.start()
+        server.shutdown()

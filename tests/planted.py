@@ -132,3 +132,26 @@ def cosines(first, second):
     """Cosines of the principal angles between the spans of two sets of rows (float64)."""
     first, second = (np.linalg.qr(np.asarray(rows, float).T)[0] for rows in (first, second))
     return np.linalg.svd(first.T @ second, compute_uv=False)
+
+
+# A box in mm to look at, and grids that lie in the world in different ways.
+BOX = np.array([[-60, 60], [-70, 50], [-40, 60]], dtype=float)
+
+c, s = np.cos(0.4), np.sin(0.4)
+AFFINES = {
+    "plain": np.diag([4.0, 4, 4, 1]),
+    "flipped": np.diag([-4.0, 4, 4, 1]),
+    "anisotropic": np.diag([3.0, 4, 6, 1]),
+    "permuted": np.array([[0, 4, 0, 0], [0, 0, -4, 0], [4, 0, 0, 0], [0, 0, 0, 1.0]]),
+    "oblique": np.array([[4 * c, -4 * s, 0, 0], [4 * s, 4 * c, 0, 0], [0, 0, 5, 0], [0, 0, 0, 1]]),
+}
+
+
+def one_voxel(affine, mm, shape=(40, 42, 44), value=5.0):
+    """One voxel of the given value whose centre lies at the given mm; a centred field of view."""
+    affine = affine.copy()
+    voxel = np.array(shape) // 2 + [3, -2, 1]
+    affine[:3, 3] = mm - affine[:3, :3] @ voxel
+    data = np.zeros(shape, np.float32)
+    data[tuple(voxel)] = value
+    return data, affine

@@ -21,7 +21,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import estimator_checks
 
 from nbica import CanICA, NiftiMasker, canica, frames, images
-from nbica.exceptions import DataWarning, NotConvergedWarning
+from nbica.exceptions import DataError, DataWarning, NotConvergedWarning
 from nbica.masking import extract, load_mask
 from nbica.matching import match
 from nbica.signal import clean
@@ -670,3 +670,62 @@ def test_a_fit_that_fails_leaves_nothing(cohort, monkeypatch):
         stopped.fit(cohort.func)
 
     assert not [name for name in vars(stopped) if name.endswith("_")]
+
+
+# ---- how many, and in which order ----------------------------------------------------------------
+
+
+def test_auto_finds_the_number_of_networks(cohort):
+    """With n_components="auto", the planted five are found, by the rule and as maps."""
+    ica = estimator(n_components="auto").fit(cohort.func, confounds=cohort.confounds)
+
+    spectrum = ica.component_spectrum_
+    assert ica.n_components_ == spectrum.n_components == 5
+    assert ica.components_.shape == (5, MASK.sum())
+    assert ica.canonical_correlations_.min() > spectrum.bar > spectrum.correlations[5]
+    assert worst_match(ica.components_, cohort.maps) > 0.7
+    assert (ica.runs_["warnings"] == "").all()  # runs of fewer than 64 frames are no news here
+
+
+def test_auto_does_not_depend_on_the_seed(cohort):
+    """Another seed finds as many components, and the same."""
+    first, second = (
+        estimator(n_components="auto", random_state=seed).fit(cohort.func) for seed in (0, 1)
+    )
+
+    assert first.component_spectrum_.bar == second.component_spectrum_.bar
+    assert worst_match(first.components_, second.components_) > 0.999
+
+
+def test_auto_says_when_nothing_is_shared(rng):
+    """Runs of noise share nothing, nor does a single run; the error says what to do."""
+    noise = [run_image(rng.standard_normal((30, MASK.sum())), MASK) for _ in range(3)]
+
+    for runs in (noise, noise[:1]):
+        with pytest.raises(DataError, match=r"share no dimension beyond chance.*as a number"):
+            estimator(n_components="auto").fit(runs)
+    with pytest.raises(ValueError, match="do_cca=True"):
+        estimator(n_components="auto", do_cca=False).fit(noise)
+
+
+def test_order_by_stability(cohort):
+    """The same maps come in decreasing order of their stability."""
+    options = {"n_components": 12, "n_init": 4, "max_iter": 30, "tol": 1e-3}
+    by_variance, by_stability = (
+        estimator(order=order, **options).fit(cohort.func) for order in ("variance", "stability")
+    )
+
+    assert (np.diff(by_stability.stability_.round(3)) <= 0).all()
+    assert worst_match(by_variance.components_, by_stability.components_) > 0.99999
+    with pytest.raises(ValueError, match="order is 'size'"):
+        estimator(order="size").fit(cohort.func)
+
+
+def test_p_threshold_of_a_fit(fitted, cohort):
+    """A p-value keeps what a Gaussian map of norm 1 exceeds: isf(p / 2) / sqrt(n_voxels)."""
+    ica = estimator(threshold=("p", 0.01)).fit(cohort.func, confounds=cohort.confounds)
+
+    whole = np.abs(fitted.components_)
+    expected = whole >= 2.5758293 / np.sqrt(whole.shape[1])
+    assert ((ica.components_ != 0) == expected).mean() > 0.99999
+    assert 0.005 < expected.mean() < 0.05

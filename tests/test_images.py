@@ -371,3 +371,32 @@ def test_fingerprint_reads_only_the_ends_of_a_file(rng, tmp_path):
 
     assert len(content) > 1 << 18
     assert fingerprint(run) == before
+
+
+def test_volumes_of_an_image_one_by_one(rng, save_image):
+    """In order, 3D, with the affine; one by its number, several by a slice."""
+    data = rng.standard_normal((3, 4, 5, 6)).astype(np.float32)
+    path = save_image(data)
+
+    volumes = list(images.iter_img(path))
+
+    assert [volume.shape for volume in volumes] == [(3, 4, 5)] * 6
+    np.testing.assert_array_equal(np.stack([v.get_fdata() for v in volumes], axis=-1), data)
+    np.testing.assert_array_equal(volumes[0].affine, nib.load(path).affine)
+    np.testing.assert_array_equal(images.index_img(path, -1).get_fdata(), data[..., 5])
+    np.testing.assert_array_equal(
+        images.index_img(str(path), slice(1, 3)).get_fdata(), data[..., 1:3]
+    )
+    assert [volume.shape for volume in images.iter_img(volumes)] == [(3, 4, 5)] * 6
+
+
+def test_volumes_that_are_not_there(rng, make_image):
+    """The number and what there is; a 3D image has no volumes."""
+    img = make_image(rng.standard_normal((3, 4, 5, 6)).astype(np.float32))
+
+    with pytest.raises(IndexError, match="has volumes 0 to 5; there is no 6"):
+        images.index_img(img, 6)
+    with pytest.raises(DataError, match="3D image"):
+        images.index_img(img.slicer[..., 0], 0)
+    with pytest.raises(DataError, match="3D image"):
+        list(images.iter_img(img.slicer[..., 0]))

@@ -5,7 +5,8 @@ import pytest
 from planted import sparse_sources
 from scipy.stats import scoreatpercentile
 
-from nbica.maps import canonical_share, check_threshold, flip_signs, threshold_maps
+from nbica.ica import fast_ica
+from nbica.maps import canonical_share, check_threshold, flip_signs, p_cuts, threshold_maps
 
 
 @pytest.fixture
@@ -46,12 +47,73 @@ def test_keeps_all(maps, threshold):
 
 
 @pytest.mark.parametrize(
-    "threshold", [0, -1.0, np.nan, True, False, "Auto", "3", (1.0,), [2], 1j], ids=repr
+    "threshold",
+    [
+        0,
+        -1.0,
+        np.nan,
+        True,
+        False,
+        "Auto",
+        "3",
+        (1.0,),
+        [2],
+        1j,
+        ("p", 0),
+        ("p", 1.0),
+        ("q", 0.05),
+        ("p", True),
+        ("p", 0.1, 2),
+    ],
+    ids=repr,
 )
 def test_unknown_thresholds(threshold):
     """Anything else is refused, with what is expected."""
     with pytest.raises(ValueError, match=r"expected None, 'auto' or a ratio above 0"):
         check_threshold(threshold)
+
+
+@pytest.mark.parametrize("kind", ["p", "robust p"])
+@pytest.mark.parametrize("p", [0.05, 0.005])
+def test_nominal_rate_on_gaussian_maps(rng, kind, p):
+    """Of Gaussian maps, of whatever norm, a fraction p of the voxels is kept."""
+    null = rng.standard_normal((20, 20000)).astype(np.float32) * rng.uniform(1, 9, (20, 1))
+    null -= null.mean(axis=1, keepdims=True)
+
+    kept = threshold_maps(null, (kind, p)) != 0
+
+    # 4 standard deviations of a proportion over 400 000 voxels; the median's noise adds 1 %.
+    assert kept.mean() == pytest.approx(p, abs=4 * np.sqrt(p / kept.size) + 0.02 * p)
+
+
+def test_rate_of_components_of_noise(rng):
+    """ICA of Gaussian noise looks for tails, and still keeps no more than the nominal rate."""
+    maps = fast_ica(rng.standard_normal((10, 20000)).astype(np.float32), 3, 0).maps
+
+    kept = threshold_maps(maps, ("p", 0.05)) != 0
+
+    assert 0.045 < kept.mean() < 0.0515
+
+
+def test_p_cut_is_the_papers(rng):
+    """For maps of norm 1 the cut is isf(p / 2) / sqrt(n_voxels)."""
+    maps = sparse_sources(rng, 3, 1000)
+
+    np.testing.assert_allclose(p_cuts(maps, "p", 0.05), 1.959964 / np.sqrt(1000), rtol=1e-6)
+
+
+def test_robust_null_ignores_the_network(rng):
+    """A strong network makes the plain null blind to part of it, and the robust one hardly."""
+    null = rng.standard_normal((1, 20000))
+    network = np.arange(20000) < 400
+    maps = null + 15 * network
+
+    plain, robust = (threshold_maps(maps, (kind, 0.05))[0] != 0 for kind in ("p", "robust p"))
+
+    assert plain[~network].mean() < 0.005  # nominal is .05: conservative
+    assert robust[~network].mean() == pytest.approx(0.05, abs=0.01)
+    assert plain[network].all()
+    assert robust[network].all()
 
 
 def test_long_tails_become_positive(rng):

@@ -1,4 +1,4 @@
-"""Slices in world space, whatever the affine, and the figure around them."""
+"""The mosaic of components."""
 
 import subprocess
 import sys
@@ -7,29 +7,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from planted import AFFINES, BOX, one_voxel
 
-from nbica.plotting import plot_components, slice_at
-
-BOX = np.array([[-60, 60], [-70, 50], [-40, 60]], dtype=float)
-
-c, s = np.cos(0.4), np.sin(0.4)
-AFFINES = {
-    "plain": np.diag([4.0, 4, 4, 1]),
-    "flipped": np.diag([-4.0, 4, 4, 1]),
-    "anisotropic": np.diag([3.0, 4, 6, 1]),
-    "permuted": np.array([[0, 4, 0, 0], [0, 0, -4, 0], [4, 0, 0, 0], [0, 0, 0, 1.0]]),
-    "oblique": np.array([[4 * c, -4 * s, 0, 0], [4 * s, 4 * c, 0, 0], [0, 0, 5, 0], [0, 0, 0, 1]]),
-}
-
-
-def planted(affine, mm, shape=(40, 42, 44), value=5.0):
-    """One voxel of the given value whose centre lies at the given mm; a centred field of view."""
-    affine = affine.copy()
-    voxel = np.array(shape) // 2 + [3, -2, 1]
-    affine[:3, 3] = mm - affine[:3, :3] @ voxel
-    data = np.zeros(shape, np.float32)
-    data[tuple(voxel)] = value
-    return data, affine
+from nbica.plotting import plot_components
 
 
 def texts(figure):
@@ -37,78 +17,9 @@ def texts(figure):
 
 
 @pytest.mark.parametrize("name", AFFINES)
-def test_a_planted_voxel_lights_up_at_its_mm(name):
-    """In all three slices, the brightest pixel lies where the affine says."""
-    mm = np.array([-21.0, 14, 9])
-    data, affine = planted(AFFINES[name], mm)
-
-    for axis in range(3):
-        picture = slice_at(data, affine, axis, mm[axis], BOX)
-        row, column = np.unravel_index(np.nanargmax(picture), picture.shape)
-
-        horizontal, vertical = (other for other in range(3) if other != axis)
-        assert picture[row, column] == pytest.approx(5, abs=1e-4)
-        assert BOX[horizontal, 0] + column == mm[horizontal]
-        assert BOX[vertical, 0] + row == mm[vertical]
-
-
-@pytest.mark.parametrize("name", AFFINES)
-def test_proportions_are_true(name):
-    """A ball of 20 mm is round and as large in every slice, on every grid."""
-    data, affine = planted(AFFINES[name], np.zeros(3))
-    voxels = np.indices(data.shape).reshape(3, -1).T
-    distance = np.linalg.norm(nib.affines.apply_affine(affine, voxels), axis=1)
-    height = (20 - distance).reshape(data.shape)
-
-    for axis in range(3):
-        picture = slice_at(height, affine, axis, 0.0, BOX) > 0
-
-        rows, columns = np.nonzero(picture)
-        assert np.ptp(rows) == pytest.approx(39, abs=2)
-        assert np.ptp(columns) == pytest.approx(39, abs=2)
-        assert picture.sum() == pytest.approx(np.pi * 20**2, rel=0.05)
-
-
-@pytest.mark.parametrize("order", [0, 1])
-@pytest.mark.parametrize("flip", [1, -1])
-def test_on_the_grid_a_slice_is_numpys(order, flip):
-    """Where pixels fall on voxels, a slice is an index; a flipped x is read backwards."""
-    data = np.random.default_rng(0).standard_normal((5, 6, 7))
-    affine = np.diag([flip * 2.0, 2, 2, 1])
-    affine[0, 3] = 8 if flip < 0 else 0
-    box = np.array([[0, 8], [0, 10], [0, 12]])
-    as_world = data[::flip]
-
-    for axis in range(3):
-        picture = slice_at(data, affine, axis, 4.0, box, step=2.0, order=order)
-
-        np.testing.assert_allclose(picture, as_world.take(2, axis=axis).T, atol=1e-12)
-
-
-def test_outside_is_nan_and_the_outer_half_voxel_is_inside():
-    """A volume ends at the faces of its voxels."""
-    picture = slice_at(np.ones((2, 2, 2)), np.diag([4.0, 4, 4, 1]), 2, 0.0, [[-4, 8]] * 3)
-
-    inside = np.arange(-4, 9)
-    inside = (inside >= -2) & (inside <= 6)
-    np.testing.assert_array_equal(np.isfinite(picture), inside[:, np.newaxis] & inside)
-
-
-def test_nan_does_not_eat_its_neighbours():
-    """A voxel among NaN keeps its own pixel."""
-    data = np.full((5, 5, 5), np.nan)
-    data[2, 2, 2] = 3
-
-    picture = slice_at(data, np.eye(4), 2, 2.0, [[0, 4]] * 3)
-
-    assert picture[2, 2] == 3
-    assert np.isnan(picture).sum() == 24
-
-
-@pytest.mark.parametrize("name", AFFINES)
 def test_left_is_left(name):
     """A peak at x = -21 mm is nearer to L than to R, and its coordinates are written."""
-    data, affine = planted(AFFINES[name], np.array([-21.0, 14, 9]))
+    data, affine = one_voxel(AFFINES[name], np.array([-21.0, 14, 9]))
     anatomy = nib.Nifti1Image(np.ones((31, 31, 26), np.float32), _affine_of_box(4))
 
     figure = plot_components(nib.Nifti1Image(data, affine), anatomy)

@@ -291,7 +291,7 @@ def test_memory_does_not_grow_with_time(tmp_path):
         scene = subjects.Scene(plan)
         drawn = subjects._draw_subject(0, scene)
         tracemalloc.start()
-        subjects._write_run(tmp_path / f"{n_timepoints}.nii.gz", drawn, scene)
+        subjects.write_run(tmp_path / f"{n_timepoints}.nii.gz", drawn, scene)
         high = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return high, int(scene.mask.sum())

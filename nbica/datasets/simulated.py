@@ -1,7 +1,7 @@
 """The embedded cohort: a group of subjects with known networks, written as fMRIPrep would.
 
 The journey: `Scene` holds what all subjects share, `_draw_subject` what sets one apart, and
-`_write_run` streams one run to disk. Files are written once and found again by the parameters
+`write_run` streams one run to disk. Files are written once and found again by the parameters
 in the folder's name.
 """
 

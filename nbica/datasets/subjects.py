@@ -105,7 +105,7 @@ def write_subject(subject, scene):
     # One BLAS thread, alone or beside others: how a product is split changes its last bits.
     with threadpool_limits(1):
         drawn = _draw_subject(subject.index, scene)
-        statistics = _write_run(subject.bold, drawn, scene)
+        statistics = write_run(subject.bold, drawn, scene)
         confounds, sidecar = fmriprep.confounds_table(drawn.motion, statistics, scene.plan.t_r)
     mask = subject.path("desc-brain_mask.nii.gz", space=True)
     bold_sidecar = subject.path("desc-preproc_bold.json", space=True)
@@ -174,7 +174,7 @@ def _correlation(rng, group):
     return correlation
 
 
-def _write_run(path, drawn, scene):
+def write_run(path, drawn, scene):
     """Stream a run to disk, a block of frames at a time; return its statistics."""
     plan, mask = scene.plan, scene.mask
     header = files.nifti_header(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nbica.matching import correlate, match
+from nbica.pairing import correlate, match
 
 
 @pytest.fixture

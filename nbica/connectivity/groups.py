@@ -1,0 +1,209 @@
+"""Two groups compared by permutation: every edge or voxel at once, corrected by the largest."""
+
+import math
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+
+from nbica.checks import check_count
+from nbica.connectivity.matrices import sym_matrix_to_vec, vec_to_sym_matrix
+from nbica.exceptions import DataError, DataWarning
+
+# Statistics of so many permutations are in memory at once.
+_CHUNK_BYTES = 32e6
+# A relabelling that changes nothing counts as one that reached what was observed.
+_SAME = 1 - 1e-9
+
+
+@dataclass(frozen=True)
+class GroupComparison:
+    """Where two groups differ.
+
+    Attributes
+    ----------
+    groups : tuple of two labels
+        Differences are those of the first minus the second.
+    difference : ndarray
+        Of the means, in the unit and the shape of one subject's values; with confounds, what is
+        left of it once they are accounted for.
+    t : ndarray
+        Student's, for equal variances.
+    p : ndarray
+        Two-sided, corrected for all values: the chance that any value anywhere would differ as
+        much if the labels meant nothing.
+    p_uncorrected : ndarray
+        Two-sided, each value by itself.
+    largest : ndarray of shape (n_permutations,)
+        The null distribution: largest |t| of each permutation, sorted.
+    """
+
+    groups: tuple
+    difference: np.ndarray
+    t: np.ndarray
+    p: np.ndarray
+    p_uncorrected: np.ndarray
+    largest: np.ndarray
+
+    def __repr__(self):
+        first, second = self.groups
+        return (
+            f"<{first} - {second}: largest |t| = {np.abs(self.t).max():.2f}, smallest corrected "
+            f"p = {self.p.min():.4f}, {len(self.largest)} permutations>"
+        )
+
+
+def compare_groups(values, groups, confounds=None, n_permutations=10000, random_state=0):
+    """Compare two groups of subjects, value by value, by permutation of their labels.
+
+    Costs n_permutations x n_subjects x n_values multiplications, and at most 32 MB beside the
+    values. The largest |t| over all values, for each permutation, is the null distribution of the
+    corrected p [1]_: their family-wise error is what it says, however the values are correlated.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_subjects, n_values) or (n_subjects, n, n)
+        Such as vectorized connectomes or subjects' maps. Of square matrices the lower triangle is
+        compared, without the diagonal, and the results are matrices again.
+    groups : sequence of n_subjects labels
+        Of two kinds.
+    confounds : ndarray of shape (n_subjects, n_confounds) or (n_subjects,), optional
+        What else sets subjects apart (age, motion); permutations are those of residuals [2]_.
+    n_permutations : int
+    random_state : int, Generator or None
+
+    Returns
+    -------
+    GroupComparison
+
+    Raises
+    ------
+    DataError
+        If there are not two groups of two subjects or more, one label per subject, or if the
+        confounds explain the groups.
+
+    References
+    ----------
+    .. [1] T. Nichols, A. Holmes, "Nonparametric permutation tests for functional neuroimaging",
+       Human Brain Mapping 15 (2002), 1-25.
+    .. [2] D. Freedman, D. Lane, "A nonstochastic interpretation of reported significance levels",
+       Journal of Business & Economic Statistics 1 (1983), 292-298.
+    """
+    check_count("n_permutations", n_permutations)
+    values = np.asarray(values, dtype=float)
+    names, is_first = check_groups(groups, len(values))
+    is_square = values.ndim == 3 and values.shape[1] == values.shape[2]
+    rows = sym_matrix_to_vec(values, discard_diagonal=True) if is_square else values
+    if rows.ndim != 2 or not rows.size or not np.isfinite(rows).all():
+        msg = (
+            f"values have shape {values.shape}; expected (n_subjects, n_values) or "
+            "(n_subjects, n, n), one value or more, all finite."
+        )
+        raise DataError(msg)
+    _warn_of_few(is_first)
+    design = _Design(is_first, confounds)
+    difference, t = design.estimate(rows)
+    largest, at_least = _permute(design, rows, np.abs(t), n_permutations, random_state)
+    n_above = n_permutations - np.searchsorted(largest, _SAME * np.abs(t), side="left")
+    # The labels as they are count as one of the permutations: no p is 0.
+    p, p_uncorrected = ((1 + n) / (1 + n_permutations) for n in (n_above, at_least))
+    results = (difference, t, p, p_uncorrected)
+    if is_square:
+        diagonals = (0.0, 0.0, 1.0, 1.0)
+        results = [_square(r, d, len(values[0])) for r, d in zip(results, diagonals, strict=True)]
+    return GroupComparison(names, *results, largest)
+
+
+def check_groups(groups, n_subjects):
+    """Labels of two groups, sorted, and which subjects have the first.
+
+    Raises
+    ------
+    DataError
+    """
+    groups = np.asarray(groups)
+    if groups.shape != (n_subjects,):
+        msg = (
+            f"groups has shape {groups.shape}; expected one label for each of {n_subjects} subjects"
+        )
+        raise DataError(msg)
+    names, sizes = np.unique(groups, return_counts=True)
+    if len(names) != 2 or sizes.min() < 2:
+        found = ", ".join(f"{name}: {size}" for name, size in zip(names, sizes, strict=True))
+        msg = f"Found the groups {found}; expected two groups of at least two subjects."
+        raise DataError(msg)
+    return tuple(names.tolist()), groups == names[0]
+
+
+class _Design:
+    """The difference of two groups beside nuisances: a mean, and confounds where there are any."""
+
+    def __init__(self, is_first, confounds):
+        n_subjects = len(is_first)
+        nuisance = np.ones((n_subjects, 1))
+        if confounds is not None:
+            nuisance = np.column_stack([nuisance, np.asarray(confounds, dtype=float)])
+        Q, R = np.linalg.qr(nuisance)
+        self._Q = Q[:, np.abs(np.diag(R)) > 1e-10 * np.abs(R).max()]
+        self._contrast = self._residuals(is_first.astype(float))
+        self.degrees = n_subjects - 1 - self._Q.shape[1]
+        self._size = np.linalg.norm(self._contrast)
+        if self.degrees < 1 or self._size < 1e-6:
+            msg = "The confounds leave nothing of the difference of the groups to be tested."
+            raise DataError(msg)
+
+    def _residuals(self, rows):
+        return rows - self._Q @ (self._Q.T @ rows)
+
+    def estimate(self, rows):
+        """Difference and t of every value."""
+        residuals = self.prepared(rows)
+        t = self.statistics(residuals, np.arange(len(rows))[np.newaxis])[0]
+        return self._contrast @ residuals / self._size**2, t
+
+    def prepared(self, rows):
+        """What the nuisances do not explain; a value that they explain wholly becomes 0."""
+        residuals = self._residuals(rows)
+        total = np.linalg.norm(rows, axis=0)
+        return np.where(np.linalg.norm(residuals, axis=0) < 1e-12 * total, 0.0, residuals)
+
+    def statistics(self, residuals, orders):
+        """T of every value, for permutations of the residuals; shape (n_orders, n_values)."""
+        inverse = np.argsort(orders, axis=1)
+        explained = ((self._contrast / self._size)[inverse]) @ residuals
+        left = (residuals**2).sum(axis=0) - explained**2
+        # Of permuted residuals the nuisances explain something again (not so the mean).
+        for column in self._Q.T[1:]:
+            left -= (column[inverse] @ residuals) ** 2
+        left = np.sqrt(np.maximum(left, 0) / self.degrees)
+        return np.divide(explained, left, out=np.zeros_like(explained), where=left > 0)
+
+
+def _permute(design, rows, observed, n_permutations, random_state):
+    """Sorted largest |t| of each permutation; how many reached each observed |t|."""
+    rng = np.random.default_rng(random_state)
+    n_subjects, n_values = rows.shape
+    residuals = design.prepared(rows)
+    largest, at_least = np.empty(n_permutations), np.zeros(n_values, dtype=int)
+    n_chunk = max(1, int(_CHUNK_BYTES / (4 * 8 * n_values)))
+    for start in range(0, n_permutations, n_chunk):
+        n = min(n_chunk, n_permutations - start)
+        orders = rng.permuted(np.tile(np.arange(n_subjects), (n, 1)), axis=1)
+        t = np.abs(design.statistics(residuals, orders))
+        largest[start : start + n] = t.max(axis=1)
+        at_least += (t >= _SAME * observed).sum(axis=0)
+    return np.sort(largest), at_least
+
+
+def _warn_of_few(is_first):
+    n_ways = math.comb(len(is_first), int(is_first.sum()))
+    if n_ways < 100:
+        msg = (
+            f"{len(is_first)} subjects can be labelled in only {n_ways} ways: no p below "
+            f"{1 / n_ways:.2g} can be expected."
+        )
+        warnings.warn(msg, DataWarning, stacklevel=3)
+
+
+def _square(vector, diagonal, n):
+    return vec_to_sym_matrix(vector, np.full(n, diagonal) / np.sqrt(2))

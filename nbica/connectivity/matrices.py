@@ -1,0 +1,162 @@
+"""Symmetric matrices: as vectors and back, functions of their eigenvalues, their geometric mean."""
+
+import warnings
+
+import numpy as np
+
+from nbica.exceptions import NotConvergedWarning
+
+
+def sym_matrix_to_vec(symmetric, discard_diagonal=False):
+    """Lower triangles of symmetric matrices, row by row.
+
+    Parameters
+    ----------
+    symmetric : ndarray of shape (..., n, n)
+    discard_diagonal : bool
+        Leave the diagonal out. Where it stays it is divided by sqrt(2), so that the distance of two
+        vectors is that of the matrices, but for a factor.
+
+    Returns
+    -------
+    ndarray of shape (..., n * (n + 1) / 2), or (..., n * (n - 1) / 2) without the diagonal
+    """
+    symmetric = np.asarray(symmetric)
+    n = symmetric.shape[-1]
+    rows, columns = np.tril_indices(n, k=-1 if discard_diagonal else 0)
+    return symmetric[..., rows, columns] / np.where(rows == columns, np.sqrt(2), 1.0)
+
+
+def vec_to_sym_matrix(vec, diagonal=None):
+    """Symmetric matrices of vectors that :func:`sym_matrix_to_vec` made.
+
+    Parameters
+    ----------
+    vec : ndarray of shape (..., n_values)
+    diagonal : ndarray of shape (..., n), optional
+        Given where the vectors hold no diagonal; divided by sqrt(2) as theirs would be.
+
+    Returns
+    -------
+    ndarray of shape (..., n, n)
+
+    Raises
+    ------
+    ValueError
+        If no triangle has so many values, or the diagonal does not fit.
+    """
+    vec = np.asarray(vec, dtype=float)
+    n = _side(vec.shape[-1], has_diagonal=diagonal is None)
+    symmetric = np.zeros((*vec.shape[:-1], n, n))
+    rows, columns = np.tril_indices(n, k=0 if diagonal is None else -1)
+    symmetric[..., rows, columns] = vec
+    symmetric[..., columns, rows] = vec
+    if diagonal is not None:
+        symmetric[..., np.arange(n), np.arange(n)] = _checked(diagonal, symmetric.shape[:-1])
+    symmetric[..., np.arange(n), np.arange(n)] *= np.sqrt(2)
+    return symmetric
+
+
+def _side(n_values, *, has_diagonal):
+    n = round((np.sqrt(8 * n_values + 1) - 1) / 2)
+    if n * (n + 1) // 2 != n_values:
+        msg = (
+            f"A vector of {n_values} values is no lower triangle; expected 1, 3, 6, 10, … values: "
+            "n (n + 1) / 2."
+        )
+        raise ValueError(msg)
+    return n if has_diagonal else n + 1
+
+
+def _checked(diagonal, shape):
+    diagonal = np.asarray(diagonal, dtype=float)
+    if diagonal.shape != shape:
+        msg = f"The diagonal has shape {diagonal.shape}; these vectors need {shape}."
+        raise ValueError(msg)
+    return diagonal
+
+
+def map_eigenvalues(function, symmetric):
+    """Function of symmetric matrices, by their eigenvalues.
+
+    Parameters
+    ----------
+    function : callable
+        Of an array of eigenvalues.
+    symmetric : ndarray of shape (..., n, n)
+
+    Returns
+    -------
+    ndarray of shape (..., n, n)
+    """
+    values, vectors = np.linalg.eigh(symmetric)
+    return (vectors * function(values)[..., np.newaxis, :]) @ vectors.swapaxes(-1, -2)
+
+
+def inverse_sqrt(symmetric):
+    """Inverse square root of symmetric positive definite matrices."""
+    return map_eigenvalues(lambda values: 1 / np.sqrt(values), symmetric)
+
+
+def geometric_mean(matrices, max_iter=30, tol=1e-7):
+    """Matrix nearest to several symmetric positive definite ones, in the affine-invariant metric.
+
+    Time is that of one eigendecomposition of each matrix per iteration; some ten of them.
+
+    Parameters
+    ----------
+    matrices : ndarray of shape (n_matrices, n, n)
+    max_iter : int
+    tol : float
+        Largest norm of the gradient, divided by n², at which the mean is found.
+
+    Returns
+    -------
+    ndarray of shape (n, n)
+
+    References
+    ----------
+    .. [1] P. T. Fletcher, S. Joshi, "Riemannian geometry for the statistical analysis of diffusion
+       tensor data", Signal Processing 87 (2007), algorithm 3.
+    """
+    M, step, smallest = matrices.mean(axis=0), 1.0, np.inf
+    for _ in range(max_iter):
+        whitening, root = inverse_sqrt(M), map_eigenvalues(np.sqrt, M)
+        # The direction from M to the mean of the others, as seen from M.
+        gradient = map_eigenvalues(np.log, whitening @ matrices @ whitening).mean(axis=0)
+        size = np.linalg.norm(gradient)
+        M = root @ map_eigenvalues(lambda values, step=step: np.exp(step * values), gradient) @ root
+        if size > smallest:
+            step, size = step / 2, smallest
+        smallest = size
+        if size / M.size < tol:
+            return M
+    msg = (
+        f"The geometric mean was not found in {max_iter} iterations (gradient {size / M.size:.2g}, "
+        f"tolerance {tol:.2g}): the matrices may be close to singular."
+    )
+    warnings.warn(msg, NotConvergedWarning, stacklevel=2)
+    return M
+
+
+def covariance_to_correlation(covariance):
+    """Correlations of covariances, with a diagonal of exactly 1; 0 with a constant series.
+
+    Parameters
+    ----------
+    covariance : ndarray of shape (..., n, n)
+    """
+    variances = np.diagonal(covariance, axis1=-2, axis2=-1)
+    scale = 1 / np.sqrt(np.where(variances > 0, variances, 1.0))
+    return _with_ones(covariance * scale[..., np.newaxis] * scale[..., np.newaxis, :])
+
+
+def precision_to_partial(precision):
+    """Partial correlations of precisions (inverse covariances), with a diagonal of exactly 1."""
+    return _with_ones(-covariance_to_correlation(precision))
+
+
+def _with_ones(matrices):
+    diagonal = np.arange(matrices.shape[-1])
+    matrices[..., diagonal, diagonal] = 1.0
+    return matrices

@@ -1,0 +1,311 @@
+"""Connectomes: how the time courses of one subject go together, for many subjects."""
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.covariance import GraphicalLassoCV, LedoitWolf
+from sklearn.utils.validation import check_is_fitted
+
+from nbica.connectivity.matrices import (
+    covariance_to_correlation,
+    geometric_mean,
+    inverse_sqrt,
+    map_eigenvalues,
+    precision_to_partial,
+    sym_matrix_to_vec,
+    vec_to_sym_matrix,
+)
+from nbica.exceptions import DataError
+
+KINDS = {
+    "covariance": lambda covariances: covariances,
+    "correlation": covariance_to_correlation,
+    "partial correlation": lambda covariances: precision_to_partial(np.linalg.inv(covariances)),
+    "precision": np.linalg.inv,
+    # Displacements from the mean, which `transform` knows.
+    "tangent": lambda covariances: covariances,
+}
+_SHORT = {"partial": "partial correlation"}
+_ESTIMATORS = {"ledoit-wolf": LedoitWolf, "graphical lasso": GraphicalLassoCV}
+
+
+def connectomes(time_courses, kind="correlation", estimator="ledoit-wolf", vectorize=False):
+    """Connectivity matrix of each subject, in one call.
+
+    Costs n_timepoints x n² multiplications per subject with Ledoit-Wolf; the graphical lasso, with
+    its cross-validation, a second or so. To learn from some subjects and apply to others, or inside
+    a Pipeline, take :class:`ConnectivityMeasure`, which this calls.
+
+    Parameters
+    ----------
+    time_courses : list of ndarray, each of shape (n_timepoints, n)
+        One per subject, as `CanICA.transform` gives them; lengths may differ.
+    kind : {"correlation", "partial", "tangent", "precision", "covariance"}
+    estimator : {"ledoit-wolf", "graphical lasso"} or an estimator with `fit` and `covariance_`
+    vectorize : bool
+        Lower triangles without the diagonal (with it for "tangent", "precision" and "covariance",
+        where it says something) instead of matrices.
+
+    Returns
+    -------
+    ndarray of shape (n_subjects, n, n), or (n_subjects, n_values)
+    """
+    says_nothing = _SHORT.get(kind, kind) in ("correlation", "partial correlation")
+    measure = ConnectivityMeasure(
+        estimator, kind=kind, vectorize=vectorize, discard_diagonal=says_nothing
+    )
+    return measure.fit_transform(time_courses)
+
+
+class ConnectivityMeasure(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+    """Functional connectivity of subjects, as a scikit-learn transformer.
+
+    Costs n_timepoints x n² multiplications and an n x n matrix per subject; "tangent" adds some ten
+    eigendecompositions of each. Names, defaults and numbers are those of nilearn 0.14's class.
+
+    Parameters
+    ----------
+    cov_estimator : estimator, "ledoit-wolf", "graphical lasso" or None
+        With `fit` and `covariance_`, as in :mod:`sklearn.covariance`. None is Ledoit-Wolf [1]_,
+        which shrinks just as much as so many timepoints need. "graphical lasso" is
+        `GraphicalLassoCV`, a sparse precision [2]_; its one penalty for all pairs wants time
+        courses of one scale.
+    kind : {"covariance", "correlation", "partial correlation", "tangent", "precision"}
+        "partial" is short for "partial correlation". "tangent" is the displacement of a subject
+        from the geometric mean of those that were fitted [3]_.
+    vectorize : bool
+        Give lower triangles, as features for a classifier, instead of matrices.
+    discard_diagonal : bool
+        Without the diagonal, where vectorized.
+    standardize : bool
+        Time courses of variance 1 before the estimate, for "correlation".
+    verbose : int
+        Accepted so that scripts port.
+
+    Attributes
+    ----------
+    cov_estimator_ : estimator
+    mean_ : ndarray of shape (n, n)
+        Over subjects; for "tangent" the geometric mean of covariances.
+    whitening_ : ndarray of shape (n, n) or None
+        For "tangent", the inverse square root of the mean.
+    n_features_in_ : int
+        Time courses per subject.
+
+    References
+    ----------
+    .. [1] O. Ledoit, M. Wolf, "A well-conditioned estimator for large-dimensional covariance
+       matrices", Journal of Multivariate Analysis 88 (2004), 365-411.
+    .. [2] J. Friedman, T. Hastie, R. Tibshirani, "Sparse inverse covariance estimation with the
+       graphical lasso", Biostatistics 9 (2008), 432-441.
+    .. [3] G. Varoquaux et al., "Detection of brain functional-connectivity difference in
+       post-stroke patients using group-level covariance modeling", MICCAI 2010, 200-208.
+    """
+
+    def __init__(
+        self, cov_estimator=None, kind="covariance", vectorize=False, discard_diagonal=False,
+        standardize=True, verbose=0,
+    ):  # fmt: skip
+        self.cov_estimator = cov_estimator
+        self.kind = kind
+        self.vectorize = vectorize
+        self.discard_diagonal = discard_diagonal
+        self.standardize = standardize
+        self.verbose = verbose
+
+    def fit(self, X, y=None):
+        """Learn the mean over subjects.
+
+        Parameters
+        ----------
+        X : list of ndarray, each of shape (n_timepoints, n)
+        y : None
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For an unknown `kind`, or an estimator that is none.
+        DataError
+            For time courses that are not such arrays, naming the subject.
+        """
+        self._learn(X)
+        return self
+
+    def transform(self, X):
+        """Connectivity of each subject.
+
+        Parameters
+        ----------
+        X : list of ndarray, each of shape (n_timepoints, n)
+
+        Returns
+        -------
+        ndarray of shape (n_subjects, n, n), or of their lower triangles if `vectorize`
+        """
+        check_is_fitted(self)
+        return self._finished(self._measured(_check_series(X, self.n_features_in_)))
+
+    def fit_transform(self, X, y=None):
+        """Fit and transform the same subjects, estimating each covariance once.
+
+        Raises
+        ------
+        DataError
+            Also for a single subject with "tangent": it would be its own mean.
+        """
+        measured = self._learn(X)
+        if self.kind == "tangent" and len(measured) < 2:
+            msg = "kind='tangent' is a displacement from the mean of a group; got one subject."
+            raise DataError(msg)
+        return self._finished(measured)
+
+    def inverse_transform(self, connectivities, diagonal=None):
+        """Matrices of connectivities; of tangent displacements, the covariances.
+
+        Parameters
+        ----------
+        connectivities : ndarray of shape (n_subjects, n, n) or (n_subjects, n_values)
+        diagonal : ndarray of shape (n_subjects, n), optional
+            Of what was vectorized without one; by default 1 for correlations and partial
+            correlations.
+
+        Returns
+        -------
+        ndarray of shape (n_subjects, n, n)
+
+        Raises
+        ------
+        ValueError
+            Where a diagonal is missing, or the values make no triangle.
+        """
+        check_is_fitted(self)
+        matrices = np.asarray(connectivities, dtype=float)
+        if matrices.ndim == 2:
+            matrices = vec_to_sym_matrix(matrices, self._diagonal_of(matrices, diagonal))
+        if self.kind != "tangent":
+            return matrices
+        root = np.linalg.inv(self.whitening_)
+        return root @ map_eigenvalues(np.exp, matrices) @ root
+
+    def _learn(self, X):
+        self._check_kind()
+        self.cov_estimator_ = _estimator_of(self.cov_estimator)
+        series = _check_series(X)
+        measured = self._measured(series)
+        self.n_features_in_ = series[0].shape[1]
+        if self.kind == "tangent":
+            _check_definite(measured)
+            self.mean_ = geometric_mean(measured)
+            self.whitening_ = inverse_sqrt(self.mean_)
+        else:
+            mean = measured.mean(axis=0)
+            self.mean_, self.whitening_ = (mean + mean.T) / 2, None
+        return measured
+
+    def _check_kind(self):
+        if self.kind not in KINDS and self.kind not in _SHORT:
+            known = ", ".join(map(repr, KINDS))
+            msg = f"kind is {self.kind!r}; expected one of {known}."
+            raise ValueError(msg)
+
+    def _measured(self, series):
+        standardize = self.standardize and self.kind == "correlation"
+        covariances = _estimated(series, self.cov_estimator_, standardize)
+        return KINDS[_SHORT.get(self.kind, self.kind)](covariances)
+
+    def _finished(self, measured):
+        if self.kind == "tangent":
+            measured = map_eigenvalues(np.log, self.whitening_ @ measured @ self.whitening_)
+        return sym_matrix_to_vec(measured, self.discard_diagonal) if self.vectorize else measured
+
+    def _diagonal_of(self, vectors, diagonal):
+        if diagonal is not None or not self.discard_diagonal:
+            # vec_to_sym_matrix undoes the division by sqrt(2), which a true diagonal has not had.
+            return None if diagonal is None else np.asarray(diagonal, dtype=float) / np.sqrt(2)
+        if _SHORT.get(self.kind, self.kind) not in ("correlation", "partial correlation"):
+            msg = (
+                f"The diagonals of kind={self.kind!r} were discarded and cannot be guessed: pass "
+                "diagonal=..., or vectorize with discard_diagonal=False."
+            )
+            raise ValueError(msg)
+        return np.full((len(vectors), self.n_features_in_), 1 / np.sqrt(2))
+
+    def __sklearn_is_fitted__(self):
+        """Tell scikit-learn whether `fit` has ended."""
+        return hasattr(self, "mean_")
+
+
+class Given(BaseEstimator):
+    """In the place of an estimator: takes a covariance that was estimated before."""
+
+    def fit(self, X):
+        """Keep it."""
+        self.covariance_ = X
+        return self
+
+
+def covariances_of(time_courses, kind):
+    """Covariances of which `ConnectivityMeasure(Given(), kind, standardize=False)` is made."""
+    return _estimated(_check_series(time_courses), _estimator_of(None), kind == "correlation")
+
+
+def _estimated(series, estimator, standardize):
+    if standardize:
+        series = [_standardized(rows) for rows in series]
+    # One estimator for all: it keeps nothing from one fit to the next.
+    return np.stack([estimator.fit(rows).covariance_ for rows in series])
+
+
+def _estimator_of(estimator):
+    if estimator is None:
+        return LedoitWolf(store_precision=False)
+    if isinstance(estimator, str) and estimator in _ESTIMATORS:
+        return _ESTIMATORS[estimator]()
+    if not hasattr(estimator, "fit"):
+        names = ", ".join(map(repr, _ESTIMATORS))
+        msg = (
+            f"The covariance estimator is {estimator!r}; expected {names}, or an object with `fit` "
+            "and `covariance_`, as in sklearn.covariance."
+        )
+        raise ValueError(msg)
+    return clone(estimator)
+
+
+def _check_series(X, n_expected=None):
+    """Time courses of subjects as a list of float64 arrays, or a DataError that names one."""
+    X = [X] if isinstance(X, np.ndarray) and X.ndim == 2 else list(X)
+    if not X:
+        msg = "No time courses: expected a list with one array (n_timepoints, n) per subject."
+        raise DataError(msg)
+    series = [np.asarray(rows, dtype=np.float64) for rows in X]
+    n_expected = n_expected or series[0].shape[-1]
+    for number, rows in enumerate(series):
+        if rows.ndim != 2 or rows.shape[1] != n_expected or len(rows) < 2:
+            msg = (
+                f"Subject {number} has time courses of shape {rows.shape}; expected "
+                f"(n_timepoints, {n_expected}), with two timepoints or more."
+            )
+            raise DataError(msg)
+        if not np.isfinite(rows).all():
+            msg = f"The time courses of subject {number} hold NaN or infinite values."
+            raise DataError(msg)
+    return series
+
+
+def _standardized(rows):
+    rows = rows - rows.mean(axis=0)
+    deviations = rows.std(axis=0, ddof=1)
+    return rows / np.where(deviations < np.finfo(float).eps, 1.0, deviations)
+
+
+def _check_definite(covariances):
+    smallest = np.linalg.eigvalsh(covariances)[:, 0]
+    if smallest.min() <= 0:
+        msg = (
+            f"The covariance of subject {int(smallest.argmin())} is not positive definite, which "
+            "kind='tangent' needs: a time course may be constant or a copy of another."
+        )
+        raise DataError(msg)

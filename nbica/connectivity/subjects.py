@@ -1,0 +1,133 @@
+"""Subjects' own time courses and maps of the group's components, one run in memory at a time."""
+
+from itertools import islice
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from nbica import images, machine
+from nbica.group import each_run, list_confounds, pair, warn_about_runs
+from nbica.journey import plan_of
+from nbica.store import open_store
+from nbica.subject_maps import (
+    basis_with_mean,
+    form_of,
+    overlap_run,
+    reconstruct_run,
+    regress_run,
+    unmixing_of,
+)
+
+
+def dual_regression(ica, imgs, confounds=None, memory=None):
+    """Each subject's time courses and maps of the group's components.
+
+    Reads every run once, as it is asked for. Memory is that of a run for each of the estimator's
+    `n_jobs` processes, and of the maps of one subject, for any number of them; a list of all takes
+    n_subjects x n_components x n_voxels x 4 B, or nothing with a `memory`: then the maps stay in
+    their files.
+
+    First the group's maps are fitted to each frame, which gives time courses; then these to each
+    voxel, which gives the subject's maps [1]_.
+
+    Parameters
+    ----------
+    ica : CanICA or DictLearning
+        Fitted; a run is smoothed and cleaned as in the fit.
+    imgs : as `ica.fit` takes them
+        These runs or new ones.
+    confounds : list with one entry per run, optional
+    memory : None, path or joblib.Memory
+        Where results are kept; by default where the estimator keeps its own.
+
+    Returns
+    -------
+    iterator of SubjectMaps
+        With `name`, `time_courses`, those of `ica.transform`, and `maps`, of shape (n_components,
+        n_voxels): the change of the cleaned signal per standard deviation of a time course, so
+        that a network's strength shows in its map.
+
+    Raises
+    ------
+    NotFittedError
+    DataError, FileNotFoundError
+        For images or confounds that cannot be used, naming them.
+
+    References
+    ----------
+    .. [1] L. Nickerson et al., "Using dual regression to investigate network shape and amplitude
+       in functional connectivity analyses", Frontiers in Neuroscience 11 (2017), 115.
+    """
+    pairs, shared, n_workers = _work(ica, imgs, confounds, memory)
+    return _streamed(regress_run, pairs, shared, n_workers)
+
+
+def back_reconstruct(ica, imgs, confounds=None, memory=None):
+    """Each subject's part in the group's maps, by back-reconstruction (as GIFT's GICA3).
+
+    Reads every run three times, or once with a `memory` that holds its reduction: for what the
+    runs have of the maps in all, for the part of each, and for its time courses. Memory is that of
+    :func:`dual_regression`.
+
+    The map of a subject is what its principal components hold of the group's. Over the runs of the
+    fit the maps add up to the group's [1]_, but for a constant in each, as ICA removes means; with
+    a threshold, to what the group subspace holds of the maps.
+
+    Parameters
+    ----------
+    ica : CanICA
+        Fitted.
+    imgs : as `ica.fit` takes them
+        The runs of the fit, all of them.
+    confounds, memory
+        As in :func:`dual_regression`.
+
+    Returns
+    -------
+    iterator of SubjectMaps
+        `time_courses` are those of the run on its own maps, by least squares: multiplied with them
+        they give what the principal components hold of the run.
+
+    Raises
+    ------
+    As :func:`dual_regression`.
+
+    References
+    ----------
+    .. [1] E. Erhardt et al., "Comparison of multi-subject ICA methods for analysis of fMRI data",
+       Human Brain Mapping 32 (2011), 2075-2095.
+    """
+    pairs, shared, n_workers = _work(ica, imgs, confounds, memory)
+    basis, coordinates = basis_with_mean(shared.pop("maps"))
+    shared |= {"basis": basis, "form": form_of(ica)}
+    overlap = sum(_streamed(overlap_run, pairs, shared, n_workers, quiet=True))
+    shared["unmixing"] = unmixing_of(overlap, coordinates)
+    return _streamed(reconstruct_run, pairs, shared, n_workers)
+
+
+def _work(ica, imgs, confounds, memory):
+    """Runs with their confounds, what is the same for all, and how many at once."""
+    check_is_fitted(ica)
+    if confounds is None:
+        confounds = getattr(imgs, "confounds", None)
+    runs = list(images.iter_runs(imgs))
+    plan, _ = plan_of(ica, runs, ica.masker_.n_elements_)
+    machine.check_disk(plan.scratch_path, plan.scratch)
+    shared = {
+        "preparation": ica.masker_.preparation_,
+        "maps": ica.components_.astype(np.float32, copy=False),
+        "store": open_store(ica.memory if memory is None else memory),
+        "scratch_folder": plan.scratch_path,
+    }
+    return list(pair(runs, list_confounds(confounds, len(runs)))), shared, plan.n_workers
+
+
+def _streamed(function, pairs, shared, n_workers, *, quiet=False):
+    """Result of each run, as it is asked for; what was noticed about a run is said with it."""
+    waiting = iter(pairs)
+    # So many at a time, because results that nobody has asked for yet would pile up in memory.
+    while batch := list(islice(waiting, n_workers)):
+        for name, (result, notices) in each_run(function, batch, n_workers, **shared):
+            if not quiet:
+                warn_about_runs([(name, "; ".join(notices))], len(pairs), stacklevel=2)
+            yield result

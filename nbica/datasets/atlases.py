@@ -1,0 +1,305 @@
+"""Atlases: regions and networks with their names."""
+
+from dataclasses import replace
+
+import pandas as pd
+
+from nbica.datasets.download import fetch
+from nbica.datasets.fetchers import bunch, check_one_of
+from nbica.datasets.planning import make_plan
+from nbica.datasets.registry import dataset
+
+_LABELS_OF_ABIDE = {
+    1: "anterior default mode",
+    2: "primary visual",
+    5: "salience",
+    6: "posterior default mode",
+    7: "auditory",
+    9: "left frontoparietal",
+    12: "right frontoparietal",
+    13: "lateral visual",
+    14: "lateral sensorimotor",
+    15: "cerebellum",
+    18: "primary sensorimotor",
+    19: "dorsal attention",
+    21: "language",
+    27: "occipital visual",
+}
+
+
+def fetch_networks_abide(data_dir=None, resume=True, verbose=1, *, download=True):
+    """Fourteen named resting-state networks, from a group ICA of ABIDE: labels for one's own maps.
+
+    18 MB to download, hash-pinned; the image returned takes 50 MB of memory.
+
+    Parameters
+    ----------
+    data_dir, resume, verbose, download
+        See :mod:`nbica.datasets.fetchers`.
+
+    Returns
+    -------
+    networks : sklearn.utils.Bunch
+        `maps` (4D image (91, 109, 91, 14), 2 mm, z-like), `labels` (list of str, in the order of
+        the maps), `filenames` (paths of the 3D maps), `atlas_type` ("probabilistic"), `template`,
+        `description`, `licence`, `citation`.
+
+    Raises
+    ------
+    DownloadError
+        If a map did not come.
+
+    References
+    ----------
+    Schielen SJC, groupICAonABIDE, doi:10.5281/zenodo.15100690 (CC0).
+    """
+    import nibabel as nib
+
+    entry = dataset("networks_abide")
+    plan = make_plan(entry, list(entry.files.values()), data_dir)
+    if not download:
+        return plan
+    paths = fetch(plan, resume=resume, verbose=verbose)
+    filenames = [paths[f"component{number:02d}.nii.gz"] for number in _LABELS_OF_ABIDE]
+    return _probabilistic(
+        entry,
+        nib.concat_images(filenames),
+        list(_LABELS_OF_ABIDE.values()),
+        template="MNI152",
+        filenames=filenames,
+    )
+
+
+def fetch_atlas_msdl(data_dir=None, url=None, resume=True, verbose=1, *, download=True):
+    """39 probabilistic regions learnt from resting-state data, with names and networks.
+
+    One small archive, of unknown size; the image unpacked is 10 MB as float32.
+
+    Parameters
+    ----------
+    data_dir, url, resume, verbose, download
+        See :mod:`nbica.datasets.fetchers`.
+
+    Returns
+    -------
+    msdl : sklearn.utils.Bunch
+        `maps` (path, (40, 48, 35, 39)), `labels` and `networks` (lists of str), `region_coords`
+        (list of (x, y, z), mm), `atlas_type`, `template`, `description`, `licence`, `citation`.
+
+    Raises
+    ------
+    DownloadError
+        If the archive did not come.
+    """
+    entry = dataset("atlas_msdl", url)
+    names = ("MSDL_rois/msdl_rois_labels.csv", "MSDL_rois/msdl_rois.nii")
+    plan = make_plan(entry, [entry.archive("MSDL_rois.zip", *names)], data_dir)
+    if not download:
+        return plan
+    paths = fetch(plan, resume=resume, verbose=verbose)
+    table = pd.read_csv(paths[names[0]]).rename(columns=str.strip)
+    return _probabilistic(
+        entry,
+        paths[names[1]],
+        table["name"].str.strip().tolist(),
+        region_coords=table[["x", "y", "z"]].to_numpy().tolist(),
+        networks=table["net name"].str.strip().tolist(),
+    )
+
+
+def fetch_atlas_smith_2009(
+    data_dir=None, url=None, resume=True, verbose=1, mirror="origin", dimension=10, resting=True,
+    *, download=True,
+):  # fmt: skip
+    """ICA components of resting-state data, or of the activations in BrainMap.
+
+    One file, of unknown size: 2 mm maps, some MB.
+
+    Parameters
+    ----------
+    mirror : {"origin", "nitrc"}
+        Which of the two hosts is asked first; the other is asked if it fails.
+    dimension : {10, 20, 70}
+    resting : bool
+        False takes BrainMap's.
+    data_dir, url, resume, verbose, download
+        See :mod:`nbica.datasets.fetchers`.
+
+    Returns
+    -------
+    smith : sklearn.utils.Bunch
+        `maps` (path, (91, 109, 91, dimension)), `atlas_type`, `template`, `description`,
+        `licence`, `citation`. The maps have no names.
+
+    Raises
+    ------
+    DownloadError
+        If the file did not come.
+    """
+    check_one_of("dimension", dimension, (10, 20, 70))
+    check_one_of("mirror", mirror, ("origin", "nitrc"))
+    entry = dataset("atlas_smith_2009", url)
+    start = "PNAS_Smith09_" if dimension == 10 else ""
+    name = f"{start}{'rsn' if resting else 'bm'}{dimension}.nii.gz"
+    plan = make_plan(entry, [_in_order(entry.files[name], mirror)], data_dir)
+    if not download:
+        return plan
+    paths = fetch(plan, resume=resume, verbose=verbose)
+    return _probabilistic(entry, paths[name])
+
+
+def fetch_atlas_difumo(
+    dimension=64, resolution_mm=2, data_dir=None, resume=True, verbose=1, *, download=True
+):  # fmt: skip
+    """Dictionaries of functional modes (DiFuMo), fine-grained probabilistic regions.
+
+    One archive per dimension, of unknown size: from some MB to more than 1 GB for 1024 at 2 mm.
+
+    Parameters
+    ----------
+    dimension : {64, 128, 256, 512, 1024}
+    resolution_mm : {2, 3}
+    data_dir, resume, verbose, download
+        See :mod:`nbica.datasets.fetchers`.
+
+    Returns
+    -------
+    difumo : sklearn.utils.Bunch
+        `maps` (path, 4D with `dimension` maps), `labels` (DataFrame: component, difumo_names,
+        yeo_networks7, yeo_networks17, gm, wm, csf), `atlas_type`, `template`, `description`,
+        `licence`, `citation`.
+
+    Raises
+    ------
+    DownloadError
+        If the archive did not come.
+    """
+    check_one_of("dimension", dimension, (64, 128, 256, 512, 1024))
+    check_one_of("resolution_mm", resolution_mm, (2, 3))
+    entry = dataset("atlas_difumo")
+    maps = f"{dimension}/{resolution_mm}mm/maps.nii.gz"
+    table = f"{dimension}/labels_{dimension}_dictionary.csv"
+    plan = make_plan(entry, [entry.archive(f"difumo_{dimension}.zip", table, maps)], data_dir)
+    if not download:
+        return plan
+    paths = fetch(plan, resume=resume, verbose=verbose)
+    labels = pd.read_csv(paths[table]).rename(columns=str.lower)
+    return _probabilistic(entry, paths[maps], labels, template="MNI152NLin6Asym")
+
+
+def fetch_atlas_yeo_2011(
+    data_dir=None, url=None, resume=True, verbose=1, n_networks=7, thickness="thick",
+    *, download=True,
+):  # fmt: skip
+    """7 or 17 cortical networks of Yeo et al. 2011.
+
+    One small archive, of unknown size.
+
+    Parameters
+    ----------
+    n_networks : {7, 17}
+    thickness : {"thin", "thick"}
+        Of the cortex that the labels cover.
+    data_dir, url, resume, verbose, download
+        See :mod:`nbica.datasets.fetchers`.
+
+    Returns
+    -------
+    yeo : sklearn.utils.Bunch
+        `maps` (path, integers, (256, 256, 256, 1)), `labels` (list of str, "Background" first),
+        `lut` (DataFrame: index, name, color), `anat` (path), `atlas_type` ("deterministic"),
+        `template`, `description`, `licence`, `citation`.
+
+    Raises
+    ------
+    DownloadError
+        If the archive did not come.
+    """
+    check_one_of("n_networks", n_networks, (7, 17))
+    check_one_of("thickness", thickness, ("thin", "thick"))
+    entry = dataset("atlas_yeo_2011", url)
+    folder = "Yeo_JNeurophysiol11_MNI152"
+    start, liberal = (
+        f"{folder}/Yeo2011_{n_networks}Networks",
+        "_LiberalMask" * (thickness == "thick"),
+    )
+    maps = f"{start}_MNI152_FreeSurferConformed1mm{liberal}.nii.gz"
+    table = f"{start}_ColorLUT.txt"
+    anat = f"{folder}/FSL_MNI152_FreeSurferConformed_1mm.nii.gz"
+    archive = entry.archive("Yeo_JNeurophysiol11_MNI152.zip", maps, table, anat)
+    plan = make_plan(entry, [archive], data_dir)
+    if not download:
+        return plan
+    paths = fetch(plan, resume=resume, verbose=verbose)
+    return deterministic(entry, paths[maps], _color_table(paths[table], skip=1), anat=paths[anat])
+
+
+def fetch_atlas_schaefer_2018(
+    n_rois=400, yeo_networks=7, resolution_mm=1, data_dir=None, base_url=None, resume=True,
+    verbose=1, *, download=True,
+):  # fmt: skip
+    """100 to 1000 cortical parcels of Schaefer et al. 2018, ordered by the networks of Yeo.
+
+    Two files of some 100 kB, of unknown exact size.
+
+    Parameters
+    ----------
+    n_rois : int
+        100, 200, … 1000.
+    yeo_networks : {7, 17}
+    resolution_mm : {1, 2}
+    base_url : str, optional
+        Where to look instead of the registry's address.
+    data_dir, resume, verbose, download
+        See :mod:`nbica.datasets.fetchers`.
+
+    Returns
+    -------
+    schaefer : sklearn.utils.Bunch
+        `maps` (path, integers), `labels` (list of str, "Background" first), `lut` (DataFrame:
+        index, name, color), `atlas_type`, `template`, `description`, `licence`, `citation`.
+
+    Raises
+    ------
+    DownloadError
+        If a file did not come.
+    """
+    check_one_of("n_rois", n_rois, tuple(range(100, 1001, 100)))
+    check_one_of("yeo_networks", yeo_networks, (7, 17))
+    check_one_of("resolution_mm", resolution_mm, (1, 2))
+    entry = dataset("atlas_schaefer_2018", base_url)
+    start = f"Schaefer2018_{n_rois}Parcels_{yeo_networks}Networks_order"
+    table, maps = f"{start}.txt", f"{start}_FSLMNI152_{resolution_mm}mm.nii.gz"
+    plan = make_plan(entry, [entry.files[table], entry.files[maps]], data_dir)
+    if not download:
+        return plan
+    paths = fetch(plan, resume=resume, verbose=verbose)
+    return deterministic(entry, paths[maps], _color_table(paths[table]))
+
+
+def deterministic(entry, maps, lut, **more):
+    """The Bunch of an atlas of integers; the table's names are its labels."""
+    more = {"template": "MNI152NLin6Asym"} | more
+    return bunch(
+        entry, maps=maps, labels=lut["name"].tolist(), lut=lut, atlas_type="deterministic", **more
+    )
+
+
+def _probabilistic(entry, maps, labels=None, template="MNI152", **more):
+    labels = {} if labels is None else {"labels": labels}
+    return bunch(entry, maps=maps, **labels, atlas_type="probabilistic", template=template, **more)
+
+
+def _in_order(file, mirror):
+    return replace(file, urls=file.urls[::-1]) if mirror == "nitrc" else file
+
+
+def _color_table(path, skip=0):
+    """Index, name and color of each label, background first, from FreeSurfer's columns."""
+    columns = ["index", "name", "r", "g", "b", "end"]
+    table = pd.read_csv(path, sep=r"\s+", names=columns, skiprows=skip)
+    background = pd.DataFrame([[0, "Background", 0, 0, 0, 0]], columns=columns)
+    table = pd.concat([background, table[table["index"] != 0]], ignore_index=True)
+    colors = table[["r", "g", "b"]].astype(int).to_numpy()
+    table["color"] = [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in colors]
+    return table[["index", "name", "color"]]

@@ -1,0 +1,105 @@
+"""What all fetchers share, and `plan`, which asks one what it would do.
+
+Every `fetch_*` lists its files, makes a plan, returns it if `download=False`, else fetches and
+makes a Bunch with nilearn's keys. Each takes
+
+* `data_dir`: the folder of all data; by default `NBICA_DATA`, else the platform's cache folder,
+  while copies that nilearn has already made are used where they are;
+* `url`: where to look instead of the registry's address;
+* `resume`: False starts files anew that were begun;
+* `verbose`: 0 shows no progress;
+* `download`: False returns the plan only.
+"""
+
+import inspect
+import warnings
+
+from nbica.checks import check_count
+from nbica.datasets import registry
+from nbica.exceptions import DataWarning
+
+
+def plan(name, *, verify=False, **options):
+    """What fetching a data set would do: files, sizes, what is here, licence, where it goes.
+
+    Reads the registry and looks at the disk; nothing is asked of the network.
+
+    Parameters
+    ----------
+    name : str
+        As in :func:`data_sets`: "adhd" for `fetch_adhd`.
+    verify : bool
+        Read all files that are here and compare their hashes, published or recorded. A damaged
+        one is shown as such, and `nbica.datasets.download.fetch(plan)` replaces it.
+    **options
+        Those of the fetcher, such as `n_subjects` and `data_dir`.
+
+    Returns
+    -------
+    planning.Plan
+        Print it, or see its `table`, `missing`, `n_bytes`, `folder`.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name.
+    """
+    fetcher, given = _fetcher(name)
+    planned = fetcher(**given, **options, download=False)
+    return planned.again(verify=verify) if verify else planned
+
+
+def data_sets():
+    """The data sets that can be fetched: a data frame of name, title, licence and citation."""
+    import pandas as pd
+
+    entries = [registry.dataset(name) for name in registry.names()]
+    rows = [(entry.name, entry.title, entry.licence, entry.citation) for entry in entries]
+    return pd.DataFrame(rows, columns=["name", "title", "licence", "citation"]).set_index("name")
+
+
+def _fetcher(name):
+    from nbica import datasets
+
+    registry.dataset(name)
+    if hasattr(datasets, f"fetch_{name}"):
+        return getattr(datasets, f"fetch_{name}"), {}
+    return datasets.fetch_openneuro, {"dataset": name}
+
+
+def options_of(name):
+    """Names of a fetcher's parameters."""
+    return list(inspect.signature(_fetcher(name)[0]).parameters)
+
+
+def first(ids, n_subjects):
+    """The first subjects of a list: all for None, and all, with a warning, for too many.
+
+    Raises
+    ------
+    ValueError
+        For less than one.
+    """
+    if n_subjects is None:
+        return list(ids)
+    check_count("n_subjects", n_subjects)
+    if n_subjects > len(ids):
+        msg = f"n_subjects is {n_subjects}, but there are only {len(ids)}: all are taken."
+        warnings.warn(msg, DataWarning, stacklevel=3)
+    return list(ids)[:n_subjects]
+
+
+def check_one_of(name, value, allowed):
+    """Raise ValueError unless a parameter has one of the values allowed."""
+    if value not in allowed:
+        msg = f"{name} is {value!r}; expected one of {', '.join(map(repr, allowed))}."
+        raise ValueError(msg)
+
+
+def bunch(entry, **fields):
+    """A Bunch with the data set's description, licence and citation."""
+    from sklearn.utils import Bunch
+
+    return Bunch(
+        **fields, description=entry.description, licence=entry.licence, citation=entry.citation
+    )

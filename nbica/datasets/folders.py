@@ -1,0 +1,35 @@
+"""Where data go, and where they may already be.
+
+    data_dir  >  NBICA_DATA  >  copies that nilearn made (read only)  >  the platform's cache folder
+
+What is downloaded goes to `data_dir`, else to `NBICA_DATA`, else to the cache folder. Unless
+`data_dir` says where to look, files that nilearn has already downloaded are used where they are.
+"""
+
+import os
+from pathlib import Path
+
+from nbica.datasets.files import data_folder
+
+# Releases of nilearn before 0.14.1 put this one into a folder of a folder.
+_NESTED = {"development_fmri": "development_fmri/development_fmri"}
+
+
+def own_folder(name, data_dir=None):
+    """The folder of a data set into which it is downloaded."""
+    return data_folder(data_dir) / name
+
+
+def other_folders(name, data_dir=None):
+    """Existing folders in which nilearn may have put the same data set; never written to."""
+    if data_dir is not None:
+        return []
+    names = [name, _NESTED[name]] if name in _NESTED else [name]
+    folders = [root / name for root in _nilearn_roots() for name in names]
+    return [folder for folder in folders if folder.is_dir()]
+
+
+def _nilearn_roots():
+    listed = [os.environ.get(name, "") for name in ("NILEARN_SHARED_DATA", "NILEARN_DATA")]
+    roots = [root for several in listed for root in several.split(os.pathsep) if root]
+    return [Path(root).expanduser().absolute() for root in [*roots, "~/nilearn_data"]]

@@ -1,0 +1,220 @@
+"""Resting-state runs of a Human Connectome Project tree, as it is unpacked or synchronised."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from nbica.datasets import local
+from nbica.datasets.fmriprep import MOTION
+from nbica.datasets.local import Found, LeftOut
+from nbica.exceptions import DataError
+
+RUNS = ("REST1_LR", "REST1_RL", "REST2_LR", "REST2_RL")
+T_R = 0.72  # s
+FULL_LENGTH = 1200  # frames
+_RESULTS = "MNINonLinear/Results"
+_N_MOTION = {"motion6": 6, "motion12": 12, "motion24": 24}
+_LICENCE = (
+    "WU-Minn HCP Open Access Data Use Terms: register, acknowledge, and share only under the same "
+    "terms."
+)
+_CITATION = "Van Essen DC et al. (2013). The WU-Minn Human Connectome Project. NeuroImage 80:62-79"
+
+
+def find_hcp(root, runs=RUNS, confounds=None, *, subjects=None, min_timepoints=0, cleaned=True):
+    """Volume runs of an HCP tree, ready for a fit.
+
+    Reads headers only. A full run is 1 GB on disk; a fit streams it.
+
+    Parameters
+    ----------
+    root : path
+        The folder that holds the subjects' folders, or one subject's.
+    runs : list of str
+        Of REST1_LR, REST1_RL, REST2_LR, REST2_RL.
+    confounds : {None, "motion6", "motion12", "motion24"}
+        By default none: ICA-FIX has already regressed 24 motion parameters out of the cleaned
+        runs, and filters applied one after the other bring back what another one removed (Lindquist
+        et al. 2019). Paths of the tables are in `motion` in any case.
+    subjects : list of str or int, optional
+        Subjects to take.
+    min_timepoints : int
+        Leave out shorter runs; by default they are taken, and noted.
+    cleaned : bool
+        Runs after ICA-FIX (`hp2000_clean`); False takes those before it.
+
+    Returns
+    -------
+    data : sklearn.utils.Bunch
+        `func` (list of paths), `confounds` (list of DataFrames, or None), `motion` (list of paths
+        or None), `t_r` (s), `phenotypic` and `table` (DataFrame, one row per run: subject, session,
+        run, n_timepoints, t_r, n_confounds, is_short, mean_rms in mm), `incomplete` (dict of
+        subjects to the runs that they lack), `left_out` (DataFrame: path, reason), `description`,
+        `licence`, `citation`.
+
+    Raises
+    ------
+    DataError
+        If there is no such tree, or no run is left.
+    ValueError
+        For an unknown run or kind of confounds.
+
+    Warns
+    -----
+    DataWarning
+        If runs are left out.
+    """
+    from sklearn.utils import Bunch
+
+    _check(runs, confounds)
+    root = Path(root).expanduser().absolute()
+    ending = "_hp2000_clean.nii.gz" if cleaned else ".nii.gz"
+    people = _subjects(root, subjects)
+    wanted = [_path(folder, run, ending) for folder in people for run in runs]
+    there = [path for path in wanted if path.is_file()]
+    _check_there(there, people, root, ending)
+    found, left_out = local.look(there, lambda path: _look(path, confounds, min_timepoints))
+    local.tell(found, left_out, root)
+    table = pd.DataFrame([run.row for run in found])
+    incomplete = _incomplete(people, runs, ending)
+    return Bunch(
+        func=[run.path for run in found],
+        confounds=None if confounds is None else [run.confounds for run in found],
+        motion=[_motion_path(Path(run.path)) for run in found],
+        t_r=local.common(table["t_r"]),
+        phenotypic=table[["subject"]].rename(columns={"subject": "participant_id"}),
+        table=table,
+        incomplete=incomplete,
+        left_out=left_out,
+        description=_describe(root, table, left_out, incomplete),
+        licence=_LICENCE,
+        citation=_CITATION,
+    )
+
+
+def _check(runs, confounds):
+    unknown = [runs] if isinstance(runs, str) else [run for run in runs if run not in RUNS]
+    if unknown:
+        msg = f"runs has {unknown[0]!r}; expected a list of {', '.join(RUNS)}."
+        raise ValueError(msg)
+    if confounds is not None and confounds not in _N_MOTION:
+        msg = f"confounds is {confounds!r}; expected None or one of {', '.join(_N_MOTION)}."
+        raise ValueError(msg)
+
+
+def _subjects(root, wanted):
+    """Folders of the subjects, in the order of their numbers."""
+    if not root.is_dir():
+        msg = f"There is no folder {root}."
+        raise DataError(msg)
+    inside = root / "HCP_1200"  # as the bucket has it
+    root = inside if inside.is_dir() else root
+    if (root / _RESULTS).is_dir():
+        return [root]
+    folders = {path.name: path for path in sorted(root.iterdir()) if (path / _RESULTS).is_dir()}
+    if wanted is None:
+        return list(folders.values())
+    lacking = [str(subject) for subject in wanted if str(subject) not in folders]
+    if lacking:
+        msg = f"There is no subject {lacking[0]} in {root}; there are {len(folders)} others."
+        raise DataError(msg)
+    return [folders[str(subject)] for subject in wanted]
+
+
+def _path(folder, run, ending):
+    return folder / _RESULTS / f"rfMRI_{run}" / f"rfMRI_{run}{ending}"
+
+
+def _check_there(there, people, root, ending):
+    if there:
+        return
+    surfaces = sum(1 for folder in people for _ in folder.glob(f"{_RESULTS}/*/*.dtseries.nii"))
+    also = f" There are {surfaces} dtseries files (CIFTI), which are not read." if surfaces else ""
+    msg = (
+        f"{root} holds no <subject>/{_RESULTS}/rfMRI_REST1_LR/rfMRI_REST1_LR{ending} or its like; "
+        f"{len(people)} subjects' folders were looked into.{also}"
+    )
+    raise DataError(msg)
+
+
+def _look(path, confounds, min_timepoints):
+    run = local.header_of(path)
+    if run.n_timepoints < min_timepoints:
+        msg = f"{run.n_timepoints} frames, fewer than {min_timepoints}"
+        raise LeftOut(msg)
+    columns = None if confounds is None else _motion(path, confounds, run.n_timepoints)
+    label = re.fullmatch(r"rfMRI_(REST\d)_(\w\w)", path.parent.name)
+    row = {
+        "subject": path.parents[3].name,
+        "session": label[1],
+        "run": label[2],
+        "n_timepoints": run.n_timepoints,
+        "t_r": round(run.t_r or T_R, 6),
+        "n_confounds": 0 if columns is None else columns.shape[1],
+        "is_short": run.n_timepoints < FULL_LENGTH,
+        "mean_rms": _mean_rms(path),
+    }
+    return Found(str(path), row, columns)
+
+
+def _motion_path(path):
+    table = path.with_name("Movement_Regressors.txt")
+    return str(table) if table.is_file() else None
+
+
+def _motion(path, kind, n_timepoints):
+    """Motion parameters: six in mm and degrees, six derivatives, and the squares of these."""
+    table = _motion_path(path)
+    if table is None:
+        msg = "no Movement_Regressors.txt beside it"
+        raise LeftOut(msg)
+    try:
+        values = np.loadtxt(table, ndmin=2)
+    except ValueError as error:
+        msg = f"its Movement_Regressors.txt cannot be read: {error}"
+        raise LeftOut(msg) from error
+    if values.shape != (n_timepoints, 12):
+        msg = f"its Movement_Regressors.txt has shape {values.shape} for {n_timepoints} frames"
+        raise LeftOut(msg)
+    local.check_freedom(n_timepoints, _N_MOTION[kind])
+    names = [f"{name}{suffix}" for suffix in ("", "_derivative1") for name in MOTION]
+    names += [f"{name}_power2" for name in names]
+    columns = pd.DataFrame(np.hstack([values, values**2]), columns=names)
+    return columns.iloc[:, : _N_MOTION[kind]]
+
+
+def _mean_rms(path):
+    """Mean relative motion that the pipeline measured, in mm."""
+    try:
+        text = path.with_name("Movement_RelativeRMS_mean.txt").read_text(encoding="utf-8")
+        return float(text)
+    except (OSError, ValueError):
+        return float("nan")
+
+
+def _incomplete(people, runs, ending):
+    lacking = {
+        folder.name: [run for run in runs if not _path(folder, run, ending).is_file()]
+        for folder in people
+    }
+    return {subject: several for subject, several in lacking.items() if several}
+
+
+def _describe(root, table, left_out, incomplete):
+    short = table[table["is_short"]]
+    lines = [
+        f"HCP resting state, volumes in MNI152NLin6Asym, in {root}.",
+        local.summary(table, left_out),
+        f"{len(short)} runs are shorter than {FULL_LENGTH} frames.",
+        *(
+            f"  {row.subject} {row.session}_{row.run}: {row.n_timepoints}"
+            for row in short.itertuples()
+        ),
+        f"{len(incomplete)} subjects lack runs.",
+        *(f"  {subject}: {', '.join(several)}" for subject, several in incomplete.items()),
+        f"Licence: {_LICENCE}",
+        f"Please cite: {_CITATION}",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,41 @@
+"""What was downloaded: sizes and hashes of a data set's files, kept beside them.
+
+A source that publishes no hash is trusted once: what came first is written down here, and later
+downloads must agree with it. The sizes tell a damaged file at a glance.
+"""
+
+import json
+
+from nbica.datasets import locks
+
+NAME = "nbica-files.json"
+
+
+def read(folder):
+    """The record of a folder: path to `{"hash": …, "size": …, "url": …}`, or an empty dict."""
+    try:
+        entries = json.loads((folder / NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return entries if isinstance(entries, dict) else {}
+
+
+def add(folder, entries):
+    """Add entries to the record; two processes may do so at once."""
+    temporary, lock = _working_files(folder)
+    with locks.held(lock):
+        entries = dict(sorted((read(folder) | entries).items()))
+        temporary.write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
+        temporary.replace(folder / NAME)
+
+
+def tidy(folder):
+    """Remove what a killed process left of writing the record."""
+    temporary, lock = _working_files(folder)
+    if temporary.exists() or lock.exists():
+        with locks.held(lock):
+            temporary.unlink(missing_ok=True)
+
+
+def _working_files(folder):
+    return folder / ".nbica" / NAME, folder / ".nbica" / f"{NAME}.lock"

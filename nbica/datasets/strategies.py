@@ -1,0 +1,165 @@
+"""Confound strategies, named as nilearn's `load_confounds` names them: what of a table is used.
+
+A strategy is a name, a preset, or a list of names, columns and patterns such as "a_comp_cor_0?".
+Frames that scrubbing removes become one column each that is 1 there: regressed out, such a frame
+counts for nothing, and all others are as if it had been left out (spike regression).
+"""
+
+import fnmatch
+
+import numpy as np
+import pandas as pd
+
+from nbica.datasets.fmriprep import DVARS_LIMIT, FD_LIMIT, MOTION
+from nbica.exceptions import DataError
+
+PRESETS = {
+    "simple": ["high_pass", "motion", "wm_csf"],
+    "scrubbing": ["high_pass", "motion", "wm_csf8", "scrub"],
+    "compcor": ["high_pass", "motion", "compcor"],
+}
+_TISSUES = ("csf", "white_matter")
+_BASIC = ("",)
+_DERIVATIVES = ("", "_derivative1")
+_FULL = ("", "_derivative1", "_power2", "_derivative1_power2")
+_FAMILIES = {
+    "motion": (MOTION, _FULL),
+    "motion24": (MOTION, _FULL),
+    "motion12": (MOTION, _DERIVATIVES),
+    "motion6": (MOTION, _BASIC),
+    "wm_csf": (_TISSUES, _BASIC),
+    "wm_csf8": (_TISSUES, _FULL),
+    "global_signal": (("global_signal",), _BASIC),
+}
+_SHORTEST_SEGMENT = 5  # frames that stay between two that go (Power et al. 2014)
+
+
+def choose(table, strategy, sidecar=None):
+    """The confounds of a strategy, and the frames that it keeps.
+
+    Parameters
+    ----------
+    table : DataFrame of n_timepoints rows
+        fMRIPrep's.
+    strategy : str or list of str
+        "motion" (24 columns; "motion6", "motion12", "motion24"), "high_pass", "wm_csf" (2 columns;
+        "wm_csf8"), "global_signal", "compcor" (anatomical, combined mask), "scrub", a preset
+        ("simple", "scrubbing", "compcor" with what it needs), a column, or a pattern of columns.
+    sidecar : dict, optional
+        What fMRIPrep wrote beside the table; tells which components are of the combined mask.
+
+    Returns
+    -------
+    confounds : DataFrame
+        A gap in the first row takes the value of the second.
+    kept : ndarray of int, or None
+        Frames to keep; None for all. Frames in which the scanner was not yet steady never are.
+
+    Raises
+    ------
+    DataError
+        If the table lacks something, which is named; for a gap in another row.
+    """
+    names = _names(strategy)
+    columns = [column for name in names for column in _columns(name, table, sidecar or {})]
+    chosen = table[list(dict.fromkeys(columns))].astype(float)
+    if len(chosen) > 1:
+        chosen.iloc[0] = chosen.iloc[0].fillna(chosen.iloc[1])
+    _check_gaps(chosen)
+    removed = _unsteady(table)
+    if "scrub" in names:
+        removed = removed | outliers(table)
+    frames = np.flatnonzero(removed)
+    spikes = pd.DataFrame(np.eye(len(table))[:, frames], columns=[f"scrub_{i:04d}" for i in frames])
+    kept = np.flatnonzero(~removed) if len(frames) else None
+    return pd.concat([chosen.reset_index(drop=True), spikes], axis=1), kept
+
+
+def outliers(table, fd_limit=FD_LIMIT, dvars_limit=DVARS_LIMIT, shortest=_SHORTEST_SEGMENT):
+    """Frames in which the head moved, and those of segments too short between them.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With `framewise_displacement` (mm) and `std_dvars`.
+    fd_limit, dvars_limit : float
+    shortest : int
+        Frames of the shortest segment that stays.
+
+    Returns
+    -------
+    ndarray of shape (n_timepoints,), bool
+
+    References
+    ----------
+    Power JD et al. (2014), NeuroImage 84:320-341.
+    """
+    _check_there(["framewise_displacement", "std_dvars"], table, "scrub")
+    moved = (table["framewise_displacement"] > fd_limit) | (table["std_dvars"] > dvars_limit)
+    moved = moved.to_numpy(copy=True)
+    if not moved.any():
+        return moved
+    edges = np.flatnonzero(np.diff(np.concatenate([[True], moved, [True]]).astype(int)))
+    for start, stop in zip(edges[::2], edges[1::2], strict=True):
+        if stop - start < shortest:
+            moved[start:stop] = True
+    return moved
+
+
+def _names(strategy):
+    """The parts of a strategy; a preset stands for several."""
+    if isinstance(strategy, str):
+        return PRESETS.get(strategy, [strategy])
+    return list(strategy)
+
+
+def _columns(name, table, sidecar):
+    if name == "scrub":
+        return []
+    if name == "high_pass":  # none, where the run is shorter than the waves
+        return [column for column in table if column.startswith("cosine")]
+    if name == "compcor":
+        return _compcor(table, sidecar)
+    if name in _FAMILIES:
+        bases, kinds = _FAMILIES[name]
+        wanted = [f"{base}{kind}" for kind in kinds for base in bases]
+    else:
+        wanted = fnmatch.filter(table.columns, name) or [name]
+    return _check_there(wanted, table, name)
+
+
+def _compcor(table, sidecar):
+    """Anatomical components of white matter and fluid together, those that were retained."""
+    found = [column for column in table if column.startswith("a_comp_cor")]
+    known = {name: sidecar[name] for name in found if name in sidecar}
+    found = [
+        name
+        for name in found
+        if known.get(name, {}).get("Mask", "combined") == "combined"
+        and known.get(name, {}).get("Retained", True)
+    ]
+    return _check_there(found or ["a_comp_cor_00"], table, "compcor")
+
+
+def _unsteady(table):
+    columns = [column for column in table if column.startswith("non_steady_state")]
+    return table[columns].to_numpy(dtype=float).any(axis=1)
+
+
+def _check_there(columns, table, name):
+    lacking = [column for column in columns if column not in table]
+    if lacking:
+        msg = (
+            f"{name!r} needs {', '.join(lacking[:4])}{' …' * (len(lacking) > 4)}, not in the table"
+        )
+        raise DataError(msg)
+    return columns
+
+
+def _check_gaps(chosen):
+    gaps = chosen.isna().any()
+    if gaps.any():
+        column = gaps.idxmax()
+        row = int(np.flatnonzero(chosen[column].isna())[0])
+        msg = f"{column} has a gap (n/a) in row {row}"
+        raise DataError(msg)

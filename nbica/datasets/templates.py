@@ -1,0 +1,100 @@
+"""Templates: the ICBM 2009a that nilearn knows, and the MNI152 of TemplateFlow, hash-pinned."""
+
+from nbica.datasets.download import fetch
+from nbica.datasets.fetchers import bunch, check_one_of
+from nbica.datasets.planning import make_plan
+from nbica.datasets.registry import dataset
+
+_ICBM = {
+    "csf": "csf_tal_nlin_sym_09a",
+    "gm": "gm_tal_nlin_sym_09a",
+    "wm": "wm_tal_nlin_sym_09a",
+    "pd": "pd_tal_nlin_sym_09a",
+    "t1": "t1_tal_nlin_sym_09a",
+    "t2": "t2_tal_nlin_sym_09a",
+    "t2_relax": "t2_relx_tal_nlin_sym_09a",
+    "eye_mask": "t1_tal_nlin_sym_09a_eye_mask",
+    "face_mask": "t1_tal_nlin_sym_09a_face_mask",
+    "mask": "t1_tal_nlin_sym_09a_mask",
+}
+_TEMPLATEFLOW = {
+    "t1": "T1w",
+    "brain": "desc-brain_T1w",
+    "mask": "desc-brain_mask",
+    "gm": "label-GM_probseg",
+    "wm": "label-WM_probseg",
+    "csf": "label-CSF_probseg",
+}
+
+
+def fetch_icbm152_2009(data_dir=None, url=None, resume=True, verbose=1, *, download=True):
+    """ICBM 152 template, nonlinear, symmetric, 2009a, at 1 mm.
+
+    One archive, of unknown size.
+
+    Parameters
+    ----------
+    data_dir, url, resume, verbose, download
+        See :mod:`nbica.datasets.fetchers`.
+
+    Returns
+    -------
+    icbm : sklearn.utils.Bunch
+        Paths: `t1`, `t2`, `t2_relax`, `pd`, `gm`, `wm`, `csf`, `eye_mask`, `face_mask`, `mask`;
+        `description`, `licence`, `citation`.
+
+    Raises
+    ------
+    DownloadError
+        If the archive did not come.
+    """
+    entry = dataset("icbm152_2009", url)
+    names = {
+        key: f"mni_icbm152_nlin_sym_09a/mni_icbm152_{name}.nii.gz" for key, name in _ICBM.items()
+    }
+    archive = entry.archive("mni_icbm152_nlin_sym_09a.zip", *names.values())
+    plan = make_plan(entry, [archive], data_dir)
+    if not download:
+        return plan
+    paths = fetch(plan, resume=resume, verbose=verbose)
+    return bunch(entry, **{key: paths[name] for key, name in names.items()})
+
+
+def fetch_templateflow(
+    template="MNI152NLin2009cAsym", resolution_mm=2, data_dir=None, resume=True, verbose=1,
+    *, download=True,
+):  # fmt: skip
+    """MNI152 template of TemplateFlow: what fMRIPrep's runs are in.
+
+    5 MB at 2 mm and 37 MB at 1 mm for the default; each file has a published MD5.
+
+    Parameters
+    ----------
+    template : {"MNI152NLin2009cAsym", "MNI152NLin6Asym"}
+        fMRIPrep's default, and the one of FSL.
+    resolution_mm : {1, 2}
+    data_dir, resume, verbose, download
+        See :mod:`nbica.datasets.fetchers`.
+
+    Returns
+    -------
+    template : sklearn.utils.Bunch
+        Paths: `t1`, `brain` (t1 without the skull), `mask`, and, for MNI152NLin2009cAsym, `gm`,
+        `wm`, `csf` (probabilities); `template`, `description`, `licence`, `citation`.
+
+    Raises
+    ------
+    DownloadError
+        If a file did not come, or has another MD5.
+    """
+    check_one_of("template", template, ("MNI152NLin2009cAsym", "MNI152NLin6Asym"))
+    check_one_of("resolution_mm", resolution_mm, (1, 2))
+    entry = dataset("templateflow")
+    start = f"tpl-{template}_res-{resolution_mm:02d}_"
+    names = {key: f"{start}{name}.nii.gz" for key, name in _TEMPLATEFLOW.items()}
+    names = {key: name for key, name in names.items() if name in entry.files}
+    plan = make_plan(entry, [entry.files[name] for name in names.values()], data_dir)
+    if not download:
+        return plan
+    paths = fetch(plan, resume=resume, verbose=verbose)
+    return bunch(entry, **{key: paths[name] for key, name in names.items()}, template=template)

@@ -1,0 +1,243 @@
+"""DictLearning: the journey of CanICA with another last step, maps that are sparse."""
+
+import warnings
+from numbers import Real
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from nbica.checks import check_count, warn_of_y
+from nbica.decomposition import GroupDecompositionMixin
+from nbica.exceptions import DataError, NotConvergedWarning
+from nbica.ica import check_random_state, fast_ica
+from nbica.journey import check_parameters, depart
+from nbica.maps import flip_signs
+from nbica.masking import apply_mask
+from nbica.sparse_coding import learn_dictionary
+from nbica.subspace import GroupSubspace
+
+# Rows that are kept between runs, for each component: of the runs as they are, which make the
+# dictionary (from 20 real runs, maps of 3 and of all rows matched at |r| = .9996), and of what they
+# share, which only says where to start. Both together take the memory that CanICA takes.
+_KEPT, _KEPT_FOR_START = 3, 2
+
+
+class DictLearning(GroupDecompositionMixin, BaseEstimator):
+    """Group maps by sparse dictionary learning, one run in memory at a time.
+
+    Peak memory of `fit` is that of CanICA: for each of `n_jobs` processes one cleaned run
+    (n_timepoints x n_voxels x 4 B) and some blocks of frames, and in the parent about 11
+    n_components x n_voxels x 4 B; neither grows with the number of runs. Time is that of a CanICA,
+    and of some 50 to 100 steps of 10 n_components² multiplications per voxel.
+
+    Each run is smoothed, cleaned and reduced to its principal components. The reductions are merged
+    into a few rows with (nearly) the same products of voxels, all that a dictionary learns from;
+    from the maps of a CanICA on, time courses times maps that are mostly 0 are fitted to them
+    [1]_ [2]_. Names and defaults are those of nilearn 0.14's `DictLearning`.
+
+    Parameters
+    ----------
+    n_components : int, default=20
+        Maps to find; also the principal components that each run contributes.
+    n_epochs : float, default=1
+        Accepted so that scripts port, as `batch_size`, `method` and `reduction_ratio` are: they
+        steer an online solver. Here each step takes all voxels (see `max_iter`).
+    alpha : float, default=10
+        Price of a map's values: the larger, the sparser. It is measured in the unit of the cleaned
+        signals, and counts for less the more runs there are.
+    reduction_ratio : default="auto"
+    dict_init : path or 4D nibabel image, optional
+        Maps to start from instead of those of a CanICA.
+    random_state : int, RandomState, Generator or None
+        Seed of the ICA.
+    batch_size : int, default=20
+    method : default="cd"
+    mask : path, nibabel image, NiftiMasker or None
+        As in :class:`CanICA`, and so are those that follow.
+    smoothing_fwhm : float, three floats or None, default=4
+    standardize, standardize_confounds, detrend, low_pass, high_pass, t_r, dtype
+    target_affine, target_shape, mask_strategy, mask_args, n_jobs, verbose, memory, memory_level
+    max_iter : int, default=200
+        Steps of the dictionary at most.
+    tol : float, default=1e-5
+        A step that lowers the objective by less, relative to it, is the last.
+    ram : number of bytes, str such as "1.5GB", or None
+    callback : callable or None
+        Called after each merged run; `state.maps()` gives the maps to start from, so far.
+    cache_limit, on_error
+
+    Attributes
+    ----------
+    components_ : ndarray of shape (n_components, n_voxels)
+        Sparse maps of norm 1, long tail positive, those first that carry most variance.
+    components_img_ : Nifti1Image
+        The same, 4D, on the mask's grid.
+    components_init_ : ndarray of shape (n_components, n_voxels)
+        The maps at the start, in an order of their own.
+    variance_ : ndarray of shape (n_components,)
+        Sum of squares that each map carries by itself, over the runs' mean: in squared units of the
+        signals, summed over timepoints and voxels.
+    objective_ : ndarray of shape (n_iter_,)
+        What the steps made smaller: half the squares that are left, and alpha times the maps.
+    n_iter_ : int
+    masker_, mask_img_, n_components_, runs_, plan_, seconds_
+        As in :class:`CanICA`.
+
+    Notes
+    -----
+    The maps depend on the data, the parameters and, by the start, on the seed: not on `n_jobs`, on
+    the cache or on an order of voxels.
+
+    References
+    ----------
+    .. [1] G. Varoquaux et al., "Multi-subject dictionary learning to segment an atlas of brain
+       spontaneous activity", IPMI 2011, 562-573.
+    .. [2] A. Mensch, G. Varoquaux, B. Thirion, "Compressed online dictionary learning for fast
+       resting-state fMRI decomposition", IEEE ISBI 2016, 1282-1285.
+    """
+
+    def __init__(
+        self, n_components=20, n_epochs=1, alpha=10, reduction_ratio="auto", dict_init=None,
+        random_state=None, batch_size=20, method="cd", mask=None, smoothing_fwhm=4,
+        standardize=True, standardize_confounds=True, detrend=True, low_pass=None, high_pass=None,
+        t_r=None, dtype=None, target_affine=None, target_shape=None, mask_strategy="epi",
+        mask_args=None, n_jobs=1, verbose=0, memory=None, memory_level=0, max_iter=200, tol=1e-5,
+        ram=None, callback=None, cache_limit=None, on_error="raise",
+    ):  # fmt: skip
+        self.n_components = n_components
+        self.n_epochs = n_epochs
+        self.alpha = alpha
+        self.reduction_ratio = reduction_ratio
+        self.dict_init = dict_init
+        self.random_state = random_state
+        self.batch_size = batch_size
+        self.method = method
+        self.mask = mask
+        self.smoothing_fwhm = smoothing_fwhm
+        self.standardize = standardize
+        self.standardize_confounds = standardize_confounds
+        self.detrend = detrend
+        self.low_pass = low_pass
+        self.high_pass = high_pass
+        self.t_r = t_r
+        self.dtype = dtype
+        self.target_affine = target_affine
+        self.target_shape = target_shape
+        self.mask_strategy = mask_strategy
+        self.mask_args = mask_args
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+        self.memory = memory
+        self.memory_level = memory_level
+        self.max_iter = max_iter
+        self.tol = tol
+        self.ram = ram
+        self.callback = callback
+        self.cache_limit = cache_limit
+        self.on_error = on_error
+
+    def fit(self, imgs, y=None, confounds=None):
+        """Find the maps of a group of runs.
+
+        Parameters
+        ----------
+        imgs : list of paths or images, glob pattern, Bunch with `func`, or generator
+        y : None
+        confounds : list with one entry per run, optional
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For parameters that cannot be, naming them and what they may be.
+        DataError, FileNotFoundError
+            For images or confounds that cannot be used, naming them; and for an `alpha` at which
+            nothing is left of the maps.
+        """
+        self._check_parameters()
+        warn_of_y(y, stacklevel=2)
+        with depart(self, imgs, confounds) as journey:
+            shared, rows = self._merge(journey)
+            journey.arrive(stacklevel=2)
+            with journey.stage("ICA"):
+                self.components_init_ = self._start(shared)
+            del shared
+            rows = rows.components_ * rows.singular_values_[:, np.newaxis].astype(np.float32)
+            with journey.stage("dictionary"):
+                self._find_components(rows)
+        return self
+
+    def _check_parameters(self):
+        check_parameters(self)
+        check_count("max_iter", self.max_iter)
+        for name, example in (("alpha", "10"), ("tol", "1e-5")):
+            value = getattr(self, name)
+            if not isinstance(value, Real) or isinstance(value, bool) or not value > 0:
+                msg = f"{name} is {value!r}; expected a number above 0, such as {example}."
+                raise ValueError(msg)
+        check_random_state(self.random_state)
+
+    def _merge(self, journey):
+        """What the runs share, and the runs as they are: two subspaces."""
+        k = self.n_components
+        shared, rows = GroupSubspace(k, _KEPT_FOR_START * k), GroupSubspace(_KEPT * k, _KEPT * k)
+        for reduction in journey.reductions():
+            weights = reduction.singular_values[:, np.newaxis].astype(np.float32)
+            rows.partial_fit(reduction.components * weights)
+            if self.dict_init is None:
+                shared.partial_fit(reduction.components)
+                journey.tell(lambda: _independent(shared.components_, 0, n_init=1))
+        return shared, rows
+
+    def _start(self, shared):
+        if self.dict_init is None:
+            maps = _independent(shared.components_, self.random_state)
+        else:
+            maps = apply_mask(self.dict_init, self.mask_img_)
+        if maps.ndim != 2 or len(maps) != self.n_components:
+            n_found = len(maps) if maps.ndim == 2 else 1
+            what = "dict_init has" if self.dict_init is not None else "the runs together span"
+            msg = f"n_components is {self.n_components}, but {what} {n_found} maps: lower it."
+            raise DataError(msg)
+        return maps
+
+    def _find_components(self, rows):
+        found = learn_dictionary(rows, self.components_init_, self.alpha, self.max_iter, self.tol)
+        self._warn_of(found)
+        sizes = np.linalg.norm(found.maps, axis=1)
+        order = np.argsort(-sizes, kind="stable")
+        maps = found.maps[order] / np.where(sizes > 0, sizes, 1.0)[order, np.newaxis]
+        self.components_ = flip_signs(maps).astype(self.dtype or np.float32)
+        self.components_img_ = self.masker_.inverse_transform(self.components_)
+        carried = (sizes * np.linalg.norm(found.dictionary, axis=0))[order]
+        self.variance_ = carried.astype(np.float64) ** 2 / (~self.runs_["skipped"]).sum()
+        self.objective_ = np.array(found.objective)
+        self.n_iter_ = len(found.objective)
+        self.n_components_ = len(maps)
+
+    def _warn_of(self, found):
+        n_empty = int((~found.maps.any(axis=1)).sum())
+        if n_empty == len(found.maps):
+            msg = f"alpha={self.alpha:g} leaves nothing of the maps: choose a smaller one."
+            raise DataError(msg)
+        if n_empty:
+            msg = f"{n_empty} of {len(found.maps)} maps are empty: a smaller alpha keeps them."
+            warnings.warn(msg, NotConvergedWarning, stacklevel=4)
+        if not found.converged:
+            msg = (
+                f"The dictionary had not settled after {self.max_iter} steps (tol={self.tol:g}): "
+                "raise max_iter."
+            )
+            warnings.warn(msg, NotConvergedWarning, stacklevel=4)
+
+
+def _independent(components, seed, n_init=10):
+    """Maps of a CanICA, to start from; how far they converged decides nothing."""
+    if not len(components):
+        return components
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotConvergedWarning)
+        return flip_signs(fast_ica(components, n_init, seed).maps)

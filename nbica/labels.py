@@ -1,0 +1,253 @@
+"""What a component may be: the known network most like it, or noise. Images in, tables out."""
+
+import os
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+from scipy import ndimage
+
+from nbica import images, spatial
+from nbica.exceptions import DataError
+from nbica.files import checked_affine, open_image, read_array
+from nbica.masking import apply_mask
+from nbica.masks import Mask, load_mask, volume_on_grid
+from nbica.pairing import correlate, match
+
+# A component is called after a network from this |r| on. Two maps of 30 to 60 independent
+# resolution elements, as smooth maps at rest have, exceed it by chance in 1 to 10 of 100 pairs.
+BAR = 0.3
+UNLABELLED = "unlabelled"
+# Where a suggestion of noise begins; see :func:`flag_noise`.
+SIGNS_OF_NOISE = {"edge": 2.0, "csf": 2.0, "spike": 0.2, "high_frequency": 0.5}
+
+
+class Networks(NamedTuple):
+    """Known networks: names, and one volume each on a common affine."""
+
+    names: list
+    volumes: list
+    affine: np.ndarray
+
+
+def label(components_img, networks, names=None, *, mask_img=None, bar=BAR, one_to_one=False):
+    """Name components after the known networks most like them.
+
+    Costs one resampling per network, to the grid of the components, and one correlation of each
+    with each; memory is that of the networks' images.
+
+    Parameters
+    ----------
+    components_img : path or nibabel image, 4D
+    networks : path, nibabel image, list of these, or Bunch
+        A 4D template; a 3D parcellation of whole numbers, 0 being no network; a list of 3D maps;
+        or a Bunch with `maps` and `labels` as nilearn's atlases are, or `maps_img` and `labels`.
+    names : list of str, or dict of number to str, optional
+        Of the networks, in their order or, of a parcellation, in that of its numbers. By default
+        those of the Bunch, else "network 1" and so on.
+    mask_img : path or nibabel image, optional
+        Voxels that are compared. By default those in which any component is not 0, which is the
+        brain only if the components have no threshold.
+    bar : float
+        Least |r| for a name.
+    one_to_one : bool
+        Give no name twice, by the assignment with the largest sum of |r| (Hungarian algorithm).
+        By default each component is called after its best match, and two parts of a network get
+        the same name.
+
+    Returns
+    -------
+    DataFrame
+        One row per component: label ("unlabelled" below the bar), r (Pearson's, signed: the sign
+        of a map is arbitrary), network (the match, above the bar or not).
+
+    Raises
+    ------
+    DataError
+        For images that cannot be used, or networks that lie elsewhere.
+    ValueError
+        If the number of names is not that of the networks.
+
+    Notes
+    -----
+    Networks of smaller voxels are smoothed to the components' voxel size first. Spatial r as a
+    measure of likeness to a template: Smith et al., PNAS 106 (2009), 13040-13045.
+    """
+    import pandas as pd
+
+    mask = load_mask(mask_img) if mask_img is not None else _support(components_img)
+    maps = np.atleast_2d(apply_mask(components_img, mask))
+    known = load_networks(networks, names)
+    references = np.array([_on_mask(volume, known.affine, mask) for volume in known.volumes])
+    if not references.any():
+        msg = "All networks are 0 inside the mask: are they in the components' space (such as MNI)?"
+        raise DataError(msg)
+    r = correlate(maps, references)
+    which = _assigned(maps, references) if one_to_one else np.abs(r).argmax(axis=1)
+    found = [(known.names[n], r[c, n]) if n >= 0 else ("", 0.0) for c, n in enumerate(which)]
+    table = pd.DataFrame(found, columns=["network", "r"], index=pd.RangeIndex(len(maps)))
+    table.index.name = "component"
+    table.insert(0, "label", table["network"].where(table["r"].abs() >= bar, UNLABELLED))
+    return table[["label", "r", "network"]]
+
+
+def _assigned(maps, references):
+    which = np.full(len(maps), -1)
+    indices = match(maps, references).indices
+    which[indices[indices >= 0]] = np.flatnonzero(indices >= 0)
+    return which
+
+
+def load_networks(networks, names=None):
+    """Known networks of whatever form; see :func:`label`.
+
+    Returns
+    -------
+    Networks
+    """
+    if isinstance(networks, Mapping):  # a Bunch is one
+        maps = networks["maps_img"] if "maps_img" in networks else networks["maps"]
+        names = networks.get("labels") if names is None else names
+        return load_networks(maps, names)
+    if isinstance(networks, list | tuple):
+        loaded = [_volumes_of(img) for img in networks]
+        volumes = [volume for part, _ in loaded for volume in part]
+        affine = loaded[0][1]
+        if not all(np.allclose(affine, other, atol=1e-3) for _, other in loaded):
+            msg = "The networks' images have different affines; join them on one grid first."
+            raise DataError(msg)
+        return Networks(_names_for(volumes, names), volumes, affine)
+    volumes, affine = _volumes_of(networks)
+    if len(volumes) == 1:
+        numbers, volumes = _parcels_of(volumes[0])
+        if isinstance(names, Mapping):
+            names = [names.get(number, str(number)) for number in numbers]
+        elif names is not None and len(names) == len(numbers) + 1:
+            names = list(names)[1:]  # nilearn's atlases name the background first
+    return Networks(_names_for(volumes, names), volumes, affine)
+
+
+def _volumes_of(img):
+    img, name = open_image(os.fspath(img) if isinstance(img, os.PathLike) else img, "The networks")
+    data = np.nan_to_num(read_array(img, name))
+    if data.ndim not in (3, 4):
+        msg = f"{name} has shape {data.shape}; expected a 3D parcellation or 4D maps."
+        raise DataError(msg)
+    data = data[..., np.newaxis] if data.ndim == 3 else data
+    return list(np.moveaxis(data, 3, 0)), checked_affine(img, name)
+
+
+def _parcels_of(volume):
+    numbers = np.unique(volume)
+    numbers = numbers[numbers != 0]
+    if len(numbers) < 2 or (numbers != numbers.round()).any():
+        return [1], [volume]  # one map, not a parcellation
+    return [int(n) for n in numbers], [volume == n for n in numbers]
+
+
+def _names_for(volumes, names):
+    if names is None:
+        return [f"network {number}" for number in range(1, len(volumes) + 1)]
+    if len(names) != len(volumes):
+        msg = f"{len(names)} names for {len(volumes)} networks; give one each."
+        raise ValueError(msg)
+    return [str(name) for name in names]
+
+
+def _on_mask(volume, affine, mask):
+    """A volume on the grid of a mask, in its voxels: averaged over larger voxels, else linear."""
+    own, wanted = (np.linalg.norm(a[:3, :3], axis=0) for a in (affine, mask.affine))
+    missing = np.sqrt(max(0.0, wanted.mean() ** 2 - own.mean() ** 2))
+    volume = volume.astype(np.float32)
+    if missing:
+        volume = spatial.smooth_volume(volume, affine, missing)
+    grid = images.Grid(mask.array.shape, mask.affine)
+    return volume_on_grid(volume, affine, grid, order=1)[mask.array]
+
+
+def _support(components_img):
+    img, name = open_image(components_img, "The components' image")
+    data = read_array(img, name)
+    if data.ndim != 4:
+        msg = f"{name} has shape {data.shape}; expected 4D: one map after the other."
+        raise DataError(msg)
+    inside = (data != 0).any(axis=3)
+    if not inside.any():
+        msg = f"{name} is 0 everywhere."
+        raise DataError(msg)
+    return Mask(inside, checked_affine(img, name))
+
+
+def flag_noise(components_img, mask_img, *, csf_img=None, time_courses=None, t_r=None):
+    """Signs that a component is noise: suggestions to look at it, not verdicts.
+
+    Costs a few passes over the maps.
+
+    Parameters
+    ----------
+    components_img : path or nibabel image, 4D
+    mask_img : path or nibabel image
+        The brain.
+    csf_img : path or nibabel image, 3D, optional
+        Fraction of cerebrospinal fluid in each voxel, or a mask of it.
+    time_courses : list of ndarray of shape (n_timepoints, n_components), optional
+        As `transform` gives them.
+    t_r : float, optional
+        In s.
+
+    Returns
+    -------
+    DataFrame
+        One row per component; NaN where the input for a sign was not given.
+
+        * edge: share of the map's energy in the outermost voxels of the mask, over their share
+          of its voxels; movement and blurred borders have 2 and more;
+        * csf: the same for fluid;
+        * spike: largest share of one frame in the variance of a run's time course; of 150 normal
+          numbers it is about .05, flagged from .2 on;
+        * high_frequency: share of the power above 0.1 Hz, where little of the haemodynamic
+          response is left; white noise at a `t_r` of 2 s has .6, flagged from .5 on;
+        * suggestion: names of the signs that are flagged.
+
+    Notes
+    -----
+    The features are those of ICA-AROMA (Pruim et al., NeuroImage 112 (2015), 267-277), in a form
+    that needs no other software; its trained decision is not reproduced.
+    """
+    import pandas as pd
+
+    mask = load_mask(mask_img)
+    energy = np.atleast_2d(apply_mask(components_img, mask)).astype(float) ** 2
+    energy /= np.maximum(energy.sum(axis=1, keepdims=True), np.finfo(float).tiny)
+    core = ndimage.binary_erosion(np.pad(mask.array, 1))[1:-1, 1:-1, 1:-1]
+    signs = {name: np.full(len(energy), np.nan) for name in SIGNS_OF_NOISE}
+    signs["edge"] = _excess(energy, (~core[mask.array]).astype(float))
+    if csf_img is not None:
+        signs["csf"] = _excess(energy, apply_mask(csf_img, mask).astype(float))
+    if time_courses is not None:
+        signs["spike"] = np.max([_spike(courses) for courses in time_courses], axis=0)
+        if t_r is not None:
+            fast = [_fast_share(courses, t_r) for courses in time_courses]
+            signs["high_frequency"] = np.mean(fast, axis=0)
+    table = pd.DataFrame(signs)
+    table.index.name = "component"
+    flagged = table > pd.Series(SIGNS_OF_NOISE)
+    table["suggestion"] = [", ".join(row.index[row].str.replace("_", " ")) for _, row in
+                           flagged.iterrows()]  # fmt: skip
+    return table
+
+
+def _excess(energy, where):
+    """Mean of `where` weighted by each map's energy, over its mean."""
+    return energy @ where / max(where.mean(), np.finfo(float).tiny)
+
+
+def _spike(courses):
+    squares = (courses - courses.mean(axis=0)) ** 2
+    return squares.max(axis=0) / np.maximum(squares.sum(axis=0), np.finfo(float).tiny)
+
+
+def _fast_share(courses, t_r, above=0.1):
+    power = np.abs(np.fft.rfft(courses - courses.mean(axis=0), axis=0)) ** 2
+    fast = np.fft.rfftfreq(len(courses), t_r) > above
+    return power[fast].sum(axis=0) / np.maximum(power.sum(axis=0), np.finfo(float).tiny)

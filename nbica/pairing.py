@@ -1,0 +1,116 @@
+"""Pair maps with reference maps, one to one; arrays only."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+
+@dataclass(frozen=True)
+class Match:
+    """Which map goes with which reference.
+
+    Attributes
+    ----------
+    indices : ndarray of shape (n_references,), int
+        Row of the map paired with each reference; -1 where there were too few maps.
+    correlations : ndarray of shape (n_references,)
+        Signed Pearson r of each pair; 0 where there is no map.
+    """
+
+    indices: np.ndarray
+    correlations: np.ndarray
+
+    @property
+    def signs(self):
+        """What to multiply the paired maps by to point like their references: 1 or -1."""
+        return np.where(self.correlations < 0, -1, 1)
+
+    @property
+    def mean(self):
+        """Mean |r| over all references; one without a map counts as 0."""
+        return float(np.abs(self.correlations).mean())
+
+    def labels(self, names, n_maps, unmatched=""):
+        """Name the maps: the reference's name for each paired map, else `unmatched`.
+
+        Parameters
+        ----------
+        names : sequence of str
+            One per reference.
+        n_maps : int
+            Number of maps that were matched.
+        unmatched : str
+            Name of the maps that got no reference.
+        """
+        if len(names) != len(self.indices):
+            msg = f"{len(names)} names for {len(self.indices)} references; give one each"
+            raise ValueError(msg)
+        labels = [unmatched] * n_maps
+        for index, name in zip(self.indices, names, strict=True):
+            if index >= 0:
+                labels[index] = name
+        return labels
+
+
+def match(maps, references):
+    """Pair each reference with the map most like it, up to sign, no map twice.
+
+    Memory: one float64 copy of both arrays. Time: n_maps x n_references x n_voxels operations.
+
+    Parameters
+    ----------
+    maps : ndarray of shape (n_maps, n_voxels)
+        Component maps.
+    references : ndarray of shape (n_references, n_voxels)
+        The maps to be found, on the same voxels. There may be more or fewer than maps.
+
+    Returns
+    -------
+    Match
+        The assignment with the largest sum of |r| (Hungarian algorithm [1]_), by reference. A
+        map that is constant or holds a NaN or Inf correlates 0 with all.
+
+    References
+    ----------
+    .. [1] Kuhn (1955), Naval Research Logistics Quarterly 2, doi:10.1002/nav.3800020109.
+    """
+    maps, references = np.asarray(maps), np.asarray(references)
+    _check_same_voxels(maps, references)
+    r = correlate(maps, references)
+    rows, columns = linear_sum_assignment(np.abs(r), maximize=True)
+    indices = np.full(len(references), -1)
+    indices[columns] = rows
+    correlations = np.zeros(len(references))
+    correlations[columns] = r[rows, columns]
+    return Match(indices, correlations)
+
+
+def correlate(maps, references):
+    """Return Pearson's r between all rows, of shape (n_maps, n_references); 0 where undefined."""
+    return np.clip(_unit_rows(maps) @ _unit_rows(references).T, -1, 1)
+
+
+def _unit_rows(maps):
+    maps = np.array(maps, dtype=np.float64)
+    maps[~np.isfinite(maps).all(axis=1)] = 0
+    largest = np.abs(maps).max(axis=1, initial=0, keepdims=True)
+    maps /= np.where(largest == 0, 1, largest)
+    maps -= maps.mean(axis=1, keepdims=True)
+    norms = np.linalg.norm(maps, axis=1, keepdims=True)
+    # After the scaling to a maximum of 1, a norm like this is the rounding of a constant map.
+    is_constant = norms <= 1e-12 * np.sqrt(maps.shape[1])
+    return np.where(is_constant, 0, maps / np.where(is_constant, 1, norms))
+
+
+def _check_same_voxels(maps, references):
+    for name, array in (("maps", maps), ("references", references)):
+        if array.ndim != 2:
+            msg = f"{name} have shape {array.shape}; (n_{name}, n_voxels) was expected"
+            raise ValueError(msg)
+    if maps.shape[1] != references.shape[1]:
+        msg = (
+            f"The maps have {maps.shape[1]} voxels but the references have {references.shape[1]}. "
+            "Mask both with the same mask image."
+        )
+        raise ValueError(msg)

@@ -1,0 +1,67 @@
+"""Colour bars, and keys of named colours."""
+
+import numpy as np
+from matplotlib.colors import to_rgb
+
+from nbica.plotting.figures import as_written
+
+BAR_WIDTH = 0.62  # inches, with its labels
+
+
+def key_width(names):
+    """Inches that a key of names takes."""
+    return 0.4 + 0.062 * max(map(len, names))
+
+
+def draw_colorbar(axes, scale, *, ink, vertical=True, fontsize=6.5):
+    """Draw a scale into axes of its own, grey where values are hidden."""
+    low, high = scale.limits
+    values = np.linspace(low, high, 512)
+    colours = scale.colours(values)
+    colours[colours[:, 3] == 0] = (0.5, 0.5, 0.5, 0.35)
+    axes.set_axis_on()
+    axes.patch.set_alpha(0)
+    strip, extent = colours[np.newaxis], (low, high, 0, 1)
+    if vertical:
+        strip, extent = colours[:, np.newaxis], (0, 1, low, high)
+    axes.imshow(strip, aspect="auto", extent=extent, origin="lower", interpolation="nearest")
+    ticks = ticks_of(scale)
+    texts = [in_short(tick) for tick in ticks]
+    if vertical:
+        axes.yaxis.tick_right()
+        axes.set(xticks=[], yticks=ticks, yticklabels=texts)
+    else:
+        axes.set(yticks=[], xticks=ticks, xticklabels=texts)
+    axes.tick_params(colors=ink, labelsize=fontsize, length=2, width=0.5)
+    axes.spines[:].set_visible(False)
+
+
+def ticks_of(scale):
+    """Ends, the threshold and 0, as far as their labels do not run into each other."""
+    low, high = scale.limits
+    threshold = scale.threshold or 0.0
+    wanted = [low, high, threshold, -threshold, 0.0]
+    kept = []
+    for tick in wanted:
+        if low <= tick <= high and all(abs(tick - other) > 0.1 * (high - low) for other in kept):
+            kept.append(tick)
+    return sorted(kept)
+
+
+def in_short(value):
+    """Two significant digits, with a true minus sign."""
+    text = f"{value:.2g}" if abs(value) < 100 else f"{value:.3g}"
+    return text.replace("-", "−")
+
+
+def draw_key(axes, colours, names, *, ink, fontsize=6.5):
+    """Draw named colours below each other."""
+    axes.set_axis_on()
+    axes.patch.set_alpha(0)
+    strip = np.array([to_rgb(colour) for colour in colours])[:, np.newaxis]
+    axes.imshow(strip, aspect="auto", interpolation="nearest")
+    axes.yaxis.tick_right()
+    axes.set(xticks=[], yticks=range(len(names)), yticklabels=names)
+    as_written(axes.get_yticklabels())
+    axes.tick_params(colors=ink, labelsize=fontsize, length=0)
+    axes.spines[:].set_visible(False)

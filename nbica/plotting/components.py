@@ -1,0 +1,212 @@
+"""A mosaic of components, each in three slices through its peak."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from nibabel.affines import apply_affine
+
+from nbica.plotting.bars import draw_colorbar
+from nbica.plotting.colours import BLUE_ORANGE
+from nbica.plotting.figures import INK, PAPER, MapsFigure, present
+from nbica.plotting.layout import add_axes
+from nbica.plotting.scales import Scale, scale_of
+from nbica.plotting.views import Slice, in_mm, plane_of
+from nbica.plotting.volumes import Volume, box_around, load_background, load_maps
+from nbica.slicing import STEP
+
+# In mm: between the slices of a tile, below them for coordinates.
+_GAP, _CAPTION = 6.0, 12.0
+
+# In inches: a tile's title, the colour bar's strip, the space around tiles.
+_TITLE, _FOOT, _SPACE = 0.26, 0.62, 0.12
+
+# White matter must not outshine the colours.
+_DIM = 0.72
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """What all tiles share."""
+
+    background: Volume  # 0..1
+    bounds: np.ndarray  # mm, (3, 2)
+    scale: Scale
+
+    @property
+    def shape(self):
+        """Width and height of a tile's three slices and their coordinates, in mm."""
+        x, y, z = np.ptp(self.bounds, axis=1)
+        return y + x + x + 2 * _GAP, max(y, z) + _CAPTION
+
+
+def plot_components(
+    components_img, bg_img=None, *, titles=None, stability=None, threshold="auto", vmax=None,
+    n_columns=None, cmap=None, figsize=None, output_file=None,
+):  # fmt: skip
+    """Draw each component in three slices through its peak: a mosaic to read at a glance.
+
+    Memory: the maps as float32. Time: some 50 ms per component at 2 mm.
+
+    Parameters
+    ----------
+    components_img : image or path, 3D or 4D
+        One map, or one per volume. NaN are transparent.
+    bg_img : image or path, 3D, optional
+        Anatomy in the same world space; its grid and affine may differ. Without it, the brain that
+        the maps cover is drawn in dark grey; under maps that cover less than half a litre, a
+        schematic brain in MNI space.
+    titles : sequence of str, optional
+        One per component, such as the names of networks; "IC 0", "IC 1"… by default.
+    stability : sequence of float, optional
+        One per component from 0 to 1, such as `CanICA.stability_`: written and drawn as a bar
+        beside the title.
+    threshold : float, "auto" or None
+        Smaller absolute values are hidden; in the unit of the maps. 0 hides only exact zeros.
+        "auto" shows the top 2 percent of the image's voxels in a typical map (the median over the
+        maps of their 98th percentile of absolute values, outside counted as 0), and all of maps
+        that are sparse already.
+    vmax : float, optional
+        Absolute value at which colours end; by default the median of the maps' peaks. One
+        scale holds for all, so that tiles can be compared.
+    n_columns : int, optional
+        Tiles in a row; by default 1 to 3, by their number.
+    cmap : str or Colormap, optional
+        A diverging map; by default blue to orange, safe for colour-blind readers.
+    figsize : (width, height), optional
+        In inches; by default 4.2 wide per column, the height that fits.
+    output_file : path, optional
+        Also written there; the suffix chooses the format.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Shown once by a notebook, as the value of a cell or when the cell ends.
+
+    Notes
+    -----
+    Left is left (neurological convention), as the letters say. Coordinates are those of the
+    voxel with the largest absolute value, in mm.
+    """
+    maps, affine = load_maps(components_img, "components_img")
+    default = [f"IC {index}" for index in range(len(maps))]
+    titles = default if titles is None else _one_each("titles", titles, len(maps))
+    if stability is not None:
+        stability = np.clip(_one_each("stability", stability, len(maps)), 0, 1)
+    scene = _scene(maps, affine, bg_img, threshold, vmax, cmap)
+    figure, tiles, foot = _layout(len(maps), scene.shape, n_columns, figsize)
+    for index, (tile, data) in enumerate(zip(tiles, maps, strict=True)):
+        _draw_tile(tile, Volume(data, affine), scene)
+        tile.set_title(titles[index], color=INK, fontsize=9, loc="left", pad=3, parse_math=False)
+        if stability is not None:
+            _draw_stability(figure, tile, stability[index])
+    draw_colorbar(foot, scene.scale, ink=INK, vertical=False)
+    figure.sentence = f"{len(maps)} brain maps, each in three slices through its peak"
+    if output_file is None:
+        present(figure)
+    else:
+        figure.savefig(output_file)
+    return figure
+
+
+def _one_each(name, values, n_components):
+    if isinstance(values, str) or len(values) != n_components:
+        found = f"{values!r}" if isinstance(values, str) else f"{len(values)} {name}"
+        msg = f"{name}: found {found} for {n_components} components; give a list with one each"
+        raise ValueError(msg)
+    return list(values)
+
+
+def _scene(maps, affine, bg_img, threshold, vmax, cmap):
+    support = Volume(np.nan_to_num(np.abs(maps)).max(axis=0), affine)
+    background = load_background(bg_img, support)
+    boxes = [background] if bg_img is not None or not support.data.any() else [background, support]
+    cmap = BLUE_ORANGE if cmap is None else cmap
+    scale = scale_of(maps, cmap=cmap, threshold=threshold, vmax=vmax, symmetric_cbar=True)
+    return _Scene(background, box_around(*boxes), scale)
+
+
+def _layout(n_tiles, shape, n_columns, figsize):
+    """Return a dark figure, one bare axes per tile and one for the colour bar."""
+    if n_columns is None:
+        n_columns = 1 if n_tiles < 3 else 2 if n_tiles < 9 else 3
+    if n_columns < 1:
+        msg = f"n_columns={n_columns} must be 1 or more"
+        raise ValueError(msg)
+    n_columns = min(n_columns, n_tiles)
+    n_rows = -(-n_tiles // n_columns)
+    width = 4.2 * n_columns + _SPACE if figsize is None else figsize[0]
+    tile_width = (width - _SPACE) / n_columns - _SPACE
+    fitting = n_rows * (tile_width * shape[1] / shape[0] + _TITLE + _SPACE) + _SPACE + _FOOT
+    height = fitting if figsize is None else figsize[1]
+    tile_height = (height - _FOOT - _SPACE) / n_rows - _SPACE - _TITLE
+    figure = MapsFigure(figsize=(width, height), dpi=120, facecolor=PAPER)
+    tiles = []
+    for index in range(n_tiles):
+        row, column = divmod(index, n_columns)
+        left = _SPACE + column * (tile_width + _SPACE)
+        bottom = height - (row + 1) * (tile_height + _TITLE + _SPACE)
+        tile = add_axes(figure, (left, bottom, tile_width, tile_height))
+        tile.set_axis_off()
+        tile.set(xlim=(0, shape[0]), ylim=(0, shape[1]), aspect="equal")
+        tiles.append(tile)
+    bar_width = min(2.6, width - 1)
+    foot = add_axes(figure, ((width - bar_width) / 2, 0.36, bar_width, 0.09))
+    return figure, tiles, foot
+
+
+def _draw_tile(tile, volume, scene):
+    peak = _peak(volume, scene)
+    width, height = scene.shape
+    left = 0
+    for axis in range(3):
+        view = Slice(axis, peak[axis])
+        w, h = np.ptp(scene.bounds[list(plane_of(axis))], axis=1)
+        bottom = _CAPTION + (height - _CAPTION - h) / 2
+        # Pixels are centred on the ends of the box, so they reach half a step beyond.
+        half = STEP / 2
+        extent = (left - half, left + w + half, bottom - half, bottom + h + half)
+        picture = _render(volume, view, scene)
+        tile.imshow(picture, origin="lower", extent=extent, interpolation="bilinear")
+        text = f"{'xyz'[axis]} = {in_mm(round(peak[axis]))} mm"
+        _write(tile, left + w / 2, 0, text, ha="center")
+        if axis > 0:
+            _write(tile, left, 0.92 * height, "L", ha="left")
+            _write(tile, left + w, 0.92 * height, "R", ha="right")
+        left += w + _GAP
+    tile.set(xlim=(0, width), ylim=(0, height))
+
+
+def _write(tile, x, y, text, ha):
+    tile.text(x, y, text, color=INK, fontsize=6, alpha=0.8, ha=ha, va="bottom")
+
+
+def _draw_stability(figure, tile, value):
+    """A short bar, filled as far as the component is stable, and the number."""
+    place = tile.get_position()
+    width, height = figure.get_size_inches()
+    right, bottom = place.x1 * width, place.y1 * height + 0.06
+    tile.set_title(f"{value:.2f}", color=INK, fontsize=7, loc="right", pad=3)
+    gauge = add_axes(figure, (right - 0.86, bottom, 0.56, 0.07))
+    gauge.set_axis_off()
+    gauge.set(xlim=(0, 1), ylim=(0, 1))
+    gauge.axhspan(0, 1, color=INK, alpha=0.22, linewidth=0)
+    gauge.axhspan(0, 1, 0, value, color=INK, alpha=0.8, linewidth=0)
+
+
+def _peak(volume, scene):
+    """Return where the absolute value is largest, in mm; the box's centre for an empty map."""
+    magnitude = np.nan_to_num(np.abs(volume.data))
+    if not magnitude.any():
+        return scene.bounds.mean(axis=1)
+    voxel = np.unravel_index(magnitude.argmax(), magnitude.shape)
+    return apply_affine(volume.affine, voxel)
+
+
+def _render(volume, view, scene):
+    """Return one slice as RGB: the map's colours where it passes the threshold, else anatomy."""
+    grey = np.nan_to_num(view.picture(scene.background, scene.bounds))
+    values = view.picture(volume, scene.bounds)
+    shown = scene.scale.is_shown(values)
+    rgb = np.repeat(_DIM * grey[..., np.newaxis], 3, axis=2)
+    rgb[shown] = scene.scale.colours(values)[shown][:, :3]
+    return rgb

@@ -1,0 +1,267 @@
+"""Panels of a figure, all in mm of the world, over which more can be laid."""
+
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from nbica.plotting.bars import draw_colorbar, draw_key
+from nbica.plotting.figures import BLACK, INK, PAPER, WHITE
+from nbica.plotting.layout import add_axes, arrange, size_for
+from nbica.plotting.scales import scale_of
+from nbica.plotting.views import plane_of
+from nbica.plotting.volumes import Volume, load_map
+
+
+class Panel(NamedTuple):
+    """Axes whose coordinates are mm, and what they show."""
+
+    axes: Axes
+    view: object
+
+
+class Display:
+    """Views of a brain in one figure; what the plotting functions return.
+
+    Nothing is computed before something is added. `figure` is a matplotlib Figure; `axes` its
+    panels by name ("x", "y", "z"; with more than one of a kind "x0", "x1"…), in mm.
+
+    Parameters
+    ----------
+    rows : list of list of Slice or Projection
+    bounds : array of shape (3, 2)
+        The box to show, in mm.
+    frame : Frame
+    annotate : bool
+        Coordinates and sides.
+    black_bg : bool
+    radiological : bool
+        The left of the brain on the right of the picture.
+    bar_width : float
+        Inches to leave for a colour bar and its labels.
+    align : {"centre", "left"}
+        Of shorter rows.
+    """
+
+    def __init__(
+        self, rows, bounds, frame, *, annotate=True, black_bg=True, radiological=False,
+        bar_width=0.0, align="centre",
+    ):  # fmt: skip
+        self.bounds = bounds
+        self._paper, self.ink = (PAPER, INK) if black_bg else (WHITE, BLACK)
+        sizes = [[self._size(view) for view in row] for row in rows]
+        has_title = bool(frame.title)
+        self.figure, rectangle = frame.open(size_for(sizes, has_title, bar_width), self._paper)
+        layout = arrange(sizes, rectangle, has_title, bar_width, align)
+        views = [view for row in rows for view in row]
+        self.panels = [
+            Panel(self._open_panel(place, view, radiological), view)
+            for place, view in zip(layout.panels, views, strict=True)
+        ]
+        self._bar = add_axes(self.figure, layout.bar) if bar_width else None
+        if self._bar is not None:
+            self._bar.set_axis_off()
+        if has_title:
+            self._write_title(frame.title, layout.title)
+        if annotate:
+            self.annotate(radiological)
+
+    @property
+    def axes(self):
+        """The panels' axes by name."""
+        letters = ["xyz"[panel.view.axis] for panel in self.panels]
+        names = [
+            letter if letters.count(letter) == 1 else f"{letter}{letters[:i].count(letter)}"
+            for i, letter in enumerate(letters)
+        ]
+        return dict(zip(names, (panel.axes for panel in self.panels), strict=True))
+
+    # ---- things to lay over -----------------------------------------------------------------
+
+    def add_overlay(
+        self, img, threshold=1e-6, cmap="viridis", *, vmin=None, vmax=None, symmetric_cbar="auto",
+        colorbar=False, alpha=1.0, resampling_interpolation="continuous",
+    ):  # fmt: skip
+        """Colour where an image has values; arguments as in :func:`plot_stat_map`."""
+        volume = load_map(img, "img")
+        scale = scale_of(
+            volume.data[np.newaxis], cmap=cmap, threshold=threshold, vmin=vmin, vmax=vmax,
+            symmetric_cbar=symmetric_cbar,
+        )  # fmt: skip
+        self.paint(volume, scale, alpha=alpha, order=interpolation_order(resampling_interpolation))
+        if colorbar:
+            self.draw_bar(scale)
+
+    def add_contours(self, img, threshold=0.5, levels=None, colors="#ffd166", **options):
+        """Draw lines where an image passes some levels (by default one, the threshold).
+
+        Further options are those of matplotlib's `Axes.contour`; ``filled=True`` fills between
+        the levels.
+        """
+        levels = [threshold] if levels is None else sorted(levels)
+        self.contour(load_map(img, "img"), levels, colors=colors, **options)
+
+    def add_edges(self, img, color="#ff5a36"):
+        """Draw the outline of what is above half of an image's strong values (98th percentile)."""
+        volume = load_map(img, "img")
+        data = np.nan_to_num(volume.data)
+        strong = np.percentile(data[data > 0], 98) if (data > 0).any() else 1.0
+        self.contour(Volume(data, volume.affine), [0.5 * strong], colors=color, linewidths=0.8)
+
+    def add_markers(self, marker_coords, marker_color="#ff5a36", marker_size=30, **options):
+        """Draw points, given in mm, in the panels that show their place."""
+        points = np.atleast_2d(np.asarray(marker_coords, dtype=float))
+        for panel in self.panels:
+            near = panel.view.near(points)
+            color, size = (_of_points(value, near) for value in (marker_color, marker_size))
+            across, up = plane_of(panel.view.axis)
+            panel.axes.scatter(
+                points[near, across], points[near, up], c=color, s=size, zorder=5, **options
+            )
+
+    def title(self, text):
+        """Write a title above all panels."""
+        self.figure.suptitle(text, color=self.ink, fontsize=10, parse_math=False)
+
+    def savefig(self, filename, **options):
+        """Write the picture to a file."""
+        self.figure.savefig(filename, **options)
+
+    def close(self):
+        """Let go of the drawing; it is not shown any more."""
+        self.figure.is_shown = True
+        self.figure.clear()
+
+    # ---- with arrays ------------------------------------------------------------------------
+
+    def paint(self, volume, scale, *, alpha=1.0, order=1):
+        """Colour a volume by a scale, in every panel."""
+        ready = self.panels[0].view.prepare(volume, self.bounds)
+        for panel in self.panels:
+            values = panel.view.picture(ready, self.bounds, order)
+            rgba = scale.colours(values)
+            rgba[..., 3] *= alpha
+            self.draw(panel, rgba, "nearest" if order == 0 else "bilinear")
+
+    def draw(self, panel, rgba, interpolation="bilinear"):
+        """Put a picture in its place."""
+        half = panel.view.step / 2
+        across, up = plane_of(panel.view.axis)
+        n_up, n_across = rgba.shape[:2]
+        # Pixels are centred on the lower end of the box and a step apart from there.
+        left, bottom = self.bounds[across, 0] - half, self.bounds[up, 0] - half
+        extent = (left, left + 2 * half * n_across, bottom, bottom + 2 * half * n_up)
+        limits = panel.axes.axis()
+        panel.axes.imshow(
+            rgba, origin="lower", extent=extent, interpolation=interpolation, aspect="auto"
+        )
+        panel.axes.axis(limits)
+
+    def contour(self, volume, levels, **options):
+        """Draw level lines of a volume in every panel; see :meth:`draw_lines`."""
+        finite = Volume(np.nan_to_num(volume.data), volume.affine)
+        ready = self.panels[0].view.prepare(finite, self.bounds)
+        for panel in self.panels:
+            picture = np.nan_to_num(panel.view.picture(ready, self.bounds))
+            self.draw_lines(panel, picture, levels, **options)
+
+    def draw_lines(self, panel, picture, levels, *, filled=False, **options):
+        """Draw level lines of a picture in its place, or fill above the first."""
+        if picture.max() <= levels[0]:
+            return
+        step, plane = panel.view.step, plane_of(panel.view.axis)
+        x, y = (
+            self.bounds[axis, 0] + step * np.arange(n)
+            for axis, n in zip(plane, picture.shape[::-1], strict=True)
+        )
+        limits = panel.axes.axis()
+        if filled:
+            panel.axes.contourf(x, y, picture, [*levels, np.inf], **options)
+        else:
+            panel.axes.contour(x, y, picture, levels, **options)
+        panel.axes.axis(limits)
+
+    def draw_bar(self, scale, **options):
+        """Draw the colour bar, if there is room for one."""
+        if self._bar is not None:
+            draw_colorbar(self._bar, scale, ink=self.ink, **options)
+
+    def draw_key(self, colours, names):
+        """Draw names of colours where the colour bar would be."""
+        draw_key(self._bar, colours, names, ink=self.ink)
+
+    def draw_cross(self):
+        """Mark in every slice where the others cut."""
+        cuts = {panel.view.axis: panel.view.mm for panel in self.panels}
+        for panel in self.panels:
+            across, up = plane_of(panel.view.axis)
+            style = {"color": self.ink, "linewidth": 0.5, "alpha": 0.6, "zorder": 4}
+            if across in cuts:
+                panel.axes.axvline(cuts[across], **style)
+            if up in cuts:
+                panel.axes.axhline(cuts[up], **style)
+
+    def annotate(self, radiological=False):
+        """Write coordinates, and which side is left."""
+        heights = [panel.axes.get_position().height for panel in self.panels]
+        inches = min(heights) * self.figure.get_size_inches()[1]
+        style = {"color": self.ink, "fontsize": float(np.clip(4.2 * inches, 5, 9)), "zorder": 6}
+        for axes, view in self.panels:
+            style["transform"] = axes.transAxes
+            axes.text(0.02, 0.01, view.label, ha="left", va="bottom", **style)
+            if view.shows_sides:
+                left, right = "RL" if radiological else "LR"
+                axes.text(0.02, 0.99, left, ha="left", va="top", **style)
+                axes.text(0.98, 0.99, right, ha="right", va="top", **style)
+
+    def _write_title(self, text, strip):
+        axes = add_axes(self.figure, strip)
+        axes.set_axis_off()
+        axes.text(
+            0, 0.45, text, color=self.ink, fontsize=10, ha="left", va="center", parse_math=False
+        )
+
+    def _size(self, view):
+        across, up = plane_of(view.axis)
+        return tuple(np.ptp(self.bounds[[across, up]], axis=1))
+
+    def _open_panel(self, place, view, radiological):
+        axes = add_axes(self.figure, place)
+        axes.set_axis_off()
+        across, up = plane_of(view.axis)
+        axes.set(xlim=self.bounds[across], ylim=self.bounds[up])
+        if view.is_mirrored(radiological):
+            axes.invert_xaxis()
+        return axes
+
+    def describe(self, what):
+        """Say what the figure shows, and from where: what strict notebook tests compare."""
+        views = [panel.view.label or "xyz"[panel.view.axis] for panel in self.panels]
+        self.figure.sentence = f"{what}: {', '.join(views)}"
+
+    # ---- in a notebook ----------------------------------------------------------------------
+
+    def __repr__(self):
+        return f"<{self.figure.sentence}>"
+
+    def _repr_png_(self):
+        return self.figure._repr_png_()
+
+
+def _of_points(values, near):
+    return np.asarray(values)[near] if np.ndim(values) and len(values) == len(near) else values
+
+
+def interpolation_order(name):
+    """0 for "nearest", 1 for "continuous" or "linear".
+
+    Raises
+    ------
+    ValueError
+        For another name.
+    """
+    orders = {"nearest": 0, "continuous": 1, "linear": 1}
+    if name not in orders:
+        msg = f"resampling_interpolation={name!r} is unknown; use one of {', '.join(orders)}"
+        raise ValueError(msg)
+    return orders[name]

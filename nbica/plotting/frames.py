@@ -1,0 +1,99 @@
+"""Where a picture is drawn: a figure of its own, or the figure or axes that a user gives."""
+
+import inspect
+from dataclasses import dataclass, fields
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from nbica.plotting.figures import MapsFigure, present
+from nbica.plotting.layout import Rectangle
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What all pictures can be told about their frame.
+
+    Parameters
+    ----------
+    title : str, optional
+    output_file : path or file, optional
+        Also written there; the suffix chooses the format.
+    figure : Figure, or (width, height) in inches, optional
+    axes : Axes, or (left, bottom, width, height) in fractions of the figure, optional
+    """
+
+    title: str | None = None
+    output_file: object = None
+    figure: object = None
+    axes: object = None
+
+    def open(self, size, paper):
+        """A figure, and the rectangle of it to draw in, in inches."""
+        if isinstance(self.axes, Axes):
+            self.axes.set_axis_off()
+            figure = root_of(self.axes)
+            pixels = self.axes.get_window_extent()
+            return figure, Rectangle(*np.divide(pixels.bounds, figure.dpi))
+        figure = self._figure(size, paper)
+        return figure, _in_inches(self.axes or (0, 0, 1, 1), figure)
+
+    def _figure(self, size, paper):
+        if isinstance(self.figure, Figure):
+            return self.figure
+        if self.figure is not None and np.shape(self.figure) != (2,):
+            msg = f"figure is {self.figure!r}; expected a Figure, or width and height in inches"
+            raise TypeError(msg)
+        return MapsFigure(
+            figsize=size if self.figure is None else self.figure, dpi=120, facecolor=paper
+        )
+
+    def close(self, figure):
+        """Write the figure where it was asked for, else see that it is shown."""
+        if self.output_file is not None:
+            figure.savefig(self.output_file)
+        elif isinstance(figure, MapsFigure):
+            present(figure)
+
+
+@dataclass(frozen=True)
+class Look(Frame):
+    """How slices are looked at; see :func:`nbica.plotting.plot_stat_map`."""
+
+    display_mode: str = "ortho"
+    cut_coords: object = None
+    draw_cross: bool = True
+    annotate: bool = True
+    black_bg: bool = True
+    radiological: bool = False
+
+
+def takes(options):
+    """Decorate a function of `**options`: its signature names the fields of a dataclass instead.
+
+    So that a notebook completes them, and they are written down once.
+    """
+
+    def decorate(function):
+        signature = inspect.signature(function)
+        own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+        more = [
+            inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default)
+            for field in fields(options)
+        ]
+        function.__signature__ = signature.replace(parameters=[*own, *more])
+        return function
+
+    return decorate
+
+
+def root_of(axes):
+    """The figure that axes belong to, also by way of subfigures."""
+    return axes.get_figure().canvas.figure
+
+
+def _in_inches(fractions, figure):
+    width, height = figure.get_size_inches()
+    left, bottom, w, h = fractions
+    return Rectangle(left * width, bottom * height, w * width, h * height)

@@ -1,0 +1,144 @@
+"""Matrices, such as those of connectivity, in colours."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
+from scipy.spatial.distance import squareform
+
+from nbica.plotting.colours import BLUE_ORANGE_ON_WHITE
+from nbica.plotting.figures import BLACK, WHITE, as_written
+from nbica.plotting.frames import Frame, root_of
+from nbica.plotting.layout import add_axes
+
+_TRI = {"full": None, "lower": -1, "diag": 0}
+
+
+def plot_matrix(
+    mat, labels=None, *, title=None, colorbar=True, cmap=None, vmin=None, vmax=None, tri="full",
+    grid=False, reorder=False, figure=None, axes=None, output_file=None,
+):  # fmt: skip
+    """Show a matrix, such as correlations between regions.
+
+    Memory and time: next to nothing.
+
+    Parameters
+    ----------
+    mat : array of shape (n, m)
+        NaN are left blank.
+    labels : sequence of str, optional
+        Of rows and columns of a square matrix.
+    colorbar : bool
+    cmap : str or Colormap, optional
+        By default blue, white, orange.
+    vmin, vmax : float, optional
+        By default symmetric about 0, up to the largest absolute value off the diagonal.
+    tri : {"full", "lower", "diag"}
+        All of it, what is below the diagonal, or with the diagonal.
+    grid : bool or colour
+        Lines between cells.
+    reorder : bool
+        Put rows and columns that are alike beside each other (average linkage, leaves ordered so
+        that neighbours are most alike).
+    title, figure, axes, output_file
+        See :func:`plot_stat_map`; in given axes the matrix itself is drawn.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    mat = np.array(mat, dtype=float)
+    _check(mat, labels, tri, reorder)
+    labels = None if labels is None else list(map(str, labels))
+    if reorder:
+        order = similar_first(mat)
+        mat, labels = mat[np.ix_(order, order)], labels and [labels[i] for i in order]
+    vmin, vmax = _range(mat, vmin, vmax)
+    if _TRI[tri] is not None:
+        mat[np.triu_indices(len(mat), 1 + _TRI[tri], mat.shape[1])] = np.nan
+    frame = Frame(title, output_file, figure, axes)
+    figure, axes, bar = _open(frame, labels, colorbar)
+    cmap = BLUE_ORANGE_ON_WHITE if cmap is None else cmap
+    image = axes.imshow(mat, cmap=cmap, vmin=vmin, vmax=vmax, interpolation="nearest")
+    _name_cells(axes, labels)
+    if grid:
+        _draw_lines(axes, mat.shape, "#bbbbbb" if grid is True else grid)
+    if title:
+        axes.set_title(title, fontsize=10, loc="left", color=BLACK, parse_math=False)
+    if colorbar:
+        figure.colorbar(image, cax=bar, ax=None if bar is not None else axes)
+        if bar is not None:
+            bar.tick_params(labelsize=7, length=2, colors=BLACK)
+            bar.spines[:].set_visible(False)
+    figure.sentence = f"matrix of {mat.shape[0]} rows and {mat.shape[1]} columns"
+    frame.close(figure)
+    return figure
+
+
+def similar_first(mat):
+    """Order of rows in which neighbours are alike."""
+    similarity = np.nan_to_num(mat)
+    distance = similarity.max() - (similarity + similarity.T) / 2
+    np.fill_diagonal(distance, 0)
+    condensed = squareform(distance, checks=False)
+    return leaves_list(optimal_leaf_ordering(linkage(condensed, "average"), condensed))
+
+
+def _check(mat, labels, tri, reorder):
+    if mat.ndim != 2:
+        msg = f"mat has shape {mat.shape}; expected a matrix"
+        raise ValueError(msg)
+    if tri not in _TRI:
+        msg = f"tri={tri!r} is unknown; use one of {', '.join(_TRI)}"
+        raise ValueError(msg)
+    if reorder and (mat.shape[0] != mat.shape[1] or len(mat) < 3):
+        msg = f"mat has shape {mat.shape}; reorder=True needs a square matrix of 3 rows or more"
+        raise ValueError(msg)
+    if labels is not None and set(mat.shape) != {len(labels)}:
+        msg = f"labels: found {len(labels)} for a matrix of shape {mat.shape}; give one per row"
+        raise ValueError(msg)
+
+
+def _range(mat, vmin, vmax):
+    values = mat
+    if mat.shape[0] == mat.shape[1] and len(mat) > 1:
+        values = mat[~np.eye(len(mat), dtype=bool)]
+    largest = float(np.nanmax(np.abs(values))) if np.isfinite(values).any() else 1.0
+    largest = largest or 1.0
+    if vmin is None and vmax is None:
+        return -largest, largest
+    vmax = largest if vmax is None else vmax
+    return (-vmax if vmin is None else vmin), vmax
+
+
+def _open(frame, labels, colorbar):
+    if isinstance(frame.axes, Axes):
+        return root_of(frame.axes), frame.axes, None
+    longest = max(map(len, labels)) if labels else 2
+    margin, below, top = 0.25 + 0.07 * longest, 0.25 + 0.045 * longest, 0.4 if frame.title else 0.12
+    figure, place = frame.open((4.2 + margin + 0.75 * colorbar, 4.2 + below + top), WHITE)
+    side = min(place.width - margin - 0.75 * colorbar, place.height - below - top)
+    bottom = place.bottom + place.height - top - side
+    axes = add_axes(figure, (place.left + margin, bottom, side, side))
+    if not colorbar:
+        return figure, axes, None
+    bar = (place.left + margin + side + 0.12, bottom + 0.2 * side, 0.1, 0.6 * side)
+    return figure, axes, add_axes(figure, bar)
+
+
+def _name_cells(axes, labels):
+    axes.tick_params(labelsize=7, length=0, colors=BLACK)
+    axes.spines[:].set_visible(False)
+    if labels is None:
+        axes.set(xticks=[], yticks=[])
+        return
+    axes.set(xticks=range(len(labels)), yticks=range(len(labels)))
+    axes.set_xticklabels(labels, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticklabels(labels)
+    as_written([*axes.get_xticklabels(), *axes.get_yticklabels()])
+
+
+def _draw_lines(axes, shape, colour):
+    axes.set_xticks(np.arange(shape[1] + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(shape[0] + 1) - 0.5, minor=True)
+    axes.grid(which="minor", color=colour, linewidth=0.5)
+    axes.tick_params(which="minor", length=0)

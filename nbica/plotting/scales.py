@@ -1,0 +1,190 @@
+"""From values to colours: where a scale begins and ends, and what stays transparent."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.colors import Colormap, ListedColormap, to_rgba
+
+from nbica.plotting.volumes import grey_range
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Colours of values.
+
+    Parameters
+    ----------
+    cmap : Colormap
+    vmin, vmax : float
+        Values of its first and last colour.
+    threshold : float or None
+        Smaller absolute values, and exact zeros, are transparent; None shows everything but NaN.
+    shown : (low, high), optional
+        The part of the scale that a colour bar shows; all of it by default.
+    """
+
+    cmap: Colormap
+    vmin: float
+    vmax: float
+    threshold: float | None = 0.0
+    shown: tuple | None = None
+
+    @property
+    def limits(self):
+        """Ends of the colour bar."""
+        return self.shown or (self.vmin, self.vmax)
+
+    def colours(self, values):
+        """RGBA of an array: one axis more, of length 4.
+
+        What is hidden keeps its colour under an alpha of 0, so that pictures interpolated between
+        pixels have no dark rim.
+        """
+        finite = np.nan_to_num(values)
+        rgba = self.cmap((finite - self.vmin) / (self.vmax - self.vmin))
+        rgba[..., 3] *= self.is_shown(values)
+        return rgba
+
+    def is_shown(self, values):
+        """Which values are not transparent."""
+        if self.threshold is None:
+            return np.isfinite(values)
+        magnitude = np.abs(np.nan_to_num(values))
+        return (magnitude >= self.threshold) & (magnitude > 0)
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Colours of whole numbers; every other value is transparent.
+
+    Parameters
+    ----------
+    numbers : array of int, ascending
+    palette : list of matplotlib colours
+    """
+
+    numbers: np.ndarray
+    palette: list
+
+    def colours(self, values):
+        """RGBA of an array: one axis more, of length 4."""
+        table = np.array([to_rgba(colour) for colour in self.palette] or [(0.0, 0.0, 0.0, 0.0)])
+        values = np.nan_to_num(values, nan=np.inf)
+        place = np.clip(np.searchsorted(self.numbers, values), 0, len(table) - 1)
+        rgba = table[place]
+        rgba[..., 3] *= np.isin(values, self.numbers)
+        return rgba
+
+
+def grey_scale(data, cmap, vmin=None, vmax=None, threshold=None, brightness=1.0):
+    """The scale of anatomical and functional images; by default it ends where they are dense."""
+    if vmin is None or vmax is None:
+        low, high = grey_range(np.nan_to_num(data))
+        vmin, vmax = low if vmin is None else vmin, high if vmax is None else vmax
+    if not vmax > vmin:
+        vmax = vmin + 1  # a constant image is black
+    cmap = colormaps.get_cmap(cmap)
+    colours = cmap(np.linspace(0, 1, 256))
+    colours[:, :3] = np.clip(brightness * colours[:, :3], 0, 1)
+    return Scale(ListedColormap(colours), float(vmin), float(vmax), threshold)
+
+
+def scale_of(maps, *, cmap, threshold=0.0, vmin=None, vmax=None, symmetric_cbar="auto"):
+    """The scale that fits some maps.
+
+    Parameters
+    ----------
+    maps : ndarray of shape (n_maps, nx, ny, nz)
+    cmap : Colormap or str
+    threshold : float, "auto" or None
+    vmin, vmax : float, optional
+        By default the colours are symmetric about 0 and end at the median peak of the maps.
+    symmetric_cbar : bool or "auto"
+        Whether the colour bar shows both signs; "auto": if the maps have both.
+
+    Returns
+    -------
+    Scale
+
+    Raises
+    ------
+    ValueError
+        If the range is empty, or below the threshold.
+    """
+    threshold = _without_rim(maps, check_threshold(maps, threshold))
+    if vmax is None:
+        vmax = abs(vmin) if vmin is not None and symmetric_cbar is True else _peak(maps, threshold)
+    if symmetric_cbar is True and vmin not in (None, -vmax):
+        msg = f"symmetric_cbar is True, but vmin={vmin:.3g} and vmax={vmax:.3g}; leave one out"
+        raise ValueError(msg)
+    if vmin is not None and vmin != -vmax:
+        _check_range(vmin, vmax)
+        return Scale(colormaps.get_cmap(cmap), vmin, vmax, threshold)
+    if not vmax > (threshold or 0):
+        msg = f"vmax={vmax:.3g} is not above threshold={threshold or 0:.3g}; lower the threshold"
+        raise ValueError(msg)
+    signs = _signs(maps, threshold) if symmetric_cbar == "auto" else (symmetric_cbar, True)
+    shown = {(True, False): (-vmax, 0.0), (False, True): (0.0, vmax)}.get(tuple(signs))
+    return Scale(colormaps.get_cmap(cmap), -vmax, vmax, threshold, shown)
+
+
+def check_threshold(maps, threshold):
+    """A threshold as a number or None; "auto" is found from the maps.
+
+    Raises
+    ------
+    ValueError
+        If it is neither "auto", None nor a number from 0 on.
+    """
+    if threshold is None:
+        return None
+    if isinstance(threshold, str) and threshold == "auto":
+        return auto_threshold(np.nan_to_num(np.abs(maps)))
+    if isinstance(threshold, str) or not threshold >= 0:
+        msg = f"threshold={threshold!r} must be a number from 0 on, 'auto' or None"
+        raise ValueError(msg)
+    return float(threshold)
+
+
+def _without_rim(maps, threshold):
+    """At least half of the smallest value: interpolated, voxels would else reach into zeros."""
+    if threshold is None:
+        return None
+    magnitude = np.abs(np.nan_to_num(maps))
+    values = magnitude[magnitude > 0]
+    return max(threshold, 0.5 * float(values.min())) if values.size else threshold
+
+
+def auto_threshold(magnitudes):
+    """What hides all but the top 2 percent of a typical map, and nothing of sparse maps."""
+    # Zeros where other maps have values: these were thresholded by someone who knew better. Half of
+    # what survived draws the outline where the voxels end; at 0, interpolation would add a rim.
+    within = magnitudes[:, magnitudes.any(axis=0)]
+    is_sparse = np.count_nonzero(within) < 0.7 * within.size
+    n_values = np.count_nonzero(magnitudes, axis=(1, 2, 3))
+    if is_sparse or (len(magnitudes) == 1 and n_values[0] < 0.1 * magnitudes.size):
+        survivors = [one[one > 0].min() for one in magnitudes if one.any()]
+        return 0.5 * float(np.median(survivors)) if survivors else 0.0
+    return float(np.median([np.percentile(one, 98) for one in magnitudes]))
+
+
+def _peak(maps, threshold):
+    peaks = np.nan_to_num(np.abs(maps)).max(axis=(1, 2, 3))
+    peak = float(np.median(peaks[peaks > 0])) if peaks.any() else 1.0
+    # Above every map: nothing is shown, which is what was asked for.
+    return peak if peak > (threshold or 0) else 2 * threshold
+
+
+def _signs(maps, threshold):
+    """Whether negative and positive values are shown."""
+    finite = np.nan_to_num(maps)
+    at_least = max(threshold or 0, np.finfo(np.float32).tiny)
+    negative, positive = bool((finite <= -at_least).any()), bool((finite >= at_least).any())
+    return (negative, positive) if negative or positive else (True, True)
+
+
+def _check_range(vmin, vmax):
+    if not vmin < vmax:
+        msg = f"vmin={vmin:.3g} is not below vmax={vmax:.3g}"
+        raise ValueError(msg)

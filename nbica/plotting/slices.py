@@ -1,0 +1,324 @@
+"""Slices of anatomy, functional images, maps, regions and atlases."""
+
+import numpy as np
+
+from nbica.plotting.bars import BAR_WIDTH, key_width
+from nbica.plotting.colours import BLUE_ORANGE, listed
+from nbica.plotting.cuts import rows_of_slices
+from nbica.plotting.displays import Display, interpolation_order
+from nbica.plotting.frames import Look, takes
+from nbica.plotting.scales import Labels, check_threshold, grey_scale, scale_of
+from nbica.plotting.volumes import Volume, box_around, load_background, load_map, load_maps
+
+# What the greys behind colours are multiplied with: white matter must not outshine them.
+_DIM = 0.72
+_KEY_LENGTH = 16  # names that a key holds
+
+
+@takes(Look)
+def plot_anat(
+    anat_img, *, threshold=None, cmap="gray", vmin=None, vmax=None, dim=0, colorbar=False, **look
+):
+    """Show slices of an anatomical image.
+
+    Memory: the image as float32. Time: some 10 ms per slice, and as much to draw it.
+
+    Parameters
+    ----------
+    anat_img : image or path, 3D
+    threshold : float, optional
+        Smaller values are transparent.
+    cmap : str or Colormap
+    vmin, vmax : float, optional
+        Values of black and white; by default percentiles 1 and 99.5 of what is above 0.
+    dim : float
+        Above 0 darker, below 0 lighter.
+    colorbar : bool
+    display_mode, cut_coords, draw_cross, annotate, black_bg, radiological, title, output_file, \
+    figure, axes
+        See :func:`plot_stat_map`.
+
+    Returns
+    -------
+    Display
+    """
+    volume = load_map(anat_img, "anat_img")
+    scale = grey_scale(volume.data, cmap, vmin, vmax, threshold, brightness=_DIM**dim)
+    return _plot_greys(volume, scale, colorbar, Look(**look), "slices of an anatomical image")
+
+
+@takes(Look)
+def plot_epi(epi_img, *, cmap="gray", vmin=None, vmax=None, colorbar=False, **look):
+    """Show slices of a functional image: one frame, or a mean over time.
+
+    Cost, parameters and result are those of :func:`plot_anat`. A 4D image is refused:
+    `nbica.images.index_img` takes one frame of it.
+    """
+    volume = load_map(epi_img, "epi_img")
+    scale = grey_scale(volume.data, cmap, vmin, vmax)
+    return _plot_greys(volume, scale, colorbar, Look(**look), "slices of a functional image")
+
+
+@takes(Look)
+def plot_stat_map(
+    stat_map_img, bg_img=None, *, threshold=1e-6, cmap=None, vmin=None, vmax=None,
+    symmetric_cbar="auto", colorbar=True, dim=1, resampling_interpolation="continuous", **look,
+):  # fmt: skip
+    """Show slices of a map over anatomy.
+
+    Memory: map and anatomy as float32. Time: some 20 ms per slice, and as much to draw it.
+
+    Parameters
+    ----------
+    stat_map_img : image or path, 3D
+        NaN are transparent.
+    bg_img : image or path, 3D, optional
+        Anatomy in the same world space; its grid and affine may differ. Without it, the brain that
+        the map covers is drawn in dark grey; under a map that covers less than half a litre, a
+        schematic brain in MNI space.
+    threshold : float, "auto" or None
+        Smaller absolute values are transparent. "auto" shows the top 2 percent of the voxels, and
+        all of a map that is sparse already; None shows zeros as well. Where it is below all values,
+        a map ends where its voxels do: at half of the smallest, between voxels.
+    cmap : str or Colormap, optional
+        By default blue to orange, safe for colour-blind readers.
+    vmin, vmax : float, optional
+        Ends of the colours; by default symmetric about 0, up to the largest absolute value.
+    symmetric_cbar : bool or "auto"
+        Whether the colour bar shows both signs; "auto": if the map has both.
+    colorbar : bool
+    dim : float
+        How much darker the anatomy is drawn; 0: as it is.
+    resampling_interpolation : {"continuous", "nearest"}
+        Between voxels, or the voxels as they are.
+    display_mode : {"ortho", "tiled", "mosaic", "x", "y", "z", "xz", ...}
+        Three orthogonal slices in a row or in a square, rows of sagittal, coronal and axial slices,
+        slices along one axis, or one slice along each axis named.
+    cut_coords : None, int, sequence of float or dict
+        Where to cut, in mm. For several axes one number for each, in the order x, y, z; for one
+        axis as many as wanted, or an int: how many; for "mosaic" an int, three, or a dict such as
+        ``{"x": 3, "z": [-20, 0, 20]}``. None looks for the largest blob, or spreads 7 cuts.
+    draw_cross : bool
+        With one slice per axis, where the others cut.
+    annotate : bool
+        Write coordinates and sides.
+    black_bg : bool
+    radiological : bool
+        The left of the brain on the right of the picture.
+    title : str, optional
+    output_file : path or file, optional
+        Also written there; the suffix chooses the format.
+    figure : Figure, or (width, height) in inches, optional
+    axes : Axes, or (left, bottom, width, height) in fractions of the figure, optional
+        Where to draw; by default a figure of its own.
+
+    Returns
+    -------
+    Display
+        With `add_contours`, `add_overlay`, `add_markers`, `savefig`; a notebook shows it once.
+
+    Raises
+    ------
+    ValueError
+        For modes, coordinates, thresholds or ranges that cannot be.
+    DataError, FileNotFoundError, TypeError
+        For images that cannot be used.
+    """
+    volume = load_map(stat_map_img, "stat_map_img")
+    order = interpolation_order(resampling_interpolation)
+    scale = scale_of(
+        volume.data[np.newaxis], cmap=BLUE_ORANGE if cmap is None else cmap, threshold=threshold,
+        vmin=vmin, vmax=vmax, symmetric_cbar=symmetric_cbar,
+    )  # fmt: skip
+    look = Look(**look)
+    display = _open_over(volume, bg_img, look, scale.threshold, BAR_WIDTH * colorbar, dim)
+    display.paint(volume, scale, order=order)
+    display.draw_bar(scale)
+    return _finish(display, look, "slices of a brain map")
+
+
+@takes(Look)
+def plot_roi(
+    roi_img, bg_img=None, *, labels=None, cmap=None, alpha=0.7, view_type="continuous",
+    linewidths=1.5, threshold=0.5, colorbar=True, dim=1, **look,
+):  # fmt: skip
+    """Show regions: a mask, or an image of integer labels.
+
+    Memory: regions and anatomy as float32. Time: as :func:`plot_stat_map`; outlines take some
+    20 ms per region and slice.
+
+    Parameters
+    ----------
+    roi_img : image or path, 3D
+        Voxels below the threshold belong to no region.
+    bg_img : image or path, 3D, optional
+    labels : sequence of str or dict of int to str, optional
+        Names of the regions, in the order of their numbers.
+    cmap : str or Colormap, optional
+        By default colours that colour-blind readers tell apart, as far as there are any.
+    alpha : float
+        Opacity of the colours.
+    view_type : {"continuous", "contours"}
+        Filled, or outlined.
+    linewidths : float
+        Of outlines.
+    threshold : float
+    colorbar : bool
+        A key of the regions, if they are not more than 16.
+    dim, display_mode, cut_coords, draw_cross, annotate, black_bg, radiological, title, \
+    output_file, figure, axes
+        See :func:`plot_stat_map`.
+
+    Returns
+    -------
+    Display
+    """
+    volume = load_map(roi_img, "roi_img")
+    numbers = _numbers(volume.data, threshold)
+    names = _names_of(numbers, labels)
+    colours = listed(len(numbers), cmap)
+    look = Look(**look)
+    has_key = colorbar and 0 < len(numbers) <= _KEY_LENGTH
+    key = key_width(names) if has_key else 0.0
+    regions = Volume((volume.data >= threshold).astype(np.float32), volume.affine)
+    display = _open_over(regions, bg_img, look, 0.5, key, dim)
+    if view_type == "continuous":
+        display.paint(volume, Labels(numbers, colours), alpha=alpha, order=0)
+    elif view_type == "contours":
+        for number, colour in zip(numbers, colours, strict=True):
+            one = Volume((volume.data == number).astype(np.float32), volume.affine)
+            display.contour(one, [0.5], colors=[colour], linewidths=linewidths)
+    else:
+        msg = f"view_type={view_type!r} is unknown; use 'continuous' or 'contours'"
+        raise ValueError(msg)
+    if has_key:
+        display.draw_key(colours, names)
+    return _finish(display, look, f"slices of {len(numbers)} regions")
+
+
+@takes(Look)
+def plot_prob_atlas(
+    maps_img, bg_img=None, *, labels=None, view_type="auto", threshold="auto", cmap=None,
+    alpha=0.6, linewidths=1.5, colorbar=True, dim=1, **look,
+):  # fmt: skip
+    """Show the maps of an atlas, or the components of an ICA, together: where each is strong.
+
+    Memory: the maps as float32. Time: some 20 ms per map and slice.
+
+    Parameters
+    ----------
+    maps_img : image or path, 4D
+    bg_img : image or path, 3D, optional
+    labels : sequence of str, optional
+        Names of the maps.
+    view_type : {"auto", "contours", "filled_contours", "continuous"}
+        Outlines, filled outlines, or every voxel in the colour of its strongest map; "auto" fills
+        up to 8 maps and outlines more.
+    threshold : float or "auto"
+        Values a map has inside its outline. "auto": see :func:`plot_components`.
+    cmap, alpha, linewidths
+        See :func:`plot_roi`.
+    colorbar : bool
+        A key of the maps, if they are not more than 16.
+    dim, display_mode, cut_coords, draw_cross, annotate, black_bg, radiological, title, \
+    output_file, figure, axes
+        See :func:`plot_stat_map`.
+
+    Returns
+    -------
+    Display
+    """
+    maps, affine = load_maps(maps_img, "maps_img")
+    maps = np.nan_to_num(maps)
+    level = check_threshold(maps, threshold) or np.finfo(np.float32).tiny
+    names = _names_of(range(len(maps)), labels)
+    colours = listed(len(maps), cmap)
+    look = Look(**look)
+    has_key = colorbar and len(maps) <= _KEY_LENGTH
+    key = key_width(names) if has_key else 0.0
+    strongest = Volume(np.where(maps.max(axis=0) >= level, maps.max(axis=0), 0), affine)
+    display = _open_over(strongest, bg_img, look, level, key, dim)
+    if view_type == "auto":
+        view_type = "filled_contours" if len(maps) <= 8 else "contours"
+    if view_type == "continuous":
+        winner = np.where(strongest.data > 0, 1 + maps.argmax(axis=0), 0).astype(np.float32)
+        numbers = np.arange(1, 1 + len(maps))
+        display.paint(Volume(winner, affine), Labels(numbers, colours), alpha=alpha, order=0)
+    elif view_type in ("contours", "filled_contours"):
+        for one, colour in zip(maps, colours, strict=True):
+            style = {"linewidths": linewidths, "colors": [colour]}
+            if view_type == "filled_contours":
+                display.contour(
+                    Volume(one, affine), [level], filled=True, alpha=alpha, colors=[colour]
+                )
+                style["linewidths"] = 0.6 * linewidths
+            display.contour(Volume(one, affine), [level], **style)
+    else:
+        msg = (
+            f"view_type={view_type!r} is unknown; use 'auto', 'contours', 'filled_contours' or "
+            "'continuous'"
+        )
+        raise ValueError(msg)
+    if has_key:
+        display.draw_key(colours, names)
+    return _finish(display, look, f"slices of {len(maps)} maps together")
+
+
+def _plot_greys(volume, scale, colorbar, look, sentence):
+    positive = Volume(np.clip(np.nan_to_num(volume.data), 0, None), volume.affine)
+    whole = Volume((positive.data > 0.2 * scale.vmax).astype(np.float32), volume.affine)
+    display = _open(whole, box_around(positive), look, 0.0, BAR_WIDTH * colorbar, strongest=100)
+    display.paint(volume, scale)
+    display.draw_bar(scale)
+    return _finish(display, look, sentence)
+
+
+def _open_over(volume, bg_img, look, threshold, bar_width, dim):
+    """A display with the anatomy drawn."""
+    background = load_background(bg_img, volume)
+    support = Volume(np.nan_to_num(np.abs(volume.data)), volume.affine)
+    boxes = [background] if bg_img is not None or not support.data.any() else [background, support]
+    display = _open(volume, box_around(*boxes), look, threshold, bar_width)
+    display.paint(background, grey_scale(None, "gray", 0.0, 1.0, 1e-6, brightness=_DIM**dim))
+    return display
+
+
+def _open(volume, bounds, look, threshold, bar_width, strongest=20):
+    rows = rows_of_slices(look.display_mode, look.cut_coords, volume, threshold, strongest)
+    return Display(
+        rows, bounds, look, annotate=look.annotate, black_bg=look.black_bg,
+        radiological=look.radiological, bar_width=bar_width,
+        align="left" if look.display_mode == "tiled" else "centre",
+    )  # fmt: skip
+
+
+def _finish(display, look, sentence):
+    n_axes = len({panel.view.axis for panel in display.panels})
+    if look.draw_cross and n_axes == len(display.panels) > 1:
+        display.draw_cross()
+    display.describe(sentence)
+    look.close(display.figure)
+    return display
+
+
+def _numbers(data, threshold):
+    values = np.unique(data[np.isfinite(data) & (data >= threshold)])
+    if len(values) > 1000 or (values != np.round(values)).any():
+        msg = (
+            f"roi_img has {len(values)} different values, up to {values.max():.3g}; a mask or an "
+            "image of whole-numbered labels was expected. plot_stat_map shows other images"
+        )
+        raise ValueError(msg)
+    return values.astype(int)
+
+
+def _names_of(numbers, labels):
+    if labels is None:
+        return [str(number) for number in numbers]
+    if isinstance(labels, dict):
+        return [str(labels.get(int(number), number)) for number in numbers]
+    if isinstance(labels, str) or len(labels) != len(numbers):
+        found = repr(labels) if isinstance(labels, str) else f"{len(labels)} names"
+        msg = f"labels: found {found} for {len(numbers)} regions; give a list with one each"
+        raise ValueError(msg)
+    return [str(label) for label in labels]

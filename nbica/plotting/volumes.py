@@ -1,0 +1,118 @@
+"""What is drawn: volumes with their affine, out of whatever a user passes."""
+
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+
+from nbica.datasets import head
+from nbica.exceptions import DataError
+from nbica.files import checked_affine, open_image, read_array
+from nbica.slicing import world_box
+
+_MARGIN = 4.0  # mm around a brain
+
+# In litres: values in less than this are blobs, not a brain that shows its own shape.
+_SMALL_BRAIN = 0.5
+
+_WAY_OUT = "nbica.images.index_img(img, 0) takes one volume of a 4D image"
+
+
+class Volume(NamedTuple):
+    """Values, and the affine that leads from voxel to mm."""
+
+    data: np.ndarray
+    affine: np.ndarray
+
+
+def load_map(img, name):
+    """One volume as float32, infinite values as NaN.
+
+    Raises
+    ------
+    DataError, FileNotFoundError, TypeError
+        Naming the image, what was found and what was expected.
+    """
+    img, _ = open_image(img, name)
+    shape = img.shape[:3] if img.shape[3:] == (1,) else img.shape
+    if len(shape) != 3 or 0 in shape:
+        msg = f"{name} has shape {img.shape}; one 3D image was expected. {_WAY_OUT}"
+        raise DataError(msg)
+    return Volume(_finite(read_array(img, name)).reshape(shape), checked_affine(img, name))
+
+
+def load_maps(img, name):
+    """Volumes of a 3D or 4D image: an array of shape (n_maps, nx, ny, nz), and the affine."""
+    img, name = open_image(img, name)
+    if len(img.shape) not in (3, 4) or 0 in img.shape:
+        msg = (
+            f"{name} has shape {img.shape}; a 3D image (one map) or a 4D image (one map per "
+            f"volume) was expected. {_WAY_OUT}"
+        )
+        raise DataError(msg)
+    data = _finite(read_array(img, name))
+    maps = np.moveaxis(data, 3, 0) if data.ndim == 4 else data[np.newaxis]
+    return maps, checked_affine(img, name)
+
+
+def _finite(data):
+    data = np.asarray(data, dtype=np.float32)
+    return np.where(np.isinf(data), np.float32(np.nan), data)
+
+
+def load_background(bg_img, shown):
+    """Anatomy under a map, from 0 (paper) to 1.
+
+    Parameters
+    ----------
+    bg_img : image, path or None
+    shown : Volume
+        The map above. Without an image, the brain it covers is drawn in dark grey; where it covers
+        less than a brain, or all of the field of view, a schematic one in MNI space.
+
+    Returns
+    -------
+    Volume
+    """
+    if bg_img is not None:
+        return scale_anatomy(load_map(bg_img, "bg_img"))
+    support = np.nan_to_num(np.abs(shown.data)) > 0
+    litres = support.sum() * abs(np.linalg.det(shown.affine[:3, :3])) * 1e-6
+    # Values all over the field of view do not tell where the brain is either.
+    if litres > _SMALL_BRAIN and support.mean() < 0.95:
+        return Volume(np.float32(0.3) * support, shown.affine)
+    depth, affine = schematic_brain()
+    # Soft over a voxel, so that the edge is smooth where it is interpolated; with a lighter rim.
+    brain = 0.24 * np.clip(0.5 + depth / 3, 0, 1) + 0.2 * np.exp(-((depth / 2) ** 2))
+    return Volume(np.where(brain > 0.01, brain, 0), affine)
+
+
+def scale_anatomy(volume):
+    """Anatomy from 0 to 1: the darkest tissue stays lighter than the paper."""
+    data = np.nan_to_num(volume.data)
+    low, high = grey_range(data)
+    scaled = 0.15 + 0.85 * (data - low) / max(high - low, np.finfo(np.float32).tiny)
+    return Volume(np.where(data > 0, np.clip(scaled, 0.05, 1), 0), volume.affine)
+
+
+def grey_range(data):
+    """Values between which an anatomical or functional image has its greys."""
+    inside = data[data > 0]
+    if not inside.size:
+        return 0.0, 1.0
+    low, high = np.percentile(inside, [1, 99.5])
+    return low, high + 0.1 * (high - low)  # the brightest tissue keeps its shades
+
+
+@cache
+def schematic_brain():
+    """How far inside the surface of a brain in MNI space voxels lie, in mm; outside below 0."""
+    affine = np.diag([3.0, 3.0, 3.0, 1.0])
+    affine[:3, 3] = [-81, -117, -81]
+    return Volume(-head.distance_to_brain(affine, (55, 69, 57)), affine)
+
+
+def box_around(*volumes):
+    """The box in mm that holds what is above 0 in all of some volumes."""
+    boxes = np.array([world_box(*volume, margin=_MARGIN) for volume in volumes])
+    return np.column_stack([boxes[:, :, 0].min(axis=0), boxes[:, :, 1].max(axis=0)])

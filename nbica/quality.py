@@ -1,0 +1,127 @@
+"""What each run was like: its motion, how much of it the components explain, what was noticed."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from nbica import images
+from nbica.group import list_confounds
+
+_TRANSLATIONS = ["trans_x", "trans_y", "trans_z"]
+_ROTATIONS = ["rot_x", "rot_y", "rot_z"]
+_HEAD_RADIUS = 50.0  # mm
+_MUCH = 0.5  # mm from one frame to the next
+
+
+def framewise_displacement(confounds):
+    """How far the head moved since the frame before [1]_.
+
+    Parameters
+    ----------
+    confounds : DataFrame or path of a table
+        With the column `framewise_displacement`, or fMRIPrep's six motion columns: translations in
+        mm and rotations in radians, of a head of radius 50 mm.
+
+    Returns
+    -------
+    ndarray of shape (n_timepoints,) or None
+        In mm, 0 for the first frame; None where the table does not tell.
+
+    References
+    ----------
+    .. [1] J. D. Power et al., "Spurious but systematic correlations in functional connectivity MRI
+       networks arise from subject motion", NeuroImage 59 (2012), 2142-2154.
+    """
+    if isinstance(confounds, str | os.PathLike):
+        path = Path(confounds)
+        confounds = pd.read_csv(path, sep=None, engine="python") if path.exists() else None
+    if not isinstance(confounds, pd.DataFrame):
+        return None
+    if "framewise_displacement" in confounds:
+        return confounds["framewise_displacement"].fillna(0).to_numpy(dtype=float)
+    if not set(_TRANSLATIONS + _ROTATIONS) <= set(confounds):
+        return None
+    moved = confounds[_TRANSLATIONS].diff().abs().sum(axis=1)
+    turned = _HEAD_RADIUS * confounds[_ROTATIONS].diff().abs().sum(axis=1)
+    return (moved + turned).to_numpy(dtype=float)
+
+
+def quality_table(estimator, imgs=None, confounds=None):
+    """One row per run of a fit: what to look at before its maps are trusted.
+
+    Takes one pass over the runs if they are given, else nothing; memory is that of one run.
+
+    Parameters
+    ----------
+    estimator : fitted CanICA or DictLearning
+    imgs : as in `fit`, optional
+        The runs of the fit, in its order; without them the explained variance is left out.
+    confounds : as in `fit`, optional
+        Tables that tell of motion; arrays do not.
+
+    Returns
+    -------
+    DataFrame
+        Columns run, n_timepoints, mean_fd and max_fd (mm), moved (share of frames with more than
+        0.5 mm), explained (share of the cleaned variance), warnings; NaN where it is not known.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many images or tables as runs.
+    """
+    runs = estimator.runs_
+    tables = [None] * len(runs)
+    if confounds is not None:
+        tables = list_confounds(confounds, len(runs))
+    motion = [framewise_displacement(table) for table in tables]
+    explained = [np.nan] * len(runs)
+    if imgs is not None:
+        explained = _explained(estimator, imgs, tables)
+    return pd.DataFrame(
+        {
+            "run": short_names(runs["path"]),
+            "n_timepoints": runs["n_timepoints"].to_numpy(),
+            "mean_fd": [_or_nan(np.mean, one) for one in motion],
+            "max_fd": [_or_nan(np.max, one) for one in motion],
+            "moved": [_or_nan(lambda fd: np.mean(fd > _MUCH), one) for one in motion],
+            "explained": explained,
+            "warnings": runs["warnings"].to_numpy(),
+        }
+    )
+
+
+def short_names(paths):
+    """What tells runs apart: of BIDS names the parts that differ, else names or paths of files.
+
+    >>> short_names(["/a/sub-1_task-rest_bold.nii.gz", "/a/sub-2_task-rest_bold.nii.gz"])
+    ['sub-1', 'sub-2']
+    """
+    paths = [Path(path) for path in paths]
+    names = [path.name or str(path) for path in paths]
+    if len(paths) > 1 and len(set(names)) < len(names) and all(p.is_absolute() for p in paths):
+        shared = os.path.commonpath(paths)
+        return [str(path.relative_to(shared)) for path in paths]
+    parts = [name.split("_") for name in names]
+    if len(paths) == 1 or len({len(one) for one in parts}) > 1:
+        return names
+    differ = [len(set(column)) > 1 for column in zip(*parts, strict=True)]
+    kept = ["_".join(part for part, d in zip(one, differ, strict=True) if d) for one in parts]
+    return kept if len(set(kept)) == len(kept) else names
+
+
+def _explained(estimator, imgs, tables):
+    runs = list(images.iter_runs(imgs))
+    if len(runs) != len(tables):
+        msg = f"Got {len(runs)} images, but the fit had {len(tables)} runs; pass those of the fit."
+        raise ValueError(msg)
+    return [
+        float(estimator.score([run], confounds=[table]))
+        for run, table in zip(runs, tables, strict=True)
+    ]
+
+
+def _or_nan(function, values):
+    return np.nan if values is None else float(function(values))

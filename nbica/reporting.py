@@ -1,0 +1,265 @@
+"""One self-contained file about a fit: its maps to click through, and what speaks for them."""
+
+import base64
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import nibabel as nib
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from nbica import __version__, images
+from nbica.labels import flag_noise
+from nbica.plotting import plot_stat_map, power_spectrum
+from nbica.plotting.scales import scale_of
+from nbica.plotting.spectra import BAND, share_in_band
+from nbica.plotting.volumes import load_maps
+from nbica.quality import quality_table
+from nbica.viewer.page import write_page
+from nbica.viewer.slices import view_img
+
+_TEMPLATE = "reporting.html"
+_PICTURE = (4.4, 1.62)  # inches
+
+
+@dataclass(frozen=True)
+class Component:
+    """What the report says of one component."""
+
+    number: int
+    name: str
+    picture: str  # a data URL
+    peak: tuple  # mm
+    stability: float | None
+    reproducibility: float | None
+    suggestion: str  # signs of noise
+    spectrum: str | None  # points of a polyline in a box of 100 x 30
+    slow: float | None  # share of the power that is in the slow band
+
+
+class Activity(NamedTuple):
+    """What the components do over time."""
+
+    time_courses: list  # one array (n_timepoints, n_components) per run
+    t_r: float
+    frequencies: np.ndarray
+    power: np.ndarray
+
+
+def report(
+    ica, output_file, *, bg_img=None, names=None, imgs=None, confounds=None, t_r=None,
+    split_half=None, title=None,
+):  # fmt: skip
+    """Write what a fit found, and what speaks for it, to one file that needs nothing else.
+
+    Memory: the maps and the background as float32. Time: about half a second per component; with
+    `imgs` besides two passes over the runs, one of them in memory at a time.
+
+    The file shows the components (in slices to click through, with stability and spectra), how
+    much the runs share (canonical correlations), the agreement of halves of the group, the
+    quality of the runs, parameters and record. It makes no request, and can be printed.
+
+    Parameters
+    ----------
+    ica : fitted CanICA or DictLearning
+    output_file : path
+        Below 5 MB for 20 components at 3 mm.
+    bg_img : image or path, 3D, optional
+        Anatomy in the same world space.
+    names : sequence of str, optional
+        One per component, such as the labels of networks.
+    imgs, confounds : as in `fit`, optional
+        The runs of the fit, in its order. With them come spectra and explained variance, with
+        tables of motion parameters the motion of each run.
+    t_r : float, optional
+        Seconds between frames, for the spectra; by default what the first image says.
+    split_half : reproducibility.SplitHalf, optional
+        What `matching.split_half` found.
+    title : str, optional
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    NotFittedError
+        If there is nothing to report yet.
+    FileNotFoundError
+        If the folder does not exist.
+    ValueError
+        If there are not as many names, images or tables as there should be.
+    """
+    check_is_fitted(ica)
+    output_file = Path(output_file).expanduser()
+    maps = ica.components_
+    names = _names(names, len(maps))
+    runs = None if imgs is None else list(images.iter_runs(imgs))
+    activity = None if runs is None else _activity(ica, runs, confounds, t_r)
+    learnt = vars(ica)
+    page = _render(
+        title=title or f"{type(ica).__name__}: {len(maps)} components of {len(ica.runs_)} runs",
+        version=__version__,
+        figures=_key_figures(ica, learnt, split_half),
+        viewer=_viewer(ica, bg_img, names),
+        components=list(_components(ica, bg_img, names, activity, split_half)),
+        band=BAND,
+        nyquist=None if activity is None else float(activity.frequencies[-1]),
+        shared=_shared(ica, learnt),
+        split_half=split_half,
+        quality=quality_table(ica, runs, confounds),
+        has_images=runs is not None,
+        parameters=_rows(ica.get_params()),
+        record=_rows(learnt.get("record_")),
+        starts=learnt.get("convergence_"),
+    )
+    return write_page(output_file, page)
+
+
+# ---- what is said -------------------------------------------------------------------------------
+
+
+def _names(names, n_components):
+    if names is None:
+        return [f"IC {index}" for index in range(n_components)]
+    if isinstance(names, str) or len(names) != n_components:
+        found = repr(names) if isinstance(names, str) else f"{len(names)} names"
+        msg = f"names: found {found} for {n_components} components; give a list with one each"
+        raise ValueError(msg)
+    return [str(name) for name in names]
+
+
+def _activity(ica, runs, confounds, t_r):
+    """Time courses and their spectra; None where no one knows the t_r."""
+    t_r = t_r or runs[0].t_r
+    if not t_r:
+        return None
+    courses = ica.transform(runs, confounds)
+    return Activity(courses, t_r, *power_spectrum(courses, t_r))
+
+
+def _key_figures(ica, learnt, split_half):
+    """Numbers to begin with, as (number, what it is)."""
+    figures = [
+        (f"{ica.n_components_}", "components"),
+        (f"{len(ica.runs_)}", "runs"),
+        (f"{int(ica.runs_['n_timepoints'].sum()):,}".replace(",", " "), "frames"),
+        (f"{ica.components_.shape[1]:,}".replace(",", " "), "voxels"),
+    ]
+    if "stability_" in learnt:
+        figures.append((f"{np.mean(ica.stability_):.2f}", "mean stability"))
+    if split_half is not None:
+        figures.append((f"{split_half.t.mean():.2f}", "agreement of halves (t)"))
+    elif "convergence_" in learnt:
+        converged = ica.convergence_["converged"]
+        figures.append((f"{converged.sum()} of {len(converged)}", "starts converged"))
+    return figures
+
+
+def _viewer(ica, bg_img, names):
+    """A page of its own, to be shown in a frame."""
+    options = {"names": [f"{number} · {name}" for number, name in enumerate(names)]}
+    return str(view_img(ica.components_img_, bg_img, **options).to_html())
+
+
+def _components(ica, bg_img, names, activity, split_half):
+    maps, affine = load_maps(ica.components_img_, "components_img_")
+    scale = scale_of(maps, cmap="gray", threshold="auto")
+    stability = _one_each(vars(ica).get("stability_"), len(maps))
+    reproducibility = _one_each(split_half and split_half.per_component, len(maps))
+    slow = _one_each(activity and share_in_band(*activity[2:]), len(maps))
+    spectra = _one_each(activity and _polylines(*activity[2:]), len(maps))
+    suggestions = _suggestions(ica, activity)
+    for number, (data, name) in enumerate(zip(maps, names, strict=True)):
+        peak = np.unravel_index(np.nan_to_num(np.abs(data)).argmax(), data.shape)
+        peak = nib.affines.apply_affine(affine, peak)
+        picture = plot_stat_map(
+            nib.Nifti1Image(data, affine), bg_img, threshold=scale.threshold, vmax=scale.vmax,
+            cut_coords=peak, colorbar=False, draw_cross=False, figure=_PICTURE,
+        )  # fmt: skip
+        yield Component(
+            number, name, _data_url(picture._repr_png_()),
+            tuple(np.round(peak).astype(int).tolist()), stability[number],
+            reproducibility[number], suggestions[number], spectra[number], slow[number],
+        )  # fmt: skip
+
+
+def _one_each(values, n_components):
+    """A value for each component, None where it is not known."""
+    return [None] * n_components if values is None else list(values)
+
+
+def _suggestions(ica, activity):
+    """Signs of noise, by component."""
+    courses = {} if activity is None else activity._asdict()
+    courses = {name: courses[name] for name in ("time_courses", "t_r") if courses}
+    return list(flag_noise(ica.components_img_, ica.mask_img_, **courses)["suggestion"])
+
+
+def _shared(ica, learnt):
+    """Canonical correlations, which of them are components, and what chance gives where known."""
+    spectrum = learnt.get("component_spectrum_")
+    if spectrum is not None:
+        null = [float(value) for value in spectrum.null] + [None] * len(spectrum.correlations)
+        values = [float(value) for value in spectrum.correlations]
+        shown = min(len(values), max(30, 2 * ica.n_components_))
+        return list(zip(values[:shown], null[:shown], strict=True))
+    values = learnt.get("canonical_correlations_")
+    return [] if values is None else [(float(value), None) for value in values]
+
+
+def _data_url(png):
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+
+
+def _polylines(frequencies, power):
+    """Spectra as points of SVG polylines, in a box of 100 x 30, up being 0."""
+    across = 100 * frequencies / frequencies[-1]
+    for spectrum in power:
+        heights = 30 - 29 * spectrum / (spectrum.max() or 1)
+        yield " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(across, heights, strict=True))
+
+
+def _rows(values):
+    """Anything by name as (name, text) pairs, nested names joined by a dot."""
+    if values is None:
+        return []
+    rows = []
+    for name, value in values.items():
+        if isinstance(value, dict):
+            rows += [(f"{name}.{inner}", text) for inner, text in _rows(value)]
+        else:
+            rows.append((str(name), in_words(value)))
+    return rows
+
+
+def in_words(value):
+    """A parameter or a result, short enough to read."""
+    if isinstance(value, nib.spatialimages.SpatialImage):
+        return value.get_filename() or f"image of {' × '.join(map(str, value.shape))} voxels"
+    if isinstance(value, float | np.floating):
+        return f"{value:.4g}"
+    if isinstance(value, np.ndarray) and value.size <= 40:
+        return np.array2string(value, precision=3, separator=", ")
+    if isinstance(value, os.PathLike):
+        return str(value)
+    text = repr(value) if not isinstance(value, str) else value
+    return text if len(text) <= 400 else f"{text[:400]} …"
+
+
+# ---- how it is written --------------------------------------------------------------------------
+
+
+def _render(**what):
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    folder = FileSystemLoader(Path(__file__).parent)
+    # Every value is escaped: labels and file names come from anywhere.
+    environment = Environment(
+        loader=folder, autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters["percent"] = lambda share: f"{100 * share:.0f} %"
+    return environment.get_template(_TEMPLATE).render(**what)

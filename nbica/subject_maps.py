@@ -1,0 +1,230 @@
+"""The group's maps as one run has them: by dual regression, or back through its reduction."""
+
+from typing import NamedTuple
+
+import joblib
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from nbica import images
+from nbica.cache import Recalled, key_of, recall
+from nbica.confounds import load_confounds
+from nbica.preparation import PreparedRun
+from nbica.projection import along_maps, inverse_overlaps, project_run
+from nbica.reduction import reduce_run
+from nbica.replacement import Keeper
+from nbica.selection import dimensions_per_run, orthonormal
+
+STAGE = "subject maps"
+# Raised whenever a change here or in what is called changes the numbers.
+VERSION = 1
+
+
+class SubjectMaps(NamedTuple):
+    """One run, seen through the group's components.
+
+    Attributes
+    ----------
+    name : str
+        The run's path.
+    time_courses : ndarray of float32, shape (n_timepoints, n_components)
+    maps : ndarray of float32, shape (n_components, n_voxels)
+    """
+
+    name: str
+    time_courses: np.ndarray
+    maps: np.ndarray
+
+
+def regress_run(run, preparation, maps, store, confounds=None, scratch_folder=None):
+    """Dual regression of one run; from the cache where it is there.
+
+    Peak memory is the cleaned run and the maps.
+
+    Parameters
+    ----------
+    run : images.Run
+    preparation : preparation.Preparation
+    maps : ndarray of shape (n_components, n_voxels)
+        The group's.
+    store : store.Store or store.NoStore
+    confounds : as :class:`preparation.PreparedRun` takes them
+    scratch_folder : path, optional
+        Keep the cleaned matrix in a file there instead of in RAM.
+
+    Returns
+    -------
+    subject : SubjectMaps
+    warnings : list of str
+    """
+    confounds = load_confounds(confounds, run.n_timepoints, run.name)
+
+    def key():
+        content = joblib.hash((confounds, np.asarray(maps)))
+        return key_of(STAGE, VERSION, images.fingerprint(run), preparation.key(), content)
+
+    def compute():
+        return _regressed(run, preparation, maps, confounds, scratch_folder)
+
+    if store.location is None:
+        found = Recalled(compute(), False)
+    else:
+        before, keeper = key(), Keeper(store)
+        about = {"run": run.name, "parameters": f"{len(maps)} maps"}
+        found = recall(store, STAGE, before, compute, lambda: key() == before, about)
+        keeper.added(before)
+    values = found.values
+    notices = [*values["notices"], *found.notes]
+    return SubjectMaps(run.name, values["time_courses"], values["maps"]), notices
+
+
+def _regressed(run, preparation, maps, confounds, scratch_folder):
+    """Time courses by least squares on the maps, then maps by least squares on those."""
+    with (
+        threadpool_limits(1, "blas"),
+        PreparedRun(run, preparation, confounds, scratch_folder) as signals,
+    ):
+        courses = along_maps(signals, maps)[0] @ inverse_overlaps(maps)
+        to_maps = np.linalg.pinv(standardized(courses)).astype(np.float32)
+        own = np.empty((len(maps), signals.n_voxels), np.float32)
+        for voxels, block in signals.walk():
+            own[:, voxels] = to_maps @ block
+        notices = list(signals.notices())
+    return {"time_courses": courses.astype(np.float32), "maps": own, "notices": notices}
+
+
+def standardized(courses):
+    """Time courses of mean 0 and variance 1; those that are constant become 0."""
+    courses = courses - courses.mean(axis=0)
+    deviations = courses.std(axis=0)
+    return courses / np.where(deviations > 0, deviations, np.inf)
+
+
+# ---- back through the reduction -----------------------------------------------------------------
+
+
+class Form(NamedTuple):
+    """How a fit took the principal components of its runs.
+
+    Attributes
+    ----------
+    n_components : int
+        How many of each.
+    weighted : bool
+        Whether they count by their standard deviation.
+    centred : bool
+        Whether their means over voxels were taken out.
+    """
+
+    n_components: int
+    weighted: bool
+    centred: bool
+
+
+def form_of(ica):
+    """How a CanICA took the principal components of its runs; a TypeError for what is none."""
+    if not hasattr(ica, "do_cca"):
+        msg = (
+            f"Back-reconstruction goes back through the reductions of a CanICA; got a "
+            f"{type(ica).__name__}, for which there is dual_regression."
+        )
+        raise TypeError(msg)
+    return Form(dimensions_per_run(ica.n_components), not ica.do_cca, ica.n_components == "auto")
+
+
+def basis_with_mean(maps):
+    """Orthonormal rows that span the maps and the constant map, which comes first.
+
+    ICA takes the mean out of its maps; with the constant the group subspace is spanned again.
+
+    Parameters
+    ----------
+    maps : ndarray of shape (n_components, n_voxels)
+
+    Returns
+    -------
+    basis : ndarray of float32, shape (1 + n, n_voxels)
+    coordinates : ndarray of shape (n_components, n)
+        Of the maps without their means, along the rows after the first.
+    """
+    centred = (maps - maps.mean(axis=1, keepdims=True)).astype(np.float32)
+    s2, U = np.linalg.eigh((centred @ centred.T).astype(np.float64))
+    kept = s2 > 1e-10 * s2.max()
+    s, U = np.sqrt(s2[kept]), U[:, kept]
+    constant = np.full((1, maps.shape[1]), 1 / np.sqrt(maps.shape[1]), np.float32)
+    return np.vstack([constant, (U / s).T.astype(np.float32) @ centred]), U * s
+
+
+def unmixing_of(overlap, coordinates):
+    """What leads from a run's part of the basis to its part of the maps.
+
+    The k leading eigenvectors of the overlap are the group subspace, rows C = W E with E the basis;
+    the maps, with their means again, are G C; and a run has G s⁻² C Pᵀ P of them, which is summed
+    over runs just G C.
+
+    Parameters
+    ----------
+    overlap : ndarray of shape (1 + n, 1 + n)
+        Sum over all runs of :func:`overlap_run`.
+    coordinates : ndarray of shape (n_components, n)
+        Of :func:`basis_with_mean`.
+
+    Returns
+    -------
+    ndarray of shape (n_components, 1 + n)
+    """
+    s2, W = np.linalg.eigh(overlap)
+    s2, W = s2[1:], W[:, 1:].T
+    G = coordinates @ np.linalg.pinv(W[:, 1:])
+    return (G / s2) @ W
+
+
+def overlap_run(run, preparation, basis, form, store, confounds=None, scratch_folder=None):
+    """Products of a basis with what a run's principal components have of it, E Pᵀ P Eᵀ.
+
+    Returns
+    -------
+    overlap : ndarray of shape (n_rows, n_rows)
+    warnings : list of str
+    """
+    rows, notices = _reduced_rows(run, preparation, form, store, confounds, scratch_folder)
+    along = (basis @ rows.T).astype(np.float64)
+    return along @ along.T, notices
+
+
+def reconstruct_run(
+    run, preparation, basis, form, unmixing, store, confounds=None, scratch_folder=None
+):
+    """Maps of one run by back-reconstruction, and its time courses on them.
+
+    Parameters
+    ----------
+    run, preparation, store, confounds, scratch_folder
+        As in :func:`regress_run`.
+    basis : ndarray of shape (n_rows, n_voxels)
+    form : Form
+    unmixing : ndarray of shape (n_components, n_rows)
+        From :func:`unmixing_of`.
+
+    Returns
+    -------
+    subject : SubjectMaps
+    warnings : list of str
+    """
+    rows, _ = _reduced_rows(run, preparation, form, store, confounds, scratch_folder)
+    own = (unmixing @ (basis @ rows.T)).astype(np.float32) @ rows
+    courses, notices = project_run(run, preparation, own, confounds, scratch_folder)
+    return SubjectMaps(run.name, courses, own), notices
+
+
+def _reduced_rows(run, preparation, form, store, confounds, scratch_folder):
+    n_rows = form.n_components
+    reduction = reduce_run(
+        run, preparation, n_rows, confounds, store=store, scratch_folder=scratch_folder
+    ).reduction
+    rows = np.asarray(reduction.components[:n_rows])
+    if form.weighted:
+        rows = rows * reduction.singular_values[:n_rows, np.newaxis].astype(np.float32)
+    if form.centred:
+        rows = orthonormal(rows)
+    return rows, list(reduction.warnings)

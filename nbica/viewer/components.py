@@ -1,0 +1,293 @@
+"""The IC desk: look through the components of a decomposition, name them, take the labels away."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import traitlets as t
+
+from nbica.matching import match
+from nbica.viewer import labelfile, page, poster
+from nbica.viewer.geometry import table
+from nbica.viewer.payload import NO_DATA, Courses
+from nbica.viewer.render import Layer, Look
+from nbica.viewer.scene import load_scene
+from nbica.viewer.slices import SCRIPTS, SliceViewer
+from nbica.viewer.state import check_names, check_traits
+
+
+def browse(components, bg_img=None, **options):
+    """Look through components on a contact sheet, in slices and over time, and label them.
+
+    Costs as :func:`nbica.view_img`.
+
+    Parameters
+    ----------
+    components : image, path or a fitted CanICA or DictLearning
+        One component per volume. An estimator brings its maps and their stability.
+    bg_img : image or path, 3D, optional
+        Anatomy in the same world space.
+    names : sequence of str, optional
+        One per component; "IC 0", "IC 1"… by default.
+    stability : sequence of float, optional
+        One per component.
+    time_courses : array or list of arrays of shape (n_timepoints, n_components), optional
+        One per run; shown with their power spectra.
+    t_r : float, optional
+        Seconds between time points.
+    subjects : sequence of str, optional
+        Names of the runs.
+    compare : as `components`, optional
+        A second decomposition, shown below, each component with the one most like it and their r.
+    labels_img, labels, contours, overlays, quantum, **traits
+        As :func:`nbica.view_img`.
+
+    Returns
+    -------
+    ComponentBrowser
+
+    Raises
+    ------
+    FileNotFoundError, DataError, TypeError, ValueError
+        As :func:`nbica.view_img`.
+
+    Notes
+    -----
+    With the keyboard: ] and [ page through; 1 to 9, 0 and e label and go on to the next without a
+    label; u takes back. The classes are those of FSLeyes and FIX [1]_.
+
+    References
+    ----------
+    .. [1] McCarthy, FSLeyes, doi:10.5281/zenodo.1470761; Griffanti et al. (2017), "Hand
+       classification of fMRI ICA noise components", doi:10.1016/j.neuroimage.2016.12.036.
+    """
+    return ComponentBrowser(components, bg_img, **options)
+
+
+class ComponentBrowser(SliceViewer):
+    """The IC desk; see :func:`browse` for what it takes and costs.
+
+    Attributes
+    ----------
+    marks : dict of str to str
+        Class by component index (as text, since JSON has no other keys).
+    subject : int
+        The run whose time course is shown.
+    component, cut_coords, threshold, …
+        As :class:`SliceViewer`.
+    """
+
+    _esm = page.module(*SCRIPTS, "components.js", render="renderComponents")
+    _css = page.read("slices.css", "components.css")
+
+    marks = t.Dict(value_trait=t.Enum(labelfile.CLASSES), key_trait=t.Unicode()).tag(sync=True)
+    subject = t.Int(0, min=0).tag(sync=True)
+
+    def __init__(
+        self, components, bg_img=None, *, names=None, stability=None, time_courses=None, t_r=None,
+        subjects=None, compare=None, overlays=None, labels_img=None, labels=None, contours=None,
+        quantum=None, threshold="auto", **traits,
+    ):  # fmt: skip
+        check_traits(type(self), traits)
+        stability = getattr(components, "stability_", None) if stability is None else stability
+        scene, notices = load_scene(
+            _image_of(components), bg_img, overlays, labels_img, labels, contours, quantum
+        )
+        n_maps = len(scene.maps.scales)
+        courses, about = _courses(time_courses, subjects, n_maps)
+        scene = replace(scene, courses=courses)
+        header = {
+            "notices": notices, "t_r": t_r, "courses": about,
+            "facts": _facts(stability, n_maps), "classes": labelfile.CLASSES,
+            "kept": labelfile.KEPT, "tints": labelfile.TINTS,
+        }  # fmt: skip
+        if compare is not None:
+            scene, paired = _with_partner(scene, _image_of(compare))
+            header |= paired
+        self.stability = None if stability is None else np.asarray(stability, float)
+        self._set_up(scene, header, names, threshold, {"follow_peaks": True, **traits})
+
+    @t.validate("marks")
+    def _check_marks(self, proposal):
+        n_maps = len(self.scene.maps.scales)
+        wrong = [key for key in proposal["value"] if not (key.isdigit() and int(key) < n_maps)]
+        if wrong:
+            msg = f"marks: {', '.join(wrong)} is no component; they are '0' to '{n_maps - 1}'"
+            raise t.TraitError(msg)
+        return proposal["value"]
+
+    def to_dataframe(self):
+        """The labels as a table.
+
+        Returns
+        -------
+        DataFrame
+            One row per component: number (from 1, as in FSL), name, label ("Unknown" where none
+            was given), noise (whether it is to be removed), and stability where known. The row's
+            index is the component's, from 0.
+        """
+        n_maps = len(self.scene.maps.scales)
+        labels = self.labels_
+        frame = pd.DataFrame(
+            {
+                "number": np.arange(1, n_maps + 1),
+                "name": list(self.names),
+                "label": labels,
+                "noise": [labelfile.is_noise(label) for label in labels],
+            },
+            index=pd.RangeIndex(n_maps, name="index"),
+        )
+        return frame if self.stability is None else frame.assign(stability=self.stability)
+
+    @property
+    def labels_(self):
+        """One class per component; "Unknown" where none was given."""
+        return [self.marks.get(str(k), "Unknown") for k in range(len(self.scene.maps.scales))]
+
+    def save_tsv(self, path):
+        """Save :meth:`to_dataframe` as tab-separated values."""
+        self.to_dataframe().to_csv(Path(path).expanduser(), sep="\t")
+
+    def save_labels(self, path, melodic_dir="."):
+        """Save the labels as FIX, FSLeyes and Melview read them; components count from 1.
+
+        Parameters
+        ----------
+        path : path
+        melodic_dir : str
+            What the first line says: where the decomposition lies.
+        """
+        labelfile.write(path, self.labels_, melodic_dir)
+
+    def load_labels(self, path):
+        """Take the labels of a file that FIX, FSLeyes, Melview or :meth:`save_labels` wrote.
+
+        Raises
+        ------
+        ValueError
+            If it is no such file, or of another number of components.
+        """
+        labels = labelfile.read(path, len(self.scene.maps.scales))
+        self.marks = {str(k): label for k, label in enumerate(labels) if label != "Unknown"}
+
+    def picture(self, coarse=1):
+        """The contact sheet, drawn in Python: each component at its peak.
+
+        Parameters
+        ----------
+        coarse : int
+            2 for half the size.
+
+        Returns
+        -------
+        PIL.Image.Image
+        """
+        maps = self.scene.maps
+        n_maps = len(maps.scales)
+        looks = [
+            Look(
+                ((maps, Layer(k, self.threshold, self.vmax, self.opacity, self.colormap)),),
+                tuple(self.window), self.radiological, self.interpolate, outlines=False,
+            )
+            for k in range(n_maps)
+        ]  # fmt: skip
+        places = [maps.peak_of(k) for k in range(n_maps)]
+        return poster.contact_sheet(self.scene, looks, places, self.names, coarse=coarse)
+
+    def _poster(self):
+        return self.picture(coarse=2)
+
+    @property
+    def sentence(self):
+        """What this is, in words that stay the same."""
+        return super().sentence.replace("map", "component", 1)
+
+
+def _image_of(components):
+    return getattr(components, "components_img_", components)
+
+
+def _facts(stability, n_maps):
+    """A line for each component's tile: its number in FSL, its stability, its rank by it."""
+    if stability is None:
+        return [f"no. {k + 1}" for k in range(n_maps)]
+    stability = np.asarray(stability, float)
+    if stability.shape != (n_maps,):
+        msg = f"stability has shape {stability.shape}; expected one number for each of {n_maps}"
+        raise ValueError(msg)
+    rank = np.empty(n_maps, int)
+    rank[np.argsort(-stability, kind="stable")] = np.arange(1, n_maps + 1)
+    return [
+        f"no. {k + 1} · stable {value:.2f} (rank {r})"
+        for k, (value, r) in enumerate(zip(stability, rank, strict=True))
+    ]
+
+
+def _courses(time_courses, subjects, n_maps):
+    """Time courses of all runs as whole numbers, and what the browser must know of them."""
+    if time_courses is None:
+        return None, None
+    runs = [time_courses] if isinstance(time_courses, np.ndarray) else list(time_courses)
+    runs = [np.asarray(run, float) for run in runs]
+    for number, run in enumerate(runs):
+        if run.ndim != 2 or run.shape[1] != n_maps or not np.isfinite(run).all():
+            msg = (
+                f"time_courses: run {number} has shape {run.shape}; expected finite numbers of "
+                f"shape (n_timepoints, {n_maps})"
+            )
+            raise ValueError(msg)
+    subjects = [f"run {k + 1}" for k in range(len(runs))] if subjects is None else list(subjects)
+    if len(subjects) != len(runs):
+        msg = f"subjects: {len(subjects)} names for {len(runs)} time courses; give one each"
+        raise ValueError(msg)
+    scales = [np.maximum(np.abs(run).max(axis=0), np.finfo(float).tiny) / 32767 for run in runs]
+    codes = [
+        np.rint(run / scale).astype(np.int16).T.ravel()
+        for run, scale in zip(runs, scales, strict=True)
+    ]
+    about = {
+        "subjects": [str(name) for name in subjects],
+        "lengths": [len(run) for run in runs],
+        "scales": [scale.tolist() for scale in scales],
+    }
+    return Courses(np.concatenate(codes)), about
+
+
+def _with_partner(scene, img):
+    """A scene with a second decomposition, its maps in the order and sign of the first."""
+    other, _ = load_scene(img)
+    there, here = other.maps, scene.maps
+    found = match(_values_at(there, here), here.codes.astype(float))
+    index = np.where(found.indices < 0, 0, found.indices)
+    codes = there.codes[index].copy()
+    codes[found.indices < 0] = 0
+    turned = found.signs[:, np.newaxis] < 0
+    codes = np.where(turned & (codes != NO_DATA), -codes, codes).astype(np.int8)
+    partner = replace(
+        there, codes=codes, scales=there.scales[index], peaks=there.peaks[index],
+        signed=there.signed or here.signed,
+    )  # fmt: skip
+    names = check_names(None, there)
+    pairs = [
+        {"r": float(r), "name": names[i] if i >= 0 else "", "index": int(i)}
+        for i, r in zip(found.indices, found.correlations, strict=True)
+    ]
+    ratio = float(np.median(partner.peaks) / (np.median(here.peaks) or 1.0)) or 1.0
+    return replace(scene, partner=partner), {"pairs": pairs, "partner_ratio": ratio}
+
+
+def _values_at(maps, others):
+    """Codes of maps at the voxels of others' mask, by the nearest voxel; 0 outside."""
+    tables = [
+        table(maps.grid, axis, others.grid.origin[axis] + others.grid.step[axis] * np.arange(n))
+        for axis, n in enumerate(others.grid.shape)
+    ]
+    nearest = [one.nearest for one in tables]
+    x, y, z = (index >= 0 for index in nearest)
+    inside = x[:, np.newaxis, np.newaxis] & y[:, np.newaxis] & z
+    rows = []
+    for k in range(len(maps.scales)):
+        dense = np.where(maps.dense(k) == NO_DATA, 0, maps.dense(k))
+        rows.append(np.where(inside, dense[np.ix_(*nearest)], 0).T[others.mask.T])
+    return np.array(rows, float)

@@ -1,0 +1,347 @@
+"""The slice viewer: brain maps to click through, alive with or without a kernel."""
+
+import warnings
+from pathlib import Path
+
+import anywidget
+import numpy as np
+import traitlets as t
+
+from nbica.exceptions import DataWarning
+from nbica.viewer import colors, page, poster
+from nbica.viewer.payload import NO_DATA
+from nbica.viewer.render import Layer, Look
+from nbica.viewer.scene import load_scene, pack_scene
+from nbica.viewer.state import (
+    check_courses,
+    check_names,
+    check_traits,
+    first_look,
+    public_traits,
+)
+
+SCRIPTS = (
+    "dom.js", "volume.js", "draw.js", "panes.js", "readout.js", "controls.js", "slices.js",
+)  # fmt: skip
+VIEWS = ("ortho", "lightbox", "glass")
+
+
+def view_img(img, bg_img=None, **options):
+    """Show brain maps in linked slices, to click, scroll and page through.
+
+    Costs one pass over the images, about a second for 20 maps at 2 mm; what crosses to the browser
+    is below 2 MB, once. After that the browser alone answers, whatever the link.
+
+    Parameters
+    ----------
+    img : image or path, 3D or 4D
+        One map, or one per volume: components, a z-map, a run (shown frame by frame as what differs
+        from its mean). Any affine: flipped and anisotropic grids are shown in true proportions, an
+        oblique one is resampled once. NaN are transparent and read as "no data".
+    bg_img : image or path, 3D, optional
+        Anatomy in the same world space.
+    overlays : image, path or list of these, optional
+        More single maps, each with its own colours; see the trait.
+    labels_img : image or path, 3D, optional
+        Regions as whole numbers; drawn as outlines and named where the crosshair is.
+    labels : sequence of str or dict, optional
+        Names of the regions 1, 2…, or by number.
+    contours : image, path or list of these, optional
+        Outlines of masks: where an image is above 0.
+    names : sequence of str, optional
+        One per map; "IC 0", "IC 1"… by default.
+    time_courses : array of shape (n_timepoints, n_maps), optional
+        Shown below the slices, for the map in view.
+    t_r : float, optional
+        Seconds between time points.
+    quantum : float, optional
+        Step between two values; see Notes.
+    **traits
+        How to begin; all of them can be read and set later: `component`, `cut_coords` (mm),
+        `threshold`, `vmax`, `opacity`, `colormap`, `view` ("ortho", "lightbox" or "glass"), `axis`
+        and `n_slices` of the lightbox, `window` of the background, `radiological`, `crosshair`,
+        `interpolate`, `outlines`, `zoom`, `follow_peaks`, `presenter`, `title`.
+
+    Returns
+    -------
+    SliceViewer
+
+    Raises
+    ------
+    FileNotFoundError, DataError, TypeError, ValueError
+        Naming what was found and what was expected; a TypeError for an unknown keyword.
+
+    Warns
+    -----
+    DataWarning
+        If nothing passes the threshold.
+
+    Notes
+    -----
+    Values cross as whole numbers of steps. A step is 1/127 of a map's largest absolute value; 1/63
+    or 1/31 where many dense maps would make a page larger than 2.5 MB. What the viewer reads out is
+    true to half of it, which is written beside the value.
+
+    Examples
+    --------
+    >>> viewer = view_img(ica.components_img_, cohort.anat_img, threshold=3)  # doctest: +SKIP
+    >>> viewer.component = 4                                                 # doctest: +SKIP
+    >>> viewer.to_html("components.html")                                    # doctest: +SKIP
+    """
+    return SliceViewer(img, bg_img, **options)
+
+
+class SliceViewer(anywidget.AnyWidget):
+    """Brain maps in linked slices; the state is a value that a notebook can use.
+
+    See :func:`view_img` for what it takes and costs. Two viewers are linked as any widgets are:
+    `traitlets.link((first, "cut_coords"), (second, "cut_coords"))`.
+
+    Attributes
+    ----------
+    component : int
+        The map in view, from 0.
+    cut_coords : list of three floats
+        Where the crosshair is, in mm.
+    threshold : float
+        Smaller absolute values are hidden. "auto" when made: what stands out.
+    vmax : float
+        Absolute value at which colours end.
+    opacity : float
+        Of the map, 0 to 1.
+    colormap : str
+        One of `nbica.viewer.colors.NAMES`.
+    view : {"ortho", "lightbox", "glass"}
+        Three slices; many along `axis`; the largest values along the line of sight.
+    axis : {"x", "y", "z"}
+        Of the lightbox.
+    n_slices : int
+        Of the lightbox.
+    window : list of two floats
+        Values of the background that are black and white.
+    radiological : bool
+        Draw left on the right. Never changes the mm.
+    crosshair, interpolate, outlines, presenter : bool
+    zoom : float
+        1 to 8, around the crosshair.
+    follow_peaks : bool
+        Go to the peak of each map that comes into view.
+    overlays : list of dict
+        visible, threshold, vmax, opacity and colormap of each further map.
+    names : list of str
+    title : str
+    """
+
+    _esm = page.module(*SCRIPTS, render="renderSlices")
+    _css = page.read("slices.css")
+    _payload = t.Bytes().tag(sync=True)
+
+    component = t.Int(0).tag(sync=True)
+    cut_coords = t.List(t.Float(), [0.0, 0.0, 0.0], minlen=3, maxlen=3).tag(sync=True)
+    threshold = t.Float(0.0, min=0).tag(sync=True)
+    vmax = t.Float(1.0).tag(sync=True)
+    opacity = t.Float(1.0, min=0, max=1).tag(sync=True)
+    colormap = t.Enum(colors.NAMES, "blue_orange").tag(sync=True)
+    view = t.Enum(VIEWS, "ortho").tag(sync=True)
+    axis = t.Enum(("x", "y", "z"), "z").tag(sync=True)
+    n_slices = t.Int(15, min=1, max=60).tag(sync=True)
+    window = t.List(t.Float(), [0.0, 1.0], minlen=2, maxlen=2).tag(sync=True)
+    radiological = t.Bool(False).tag(sync=True)
+    crosshair = t.Bool(True).tag(sync=True)
+    interpolate = t.Bool(True).tag(sync=True)
+    outlines = t.Bool(True).tag(sync=True)
+    zoom = t.Float(1.0, min=1, max=8).tag(sync=True)
+    follow_peaks = t.Bool(False).tag(sync=True)
+    presenter = t.Bool(False).tag(sync=True)
+    overlays = t.List(t.Dict()).tag(sync=True)
+    names = t.List(t.Unicode()).tag(sync=True)
+    title = t.Unicode("").tag(sync=True)
+
+    def __init__(
+        self, img, bg_img=None, *, overlays=None, labels_img=None, labels=None, contours=None,
+        names=None, time_courses=None, t_r=None, quantum=None, threshold="auto", **traits,
+    ):  # fmt: skip
+        check_traits(type(self), traits)
+        scene, notices = load_scene(img, bg_img, overlays, labels_img, labels, contours, quantum)
+        courses = check_courses(time_courses, len(scene.maps.scales))
+        header = {"notices": notices, "t_r": t_r, "courses": courses}
+        self._set_up(scene, header, names, threshold, traits)
+
+    def _set_up(self, scene, header, names, threshold, traits):
+        self.scene = scene
+        state = first_look(scene, threshold) | {
+            "names": check_names(names, scene.maps),
+            "_payload": pack_scene(scene, **header),
+        }
+        super().__init__(**(state | traits))
+        self._warn_if_hidden()
+
+    # ---- what a state may be --------------------------------------------------------------------
+
+    @t.validate("component")
+    def _check_component(self, proposal):
+        n_maps = len(self.scene.maps.scales)
+        if not 0 <= proposal["value"] < n_maps:
+            msg = f"component is {proposal['value']}; the {n_maps} maps are 0 to {n_maps - 1}"
+            raise t.TraitError(msg)
+        return proposal["value"]
+
+    @t.validate("cut_coords")
+    def _check_cut_coords(self, proposal):
+        mm = np.array(proposal["value"])
+        if not np.isfinite(mm).all():
+            msg = f"cut_coords is {proposal['value']}; expected x, y and z in mm"
+            raise t.TraitError(msg)
+        return np.clip(mm, *self.scene.bounds.T).tolist()
+
+    @t.validate("vmax")
+    def _check_vmax(self, proposal):
+        if not 0 < proposal["value"] < np.inf:
+            msg = f"vmax is {proposal['value']}; expected a number above 0"
+            raise t.TraitError(msg)
+        return proposal["value"]
+
+    @t.validate("window")
+    def _check_window(self, proposal):
+        low, high = proposal["value"]
+        if not low < high:
+            msg = (
+                f"window is {proposal['value']}; expected the values for black and, above it, white"
+            )
+            raise t.TraitError(msg)
+        return proposal["value"]
+
+    def _warn_if_hidden(self):
+        largest = float(self.scene.maps.peaks.max(initial=0))
+        if self.threshold > largest > 0:
+            msg = (
+                f"threshold={self.threshold:.4g} is above the largest absolute value of all maps, "
+                f"{largest:.4g}: nothing is shown. Lower it, or leave it to threshold='auto'."
+            )
+            warnings.warn(msg, DataWarning, stacklevel=4)
+
+    # ---- what it says and gives -----------------------------------------------------------------
+
+    @property
+    def look(self):
+        """How the scene is drawn now; `nbica.viewer.render` draws the same."""
+        own = Layer(self.component, self.threshold, self.vmax, self.opacity, self.colormap)
+        layers = [(self.scene.maps, own)]
+        for volume, layer in zip(self.scene.overlays, self.overlays, strict=True):
+            if layer["visible"]:
+                rest = {name: value for name, value in layer.items() if name != "visible"}
+                layers.append((volume, Layer(**rest)))
+        return Look(
+            tuple(layers), tuple(self.window), self.radiological, self.interpolate, self.outlines,
+            self.view == "glass",
+        )  # fmt: skip
+
+    def peaks(self, n_peaks=5):
+        """Where the map in view has its largest absolute values, 15 mm apart at least.
+
+        Parameters
+        ----------
+        n_peaks : int
+
+        Returns
+        -------
+        list of (x, y, z)
+            In mm, from the largest down.
+        """
+        found = self.scene.maps.peaks_of(self.component, n_peaks)
+        return [tuple(float(value) for value in mm) for mm in found]
+
+    def value(self):
+        """Value of the map in view at the crosshair, true to half a quantum.
+
+        Returns
+        -------
+        float
+            NaN outside of the image and where it holds no data.
+        """
+        maps = self.scene.maps
+        voxel = np.floor((self.cut_coords - maps.grid.origin) / maps.grid.step + 0.5).astype(int)
+        if (voxel < 0).any() or (voxel >= maps.grid.shape).any():
+            return float("nan")
+        code = int(maps.dense(self.component)[tuple(voxel)])
+        if code == NO_DATA:
+            return float("nan")
+        return code * float(maps.scales[self.component]) + self._baseline_at(voxel)
+
+    def _baseline_at(self, voxel):
+        maps = self.scene.maps
+        if maps.baseline is None or not maps.mask[tuple(voxel)]:
+            return 0.0
+        place = np.ravel_multi_index(tuple(voxel), maps.grid.shape, order="F")
+        return float(maps.baseline[maps.mask.ravel(order="F")[:place].sum()])
+
+    def picture(self):
+        """The three slices at the crosshair as they stand, drawn in Python.
+
+        Returns
+        -------
+        PIL.Image.Image
+        """
+        name = self.names[self.component]
+        title = " · ".join(filter(None, [name, self.title]))
+        return poster.ortho(self.scene, self.look, self.cut_coords, title)
+
+    def _poster(self):
+        """What a page shows until its script has run, and where none may run."""
+        return self.picture()
+
+    def save(self, path):
+        """Save :meth:`picture` as a PNG file."""
+        self.picture().save(Path(path).expanduser(), format="png")
+
+    def to_html(self, path=None):
+        """All of the viewer in one file that needs no kernel and makes no request.
+
+        Parameters
+        ----------
+        path : path, optional
+            File to write.
+
+        Returns
+        -------
+        Path or Page
+            The file; without a path the text of the page, which a notebook shows in a frame and
+            keeps: alive in a saved notebook and in what nbconvert makes of it.
+        """
+        text = page.make_page(
+            title=self.title or self.names[0], alt=self.sentence, code=self._esm, css=self._css,
+            state=self.state, payload=self._payload, poster=poster.png(self._poster()),
+        )  # fmt: skip
+        return page.Page(text) if path is None else page.write_page(path, text)
+
+    @property
+    def state(self):
+        """The public traits by name, as JSON can hold them."""
+        return {name: getattr(self, name) for name in public_traits(type(self))}
+
+    @property
+    def n_bytes(self):
+        """Bytes that cross to the browser, once."""
+        return len(self._payload)
+
+    @property
+    def sentence(self):
+        """What this is, in words that stay the same."""
+        maps = self.scene.maps
+        what = "frame" if maps.baseline is not None else "map"
+        count = f"{len(maps.scales)} {what}{'s' if len(maps.scales) > 1 else ''}"
+        size = " × ".join(str(n) for n in maps.grid.shape)
+        return f"{count} of {size} voxels{' over a background' if self.scene.background else ''}"
+
+    def close(self):
+        """Close the viewer wherever it is shown, and free what it holds in the browser."""
+        self.layout.close()
+        super().close()
+
+    def __repr__(self):
+        return f"<{type(self).__name__}: {self.sentence}>"
+
+    def _repr_mimebundle_(self, **kwargs):
+        data, metadata = super()._repr_mimebundle_(**kwargs)
+        data["image/png"] = poster.png(self.picture())
+        return data, metadata

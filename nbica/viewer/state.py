@@ -1,0 +1,90 @@
+"""What a viewer's state begins with, and what of it is asked for by name."""
+
+import numpy as np
+
+from nbica.viewer import quantise
+
+
+def public_traits(widget_class):
+    """Names of the traits that a user may set."""
+    return [
+        name for name, trait in widget_class.class_traits(sync=True).items()
+        if not name.startswith("_") and trait.this_class.__module__.startswith("nbica.")
+    ]  # fmt: skip
+
+
+def check_traits(widget_class, given):
+    """Raise TypeError for a keyword that is no trait: traitlets would swallow the slip."""
+    known = [name for name in public_traits(widget_class) if name not in ("overlays", "names")]
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        msg = (
+            f"{widget_class.__name__} knows no {', '.join(unknown)}; beside the images it takes "
+            f"{', '.join(sorted(known))}"
+        )
+        raise TypeError(msg)
+
+
+def check_names(names, maps):
+    """One name per map."""
+    n_maps = len(maps.scales)
+    if names is None:
+        if n_maps == 1:
+            return [maps.name or "map"]
+        kind = "frame" if maps.baseline is not None else "IC"
+        return [f"{kind} {index}" for index in range(n_maps)]
+    if isinstance(names, str) or len(names) != n_maps:
+        found = repr(names) if isinstance(names, str) else f"{len(names)} names"
+        msg = f"names: found {found} for {n_maps} maps; give a list with one each"
+        raise ValueError(msg)
+    return [str(name) for name in names]
+
+
+def check_courses(time_courses, n_maps):
+    """Time courses as lists under "values", one per map; None where there are none."""
+    if time_courses is None:
+        return None
+    courses = np.asarray(time_courses, float)
+    if courses.ndim != 2 or courses.shape[1] != n_maps:
+        msg = (
+            f"time_courses has shape {courses.shape}; expected (n_timepoints, n_maps) with "
+            f"{n_maps} maps."
+        )
+        raise ValueError(msg)
+    rows = [[float(f"{v:.5g}") if np.isfinite(v) else None for v in row] for row in courses.T]
+    return {"values": rows}
+
+
+def first_look(scene, threshold):
+    """The traits a viewer begins with, from what there is to see."""
+    maps = scene.maps
+    if isinstance(threshold, str):
+        if threshold != "auto":
+            msg = f"threshold is {threshold!r}; expected a number from 0 on, or 'auto'"
+            raise ValueError(msg)
+        threshold = rounded(quantise.auto_threshold(maps))
+    peaks = maps.peaks[maps.peaks > 0]
+    vmax = float(np.median(peaks)) if len(peaks) else 1.0
+    return {
+        "threshold": float(threshold),
+        "vmax": vmax if vmax > threshold else 2 * float(threshold),
+        "cut_coords": maps.peak_of(0).tolist(),
+        "window": list(scene.background.window) if scene.background else [0.0, 1.0],
+        "overlays": [_overlay_look(volume) for volume in scene.overlays],
+    }
+
+
+def _overlay_look(volume):
+    peak = float(volume.peaks[0]) or 1.0
+    return {
+        "visible": True, "threshold": rounded(quantise.auto_threshold(volume)), "vmax": peak,
+        "opacity": 0.8, "colormap": "purple_green",
+    }  # fmt: skip
+
+
+def rounded(value):
+    """Two digits are enough for a threshold; downwards, so that nothing is lost."""
+    if not value:
+        return 0.0
+    step = 10.0 ** (np.floor(np.log10(value)) - 1)
+    return float(f"{np.floor(value / step + 1e-9) * step:.3g}")

@@ -1,0 +1,165 @@
+"""The widgets in a real JupyterLab: open, run, click, keys, theme; the fit panel's buttons."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import nbformat
+import pytest
+from planted import write_cohort
+
+CELLS = [
+    """
+import json, time
+from pathlib import Path
+import nibabel as nib
+import numpy as np
+from nbica import CanICA, FitPanel, view_img
+
+rng = np.random.default_rng(0)
+maps = nib.Nifti1Image(rng.standard_normal((20, 24, 18, 3)).astype("f4"), np.diag([4.0, 4, 4, 1]))
+viewer = view_img(maps, threshold=2.0)
+viewer.observe(lambda _: Path("state.json").write_text(json.dumps(viewer.state)))
+viewer
+""",
+    """
+cohort = json.loads(Path("cohort.json").read_text())
+ica = CanICA(mask="mask.nii.gz", n_components=5, smoothing_fwhm=None, threshold=None, n_init=2,
+             random_state=0, memory="cache", callback=lambda state: time.sleep(0.4))
+panel = FitPanel(ica, cohort, every=1)
+panel
+""",
+]
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """Address of a JupyterLab whose folder holds one notebook."""
+    folder = tmp_path_factory.mktemp("lab")
+    cohort = write_cohort(folder, n_runs=6, n_timepoints=40)
+    cohort.mask_img.to_filename(folder / "mask.nii.gz")
+    (folder / "cohort.json").write_text(json.dumps(cohort.func))
+    python = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    notebook = nbformat.v4.new_notebook(
+        metadata=python, cells=[nbformat.v4.new_code_cell(cell.strip()) for cell in CELLS]
+    )
+    nbformat.write(notebook, folder / "viewers.ipynb")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [
+        sys.executable, "-m", "jupyterlab", "--no-browser", "--expose-app-in-browser",
+        f"--ServerApp.port={port}", "--ServerApp.port_retries=0", "--IdentityProvider.token=",
+        "--ServerApp.allow_root=True", f"--ServerApp.root_dir={folder}",
+    ]  # fmt: skip
+    places = ("JUPYTER_CONFIG_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
+    own = {name: str(folder / "config") for name in (*places, "IPYTHONDIR")}
+    log = (folder / "lab.log").open("w")
+    server = subprocess.Popen(command, env=os.environ | own, stdout=log, stderr=log, cwd=folder)
+    try:
+        _wait_for(lambda: _answers(f"http://127.0.0.1:{port}/api"), 60, folder / "lab.log")
+        yield f"http://127.0.0.1:{port}", folder
+    finally:
+        server.terminate()
+        server.wait(20)
+        log.close()
+
+
+def _answers(url):
+    try:
+        with urllib.request.urlopen(url, timeout=2) as reply:
+            return reply.status == 200
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _wait_for(condition, seconds, log=None):
+    """Wait until a condition holds; fail, with the server's log, if it never does."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    pytest.fail(f"nothing after {seconds} s\n{log.read_text()[-2000:] if log else ''}")
+
+
+def _state(folder):
+    try:
+        return json.loads((folder / "state.json").read_text())
+    except (OSError, ValueError):  # not there yet, or half written
+        return {}
+
+
+def test_viewer_and_fit_panel_in_jupyterlab(chromium, lab):
+    """What is clicked and typed arrives in Python; Lab's own keys stay off; a fit resumes."""
+    address, folder = lab
+    context = chromium.new_context(viewport={"width": 1300, "height": 1000})
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    troubles = []
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("console", lambda m: troubles.append(m.text) if m.type == "error" else None)
+    page.goto(f"{address}/lab/tree/viewers.ipynb")
+    page.wait_for_selector(".jp-Notebook .jp-CodeCell")
+    page.wait_for_function(
+        "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
+    )
+    page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
+    page.wait_for_selector(".nbv-pane canvas")
+    page.wait_for_function("document.querySelector('.nbv-pane canvas').width > 50")
+
+    _click_and_type(page, folder)
+    _change_theme(page)
+    _start_stop_resume(page)
+
+    assert [
+        text for text in troubles if "nbica" in text or "nbv" in text or "anywidget" in text
+    ] == []
+    context.close()
+
+
+def _click_and_type(page, folder):
+    axial = page.locator('.nbv-pane[data-plane="axial"]').first
+    n_cells = page.locator(".jp-Cell").count()
+    axial.click(position={"x": 40, "y": 60})
+    clicked = _wait_for(lambda: _state(folder).get("cut_coords"), 20)
+    for key in ("ArrowRight", "r", "c", "x", "v", "]", "]"):
+        page.keyboard.press(key)
+    typed = _wait_for(lambda: (s := _state(folder)).get("component") == 2 and s, 20)
+
+    assert typed["radiological"] is True
+    assert typed["crosshair"] is False
+    assert typed["view"] == "lightbox"
+    assert typed["cut_coords"][0] == pytest.approx(clicked[0] + 4)
+    # Lab would have copied, cut and pasted cells.
+    assert page.locator(".jp-Cell").count() == n_cells
+
+
+def _change_theme(page):
+    root = page.locator(".nbv").first
+    for theme, dark in (("JupyterLab Dark", True), ("JupyterLab Light", False)):
+        page.evaluate(f"jupyterapp.commands.execute('apputils:change-theme', {{theme: '{theme}'}})")
+        page.wait_for_function(
+            f"document.querySelector('.nbv').classList.contains('nbv-dark') === {str(dark).lower()}"
+        )
+        assert root.is_visible()
+
+
+def _start_stop_resume(page):
+    def press(name):
+        page.locator(".widget-button", has_text=name).click()
+
+    press("Start")
+    page.locator("[aria-label^='Runs:']").wait_for()
+    press("Stop")
+    page.get_by_text("Stopped after").wait_for()
+    press("Resume")
+    page.get_by_text("Done: 5 components of 6 runs.").wait_for()
+    page.wait_for_selector(".nbv-desk .nbv-tile canvas")
+
+    assert "cached" in page.locator("[aria-label^='Runs:']").inner_text()

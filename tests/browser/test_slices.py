@@ -1,0 +1,377 @@
+"""The slice viewer by mouse, keys and touch: what a person does is what Python would read."""
+
+import base64
+import io
+
+import nbformat
+import nibabel as nib
+import numpy as np
+import pytest
+from ipywidgets.embed import dependency_state
+from PIL import Image
+from scenes import images, shots
+
+from nbica import SliceViewer
+
+MM = np.array([-21.0, 14, 9])
+
+
+def planted(mm=MM, value=8.0):
+    """Two maps on a flipped grid; in the second, one voxel lights up at the given mm."""
+    affine = np.array([[-3.0, 0, 0, 0], [0, 3, 0, 0], [0, 0, 3, 0], [0, 0, 0, 1]])
+    affine[:3, 3] = mm - affine[:3, :3] @ [17, 16, 15]
+    data = np.zeros((24, 26, 22, 2), np.float32)
+    data[4:20, 4:20, 4:20, 0] = 1
+    data[17, 16, 15, 1] = value
+    return nib.Nifti1Image(data, affine)
+
+
+def head():
+    return nib.Nifti1Image(np.full((40, 44, 36), 100, np.int16), np.diag([2.0, 2, 2, 1]) - np.pad(
+        np.array([[40.0], [40], [30], [0]]), ((0, 0), (3, 0))))  # fmt: skip
+
+
+def state(page, *names):
+    values = page.evaluate("(names) => names.map((name) => window.nbica.get(name))", list(names))
+    return values[0] if len(names) == 1 else values
+
+
+def pane(page, plane):
+    return page.locator(f'.nbv-pane[data-plane="{plane}"]')
+
+
+def click_at(page, plane, right, down):
+    box = pane(page, plane).bounding_box()
+    page.mouse.click(box["x"] + right * box["width"], box["y"] + down * box["height"])
+
+
+LINE_IN_PANE = """(el) => {
+  const pane = el.getBoundingClientRect();
+  return (el.querySelector(".nbv-down").getBoundingClientRect().left - pane.left) / pane.width;
+}"""
+
+
+def settle(page):
+    page.evaluate("() => new Promise((d) => requestAnimationFrame(() => requestAnimationFrame(d)))")
+
+
+@pytest.fixture
+def viewer():
+    return SliceViewer(
+        planted(), head(), names=["block", "point"], threshold=4.0, interpolate=False
+    )
+
+
+@pytest.mark.parametrize("radiological", [False, True])
+def test_a_planted_voxel_lights_up_at_its_mm(open_page, viewer, radiological):
+    """In three planes, colour is where the mm say; L is on its side; the read-out tells it."""
+    page = open_page(viewer)
+    place = {"component": 1, "cut_coords": MM.tolist(), "radiological": radiological}
+
+    pictures = shots(page, [place])[0]
+
+    bounds, step = viewer.scene.bounds, viewer.scene.step
+    for axis, picture in enumerate(pictures):
+        rows, columns = np.nonzero(np.ptp(picture, axis=2) > 20)
+        horizontal, vertical = (other for other in range(3) if other != axis)
+        right = bounds[horizontal, 0] + (columns.mean() + 0.5) * step
+        if radiological and horizontal == 0:
+            right = bounds[0, 1] - (columns.mean() + 0.5) * step
+        assert right == pytest.approx(MM[horizontal], abs=step)
+        assert bounds[vertical, 1] - (rows.mean() + 0.5) * step == pytest.approx(
+            MM[vertical], abs=step
+        )
+    letters = pane(page, "axial").locator(".nbv-letter").all_inner_texts()
+    assert letters == (["R", "L"] if radiological else ["L", "R"])
+    assert pane(page, "sagittal").locator(".nbv-letter").all_inner_texts() == ["P", "A"]
+    assert "8.00" in page.locator(".nbv-value dd").inner_text()
+    words = page.locator(".nbv-words").inner_text()
+    assert words.startswith("Radiological" if radiological else "Neurological")
+
+
+def test_a_click_goes_where_it_points_whatever_the_side(open_page, viewer):
+    """The same anatomy has the same mm in both conventions; x mirrors, nothing else."""
+    page = open_page(viewer)
+    click_at(page, "axial", 0.25, 0.4)
+    plain = state(page, "cut_coords")
+
+    page.keyboard.press("r")
+    settle(page)
+    click_at(page, "axial", 0.75, 0.4)
+
+    assert plain[0] < 0
+    # To half a pixel of the screen.
+    np.testing.assert_allclose(state(page, "cut_coords"), plain, atol=0.5)
+    assert state(page, "cut_coords")[2] == plain[2]
+
+
+def test_drag_wheel_and_zoom(open_page, viewer):
+    """A drag moves along; the wheel turns slices after a click, and belongs to the page before."""
+    page = open_page(viewer)
+    box = pane(page, "coronal").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    before = state(page, "cut_coords")
+    page.mouse.move(x, y)
+    page.mouse.wheel(0, 100)
+    settle(page)
+    assert state(page, "cut_coords") == before
+
+    page.mouse.down()
+    page.mouse.move(x + box["width"] / 4, y, steps=4)
+    page.mouse.up()
+    dragged = state(page, "cut_coords")
+    assert dragged[0] == pytest.approx(
+        np.ptp(viewer.scene.bounds[0]) / 4 + viewer.scene.bounds[0].mean(), abs=1
+    )
+    page.mouse.wheel(0, -100)
+    page.wait_for_function("(y) => window.nbica.get('cut_coords')[1] > y", arg=dragged[1])
+    assert state(page, "cut_coords")[1] == pytest.approx(dragged[1] + 2)
+
+    page.keyboard.press("+")
+    settle(page)
+    page.keyboard.press("+")
+    settle(page)
+    assert state(page, "zoom") == pytest.approx(1.5625, abs=0.01)
+    inside = pane(page, "coronal").evaluate(LINE_IN_PANE)
+    assert 0 <= inside <= 1
+    page.keyboard.press("0")
+    assert state(page, "zoom") == 1
+
+
+def test_keys_alone_reach_everything(open_page, viewer):
+    """Tab reaches the panes; arrows, page keys and letters change what they promise."""
+    page = open_page(viewer)
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.dataset.plane === 'axial'"):
+            break
+    x, y, z = state(page, "cut_coords")
+
+    for key in ("ArrowRight", "ArrowUp", "PageUp", "Shift+ArrowLeft"):
+        page.keyboard.press(key)
+    assert state(page, "cut_coords") == pytest.approx([x + 2 - 10, y + 2, z + 2])
+
+    for key in ("]", "n", "v", "c", "o", "p", "t"):
+        page.keyboard.press(key)
+    found = state(page, "component", "view", "crosshair", "outlines", "presenter")
+    assert found == [1, "lightbox", False, False, True]
+    assert state(page, "cut_coords") == pytest.approx(MM.tolist())
+    assert state(page, "threshold") > 4
+    assert (
+        float(page.locator(".nbv").evaluate("(el) => parseFloat(getComputedStyle(el).fontSize)"))
+        >= 18
+    )
+    page.keyboard.press("?")
+    assert page.locator(".nbv-help").is_visible()
+
+
+def test_fields_take_mm_and_ignore_nonsense(open_page, viewer):
+    """Typed mm move the crosshair; beyond the box is its edge; an empty field changes nothing."""
+    page = open_page(viewer)
+    fields = page.locator(".nbv-mm input")
+    fields.nth(1).fill("-12.5")
+    fields.nth(1).press("Enter")
+    assert state(page, "cut_coords")[1] == -12.5
+    fields.nth(2).fill("9999")
+    fields.nth(2).press("Enter")
+    assert state(page, "cut_coords")[2] == pytest.approx(viewer.scene.bounds[2, 1])
+    fields.nth(0).fill("")
+    fields.nth(0).press("Enter")
+    assert len(state(page, "cut_coords")) == 3
+
+
+def test_screen_readers_are_told(open_page, viewer):
+    """Controls have names; the live region says place, value and map; panes say their slice."""
+    page = open_page(viewer)
+    page.evaluate(f"nbica.set('component', 1); nbica.set('cut_coords', {MM.tolist()})")
+    live = page.locator(".nbv-hidden[role=status]")
+    page.wait_for_function("document.querySelector('.nbv-hidden').textContent.includes('−21')")
+
+    said = live.inner_text()
+    assert said.startswith("x −21, y 14, z 9 mm, value 8.00, point, 2 of 2")
+    assert "z = 9 mm" in pane(page, "axial").get_attribute("aria-label")
+    nameless = page.evaluate(NAMELESS)
+    assert nameless == []
+
+
+NAMELESS = """() => {
+  const named = (el) => el.getAttribute("aria-label") || el.labels?.length || el.textContent.trim();
+  const all = [...document.querySelectorAll("button, input, select, [role=application]")];
+  return all.filter((el) => !named(el)).map((el) => el.outerHTML);
+}"""
+CONTRASTS = """() => {
+  const rgb = (text) => text.match(/[\\d.]+/g).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map((c) => c / 255)
+    .map((c) => (c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = (el) => {
+    for (; el; el = el.parentElement) {
+      const color = getComputedStyle(el).backgroundColor;
+      if (!/^rgba.*, 0\\)$/.test(color)) return rgb(color);
+    }
+    return [255, 255, 255];
+  };
+  const texts = [...document.querySelectorAll('.nbv *')].filter((el) => el.offsetParent &&
+    [...el.childNodes].some((node) => node.nodeType === 3 && node.data.trim()));
+  return texts.map((el) => {
+    const both = [light(rgb(getComputedStyle(el).color)), light(behind(el))];
+    const [a, b] = both.sort((p, q) => q - p);
+    return [(a + 0.05) / (b + 0.05), el.outerHTML.slice(0, 80)];
+  }).filter(([contrast]) => contrast < 4.5);
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_text_has_the_contrast_of_wcag_aa(open_page, viewer, scheme):
+    """All text is told from its ground at 4.5 to 1, in both themes, panels open."""
+    page = open_page(viewer, color_scheme=scheme)
+    page.keyboard.press("Tab")
+    page.keyboard.press("?")
+    page.get_by_role("button", name="Display settings").click()
+
+    is_dark = page.locator(".nbv").evaluate("(el) => el.classList.contains('nbv-dark')")
+    assert is_dark == (scheme == "dark")
+    assert page.evaluate(CONTRASTS) == []
+
+
+def test_touch_moves_the_crosshair(open_page, viewer):
+    """A finger is as good as a mouse, on a narrow screen, which nothing overflows."""
+    page = open_page(viewer, has_touch=True)
+    page.set_viewport_size({"width": 380, "height": 800})
+    settle(page)
+    box = pane(page, "axial").bounding_box()
+    page.touchscreen.tap(box["x"] + 0.25 * box["width"], box["y"] + 0.25 * box["height"])
+
+    x, y, _ = state(page, "cut_coords")
+    assert x == pytest.approx(viewer.scene.bounds[0] @ [0.75, 0.25], abs=1)
+    assert y == pytest.approx(viewer.scene.bounds[1] @ [0.25, 0.75], abs=1)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_threshold_beyond_the_data_is_said(open_page):
+    """The page says that nothing is shown, why, and stops saying it."""
+    with pytest.warns(Warning, match=r"threshold=99 is above the largest absolute value"):
+        viewer = SliceViewer(planted(), threshold=99)
+    page = open_page(viewer)
+    note = page.locator(".nbv-note")
+
+    assert "the threshold 99 is above this map's largest absolute value, 1." in note.inner_text()
+    page.evaluate("nbica.set('threshold', 0.5)")
+    assert note.is_hidden()
+
+
+def test_names_with_html_stay_text(open_page):
+    """Tags in names, titles and regions are shown as they are written, and never run."""
+    evil = '<img src=x onerror="window.hit=1"></script><b>&amp;'
+    regions = nib.Nifti1Image(np.ones((24, 26, 22), np.uint8), planted().affine)
+    viewer = SliceViewer(
+        planted(), names=[evil, "b"], title=evil, labels_img=regions, labels=[evil], threshold=0.5
+    )
+    page = open_page(viewer)
+
+    assert page.locator(".nbv-title h3").inner_text() == evil
+    assert page.title() == evil
+    assert evil in page.locator(".nbv-read").inner_text()
+    assert page.evaluate("window.hit") is None
+    assert page.locator(".nbv img, .nbv b:not(.nbv-letter)").count() == 0
+
+
+def test_the_picture_saved_is_the_picture_seen(open_page, viewer):
+    """The key s downloads a PNG with the map's colours in it."""
+    page = open_page(viewer)
+    page.keyboard.press("Tab")
+    with page.expect_download() as waiting:
+        page.keyboard.press("s")
+
+    saved = Image.open(waiting.value.path()).convert("RGB")
+    assert waiting.value.suggested_filename == "block.png"
+    assert saved.width > 1000
+    # The block is drawn where its threshold lets it: at 4 there is nothing, so it is grey.
+    assert np.ptp(np.asarray(saved), axis=2).max() < 30
+
+
+def test_play_steps_through_and_stops(open_page, viewer):
+    """Space plays and stops; the next map comes by itself."""
+    page = open_page(viewer)
+    pane(page, "axial").focus()
+    page.keyboard.press(" ")
+    page.wait_for_function("window.nbica.get('component') === 1")
+    page.keyboard.press(" ")
+    assert page.locator(".nbv-play").get_attribute("aria-pressed") == "false"
+
+
+def test_a_series_shows_its_course_at_the_crosshair(open_page):
+    """The line below the slices follows the voxel that was clicked."""
+    rng = np.random.default_rng(0)
+    data = 1000 + rng.normal(0, 2, (12, 12, 12, 24))
+    data[6, 6, 6] += 80 * np.sin(np.arange(24))
+    affine = np.diag([4.0, 4, 4, 1])
+    viewer = SliceViewer(nib.Nifti1Image(data.astype(np.float32), affine), t_r=2.0)
+    page = open_page(viewer)
+
+    page.evaluate("nbica.set('cut_coords', [24, 24, 24])")
+    label = page.locator(".nbv-course svg").get_attribute("aria-label")
+
+    assert "24 points from 9" in label
+    assert "to 1080" in label.replace(",", "")
+    assert "0 to 46 s" in page.locator(".nbv-course").inner_text()
+
+
+def test_without_javascript_there_is_a_picture(chromium, viewer, tmp_path):
+    """A page that may run nothing shows the slices drawn in Python, with a text for them."""
+    path = viewer.to_html(tmp_path / "page.html")
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(path.as_uri())
+
+    image = page.locator("main > img")
+    assert image.get_attribute("alt") == viewer.sentence
+    data = base64.b64decode(image.get_attribute("src").split(",")[1])
+    assert Image.open(io.BytesIO(data)).width > 300
+    context.close()
+
+
+def test_regions_are_named_where_the_crosshair_is(open_page):
+    """The read-out names the region at the crosshair, by the same numbers as the image."""
+    maps, anatomy, regions, _ = images()
+    codes = np.asarray(regions.dataobj).astype(int)
+    voxel = np.argwhere(codes == 3)[5]
+    mm = nib.affines.apply_affine(regions.affine, voxel)
+    viewer = SliceViewer(maps, anatomy, labels_img=regions, labels={3: "insula"})
+    page = open_page(viewer)
+
+    page.evaluate(f"nbica.set('cut_coords', {mm.tolist()})")
+
+    assert "insula" in page.locator(".nbv-read").inner_text()
+    shown = page.locator(".nbv-read dl > div", has_text="voxel").locator("dd").inner_text()
+    assert [int(v.replace("−", "-")) for v in shown.split(",")] == voxel.tolist()
+
+
+def test_a_page_of_nbconvert_is_alive_offline(chromium, viewer, tmp_path):
+    """What to_html() shows in a notebook is drawn in nbconvert's page, with no network at all."""
+    html_exporter = pytest.importorskip("nbconvert").HTMLExporter()
+    shown = nbformat.v4.new_output(
+        "execute_result", data={"text/html": viewer.to_html()._repr_html_(), "text/plain": "page"}
+    )
+    cell = nbformat.v4.new_code_cell("viewer.to_html()", outputs=[shown], execution_count=1)
+    text, _ = html_exporter.from_notebook_node(nbformat.v4.new_notebook(cells=[cell]))
+    (tmp_path / "notebook.html").write_text(text, encoding="utf-8")
+    context = chromium.new_context(offline=True, bypass_csp=True)
+    page = context.new_page()
+    page.route("http*://**", lambda route: route.abort())
+
+    page.goto((tmp_path / "notebook.html").as_uri(), wait_until="domcontentloaded")
+    canvas = page.frame_locator("iframe").locator(".nbv-pane canvas").first
+
+    canvas.wait_for()
+    assert canvas.evaluate("(el) => el.width") > 50
+    context.close()
+
+
+def test_the_state_of_a_saved_notebook_is_complete(viewer):
+    """What Jupyter's own widget manager embeds in a page holds script, style and volumes."""
+    state = dependency_state([viewer], drop_defaults=False)[viewer.model_id]
+
+    assert state["state"]["_esm"] == viewer._esm
+    assert state["state"]["_css"] == viewer._css
+    assert [buffer["path"] for buffer in state["buffers"]] == [["_payload"]]

@@ -1,0 +1,485 @@
+"""Slices, projections and networks: what is planted at known mm is drawn there, in every figure."""
+
+import nibabel as nib
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from planted import AFFINES, BOX, one_voxel
+
+from nbica import plotting
+from nbica.exceptions import DataError
+from nbica.plotting import cuts
+from nbica.plotting.colours import BLUE_ORANGE, BLUE_ORANGE_ON_WHITE, distinct
+from nbica.plotting.scales import scale_of
+from nbica.plotting.views import plane_of
+from nbica.plotting.volumes import Volume
+
+MM = np.array([-20.0, 14, 8])
+
+
+@pytest.fixture(scope="module")
+def anatomy():
+    """An ellipsoid in the box, brighter inside."""
+    affine = np.diag([4.0, 4, 4, 1])
+    affine[:3, 3] = BOX[:, 0]
+    centre = (np.array([31, 31, 26]) - 1) / 2
+    radius = np.sqrt((((np.indices((31, 31, 26)).T - centre) / centre) ** 2).sum(axis=-1)).T
+    return nib.Nifti1Image(np.where(radius < 1, 200 - 100 * radius, 0).astype(np.float32), affine)
+
+
+def coloured(panel, index=-1):
+    """Where the last picture of a panel has colour: its middle, in mm across and up."""
+    image = panel.axes.images[index]
+    rgba = image.get_array()
+    strong = (rgba[..., 3] > 0) & (np.ptp(rgba[..., :3], axis=2) > 0.2)
+    rows, columns = np.nonzero(strong)
+    left, right, bottom, top = image.get_extent()
+    n_rows, n_columns = strong.shape
+    across = left + (columns.mean() + 0.5) * (right - left) / n_columns
+    return across, bottom + (rows.mean() + 0.5) * (top - bottom) / n_rows
+
+
+def fits(panel, mm, within):
+    plane = list(plane_of(panel.view.axis))
+    return np.abs(np.array(coloured(panel)) - mm[plane]).max() <= within
+
+
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [(name, "ortho") for name in AFFINES]
+    + [("oblique", mode) for mode in ("tiled", "mosaic", "x", "y", "z", "xz", "zy")],
+)
+def test_a_planted_voxel_is_drawn_at_its_mm(name, mode, anatomy):
+    """Found without being told where, in every mode and on every grid."""
+    data, affine = one_voxel(AFFINES[name], MM)
+
+    display = plotting.plot_stat_map(
+        nib.Nifti1Image(data, affine), anatomy, display_mode=mode, threshold=1
+    )
+
+    through = [p for p in display.panels if abs(p.view.mm - MM[p.view.axis]) < 0.5]
+    assert {panel.view.axis for panel in through} == {panel.view.axis for panel in display.panels}
+    # Half a pixel: the blob of an oblique voxel is symmetric about it.
+    assert all(fits(panel, MM, within=0.5) for panel in through)
+
+
+@pytest.mark.parametrize("name", AFFINES)
+@pytest.mark.parametrize("plot_abs", [True, False])
+def test_a_planted_voxel_is_seen_through_glass(name, plot_abs):
+    """From every side; a hemisphere shows its own half only, the left one facing left."""
+    data, affine = one_voxel(AFFINES[name], MM, value=-5.0)
+
+    display = plotting.plot_glass_brain(
+        nib.Nifti1Image(data, affine), display_mode="xyzlr", plot_abs=plot_abs, threshold=1
+    )
+
+    *seen, right = display.panels
+    assert all(fits(panel, MM, within=1) for panel in seen)
+    assert not (right.axes.images[-1].get_array()[..., 3] > 0).any()
+    left = seen[-1].axes
+    assert left.get_xlim()[0] > left.get_xlim()[1]
+    blue = seen[0].axes.images[-1].get_array().reshape(-1, 4)
+    r, _, b, _ = blue[blue[:, 3] > 0].mean(axis=0)
+    assert (b > r) == (not plot_abs)
+
+
+@pytest.mark.parametrize("name", AFFINES)
+def test_a_planted_region_is_drawn_at_its_mm(name, anatomy):
+    """Filled as voxels are, outlined around them, and as a map of an atlas."""
+    data, affine = one_voxel(AFFINES[name], MM)
+    img = nib.Nifti1Image(data.astype(np.int16), affine)
+    maps = nib.Nifti1Image(np.stack([data, 0 * data], axis=-1), affine)
+
+    filled = plotting.plot_roi(img, anatomy)
+    outlined = plotting.plot_roi(img, anatomy, view_type="contours")
+    atlas = plotting.plot_prob_atlas(maps, anatomy, view_type="contours", threshold=2.5)
+
+    assert all(fits(panel, MM, within=1) for panel in filled.panels)
+    for panel in (*outlined.panels, *atlas.panels):
+        (lines,) = (c for c in panel.axes.collections if c.get_paths())
+        ring = np.vstack([path.vertices for path in lines.get_paths()])
+        plane = list(plane_of(panel.view.axis))
+        middle = (ring.max(axis=0) + ring.min(axis=0)) / 2
+        np.testing.assert_allclose(middle, MM[plane], atol=1)
+
+
+def test_anatomy_is_where_it_was(anatomy):
+    """A bright voxel of an anatomical or functional image lies at its mm."""
+    brain = np.asanyarray(anatomy.dataobj)
+    ijk = np.round(np.linalg.solve(anatomy.affine, [*MM, 1])[:3]).astype(int)
+    bright = brain.copy()
+    bright[tuple(ijk)] = 1000
+    for plot in (plotting.plot_anat, plotting.plot_epi):
+        display = plot(nib.Nifti1Image(bright, anatomy.affine), cut_coords=MM, vmax=1000)
+        for panel in display.panels:
+            grey = panel.axes.images[-1].get_array()[..., 0]
+            row, column = np.unravel_index(grey.argmax(), grey.shape)
+            across, up = plane_of(panel.view.axis)
+            assert abs(display.bounds[across, 0] + column - MM[across]) <= 1
+            assert abs(display.bounds[up, 0] + row - MM[up]) <= 1
+
+
+@pytest.mark.parametrize("radiological", [False, True])
+def test_sides_are_marked(radiological, anatomy):
+    """L is on the side of negative x, whichever side of the picture that is."""
+    data, affine = one_voxel(AFFINES["flipped"], MM)
+
+    display = plotting.plot_stat_map(
+        nib.Nifti1Image(data, affine), anatomy, threshold=1, radiological=radiological
+    )
+
+    for panel in display.panels:
+        letters = {text.get_text(): text for text in panel.axes.texts}
+        assert ("L" in letters) == (panel.view.axis != 0)
+        if panel.view.axis != 0:
+            to_pixel = panel.axes.transAxes.transform
+            at_left = to_pixel(letters["L"].get_position())[0]
+            at_right = to_pixel(letters["R"].get_position())[0]
+            blob = panel.axes.transData.transform(coloured(panel))[0]
+            assert abs(blob - at_left) < abs(blob - at_right)
+            assert (at_left > at_right) == radiological
+
+
+def test_markers_and_edges_are_at_their_mm():
+    """Nodes and the ends of edges have the coordinates given; weak edges are not drawn."""
+    points = np.array([[-40.0, 10, 20], [30, -50, 5], [0, 40, -10]])
+    weights = np.array([[1, 0.8, -0.1], [0.8, 1, 0.5], [-0.1, 0.5, 1]])
+
+    display = plotting.plot_connectome(weights, points, edge_threshold=0.4)
+
+    for panel in display.panels:
+        plane = list(plane_of(panel.view.axis))
+        lines, nodes = panel.axes.collections[-2:]
+        np.testing.assert_array_equal(nodes.get_offsets(), points[:, plane])
+        ends = [tuple(map(tuple, segment)) for segment in lines.get_segments()]
+        expected = [points[[1, 2]][:, plane], points[[0, 1]][:, plane]]  # weak before strong
+        assert ends == [tuple(map(tuple, pair)) for pair in expected]
+
+
+def test_an_edge_threshold_in_percent_counts_edges():
+    """Of six edges, the upper half."""
+    weights = np.zeros((4, 4))
+    weights[np.triu_indices(4, 1)] = [1, -2, 3, -4, 5, -6]
+    weights += weights.T
+
+    display = plotting.plot_connectome(weights, np.eye(4)[:, :3] * 20, edge_threshold="50%")
+
+    assert len(display.panels[0].axes.collections[-2].get_segments()) == 3
+
+
+# ---- cuts ---------------------------------------------------------------------------------------
+
+
+def slices(mode, cut_coords):
+    data, affine = one_voxel(AFFINES["plain"], MM)
+    rows = cuts.rows_of_slices(mode, cut_coords, Volume(data, affine), 1)
+    return [[(view.axis, view.mm) for view in row] for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("mode", "cut_coords", "expected"),
+    [
+        ("ortho", (1, 2, 3), [[(0, 1), (1, 2), (2, 3)]]),
+        ("tiled", (1, 2, 3), [[(1, 2), (0, 1)], [(2, 3)]]),
+        ("yx", (1, 2), [[(1, 2), (0, 1)]]),
+        ("z", [5, -7.5], [[(2, 5), (2, -7.5)]]),
+        ("z", 1, [[(2, 8)]]),
+        ("x", 3, [[(0, -24), (0, -20), (0, -16)]]),
+        ("mosaic", 1, [[(0, -20)], [(1, 14)], [(2, 8)]]),
+        ("mosaic", {"z": [1, 2], "x": 1}, [[(2, 1), (2, 2)], [(0, -20)]]),
+    ],
+)
+def test_cuts_are_those_asked_for(mode, cut_coords, expected):
+    """In mm in the order x, y, z, or a count around what there is to see."""
+    assert slices(mode, cut_coords) == expected
+
+
+@pytest.mark.parametrize(
+    ("mode", "cut_coords", "message"),
+    [
+        ("w", None, "display_mode='w' is unknown; use one of ortho, tiled, mosaic"),
+        ("xx", None, "display_mode='xx' is unknown"),
+        (3, None, "display_mode=3 is unknown"),
+        ("ortho", 3, r"cut_coords=3 does not fit display_mode='ortho'; give x, y, z in mm"),
+        ("xz", (1, 2, 3), "give x, z in mm"),
+        ("z", 0, "cut_coords=0 must be 1 or more"),
+        ("z", [np.nan], "expected a list of mm along z"),
+        ("mosaic", (1, 2), "a mosaic takes a count"),
+    ],
+)
+def test_wrong_cuts_say_the_way_out(mode, cut_coords, message):
+    """What was found, what was expected."""
+    with pytest.raises(ValueError, match=message):
+        slices(mode, cut_coords)
+
+
+# ---- colours ------------------------------------------------------------------------------------
+
+
+def test_nan_and_what_is_weak_are_transparent():
+    """So are exact zeros, unless no threshold was asked for."""
+    values = np.array([np.nan, 0, 0.5, -2, 3], dtype=np.float32)
+    maps = values.reshape(1, 5, 1, 1)
+
+    strict, loose, none = (
+        scale_of(maps, cmap="gray", threshold=t).colours(values)[:, 3] for t in (1, 0, None)
+    )
+
+    np.testing.assert_array_equal(strict, [0, 0, 0, 1, 1])
+    np.testing.assert_array_equal(loose, [0, 0, 1, 1, 1])
+    np.testing.assert_array_equal(none, [0, 1, 1, 1, 1])
+
+
+@pytest.mark.parametrize(
+    ("values", "options", "limits", "ends"),
+    [
+        ([-1, 2], {}, (-2, 2), (-2, 2)),
+        ([1, 2], {}, (0, 2), (-2, 2)),
+        ([-3, -1], {}, (-3, 0), (-3, 3)),
+        ([1, 2], {"symmetric_cbar": True}, (-2, 2), (-2, 2)),
+        ([-1, 2], {"symmetric_cbar": False}, (0, 2), (-2, 2)),
+        ([-1, 2], {"vmax": 5}, (-5, 5), (-5, 5)),
+        ([1, 2], {"vmin": 1, "vmax": 4}, (1, 4), (1, 4)),
+        ([1, 2], {"vmin": -1, "symmetric_cbar": True}, (-1, 1), (-1, 1)),
+    ],
+)
+def test_the_range_of_colours(values, options, limits, ends):
+    """Symmetric about 0 unless told otherwise; the bar shows the signs that there are."""
+    maps = np.array(values, dtype=np.float32).reshape(1, -1, 1, 1)
+
+    scale = scale_of(maps, cmap=BLUE_ORANGE, **options)
+
+    assert scale.limits == limits
+    assert (scale.vmin, scale.vmax) == ends
+
+
+def test_a_sparse_map_ends_where_its_voxels_do(anatomy):
+    """Between a voxel and zeros, colour ends half way: a cube of 12 mm is not one of 20."""
+    data = np.zeros((21, 21, 21), np.float32)
+    data[9:12, 9:12, 9:12] = 3
+    img = nib.Nifti1Image(data, AFFINES["plain"])
+
+    display = plotting.plot_stat_map(img, anatomy, cut_coords=(40, 40, 40))
+
+    for panel in display.panels:
+        shown = panel.axes.images[-1].get_array()[..., 3] > 0
+        # Pixels of 1 mm, both ends included; corners are rounded.
+        assert [shown.any(axis=axis).sum() for axis in (0, 1)] == [13, 13]
+
+
+def test_colours_are_safe_for_colour_vision():
+    """Signs and regions stay apart where red, green or blue cones are missing."""
+    signs = [[m(0.15), m(0.85)] for m in (BLUE_ORANGE, BLUE_ORANGE_ON_WHITE)]
+    for pair in signs:
+        assert smallest_distance([colour[:3] for colour in pair]) > 40
+    from matplotlib.colors import to_rgb
+
+    # CIELAB units; 2.3 is just noticeable, 10 is clear at a glance.
+    assert smallest_distance([to_rgb(colour) for colour in distinct(8)]) > 24
+    assert smallest_distance([to_rgb(colour) for colour in distinct(14)]) > 15
+
+
+# Machado et al. (2009): full protanopia, deuteranopia, tritanopia; of linear RGB.
+DEFICIENCIES = [
+    np.eye(3),
+    [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
+    [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
+    [[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]],
+]
+TO_XYZ = np.array([[0.4125, 0.3576, 0.1804], [0.2127, 0.7152, 0.0722], [0.0193, 0.1192, 0.9503]])
+
+
+def smallest_distance(colours):
+    """Between any two colours, for normal and colour-blind readers, in CIELAB units."""
+    rgb = np.array(colours)
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    distances = []
+    for matrix in DEFICIENCIES:
+        xyz = np.clip(linear @ np.transpose(matrix), 0, 1) @ TO_XYZ.T / [0.9505, 1, 1.089]
+        f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+        lab = np.stack(
+            [116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], axis=1
+        )
+        apart = np.linalg.norm(lab[:, np.newaxis] - lab, axis=2)
+        distances.append(apart[np.triu_indices(len(lab), 1)].min())
+    return min(distances)
+
+
+# ---- figures ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def blob():
+    return nib.Nifti1Image(*one_voxel(AFFINES["plain"], MM))
+
+
+def test_it_draws_where_it_is_told(blob, anatomy, tmp_path):
+    """In a figure or axes of the user's, in a part of a figure; and to a file, whole or not."""
+    own = Figure(figsize=(6, 4))
+    axes = own.add_subplot(1, 2, 2)
+
+    in_axes = plotting.plot_stat_map(blob, anatomy, axes=axes)
+    in_part = plotting.plot_stat_map(blob, anatomy, figure=own, axes=(0, 0, 0.5, 0.5))
+    sized = plotting.plot_stat_map(
+        blob, anatomy, figure=(5, 2), output_file=tmp_path / "map.png", title="A map"
+    )
+
+    assert in_axes.figure is own
+    assert in_part.figure is own
+    x0, y0, x1, y1 = axes.get_position().extents
+    for panel in in_axes.panels:
+        place = panel.axes.get_position()
+        assert x0 <= place.x0 < place.x1 <= x1
+        assert y0 <= place.y0 < place.y1 <= y1
+    assert all(panel.axes.get_position().y1 <= 0.5 for panel in in_part.panels)
+    assert tuple(sized.figure.get_size_inches()) == (5, 2)
+    assert (tmp_path / "map.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(FileNotFoundError, match="make it"):
+        sized.savefig(tmp_path / "nowhere" / "map.png")
+    assert [path.name for path in tmp_path.iterdir()] == ["map.png"]
+
+
+def test_it_draws_in_a_subfigure(blob, anatomy):
+    """Axes of a subfigure lie in the whole figure where they seem to."""
+    upper, lower = Figure(figsize=(4, 6)).subfigures(2, 1)
+    upper.subplots()
+
+    display = plotting.plot_stat_map(blob, anatomy, axes=lower.subplots())
+
+    assert all(panel.axes.get_position().y1 <= 0.5 for panel in display.panels)
+    with pytest.raises(TypeError, match="figure is 3; expected a Figure"):
+        plotting.plot_stat_map(blob, anatomy, figure=3)
+
+
+@pytest.mark.parametrize("mode", ["ortho", "tiled", "mosaic", "z"])
+def test_all_panels_have_one_scale(mode, blob, anatomy):
+    """A millimetre is as long in every slice, across and up, and panels do not overlap."""
+    display = plotting.plot_stat_map(blob, anatomy, display_mode=mode)
+
+    boxes = [panel.axes.get_window_extent() for panel in display.panels]
+    lengths = []
+    for panel, box in zip(display.panels, boxes, strict=True):
+        lengths.append(box.width / np.ptp(panel.axes.get_xlim()))
+        lengths.append(box.height / np.ptp(panel.axes.get_ylim()))
+    np.testing.assert_allclose(lengths, lengths[0], rtol=1e-6)
+    for i, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[i + 1 :])
+
+
+def test_more_can_be_laid_over(blob, anatomy):
+    """Overlays, contours, edges and markers, in mm."""
+    display = plotting.plot_anat(anatomy, cut_coords=MM)
+    before = [len(panel.axes.images) for panel in display.panels]
+
+    display.add_overlay(blob, threshold=1)
+    display.add_contours(blob, levels=[2.5], colors="w")
+    display.add_edges(anatomy)
+    display.add_markers([MM, MM + 40], marker_color=["r", "b"])
+
+    assert [len(panel.axes.images) for panel in display.panels] == [n + 1 for n in before]
+    assert all(fits(panel, MM, within=0.5) for panel in display.panels)
+    for panel in display.panels:
+        points = panel.axes.collections[-1].get_offsets()
+        np.testing.assert_array_equal(points, [MM[list(plane_of(panel.view.axis))]])
+    assert display._repr_png_().startswith(b"\x89PNG")
+    display.close()
+    assert not display.figure.axes
+
+
+def test_without_anatomy_there_is_a_brain_around_it(blob):
+    """Sparse maps lie in a schematic brain in MNI space; full ones show where they have values."""
+    sparse = plotting.plot_stat_map(blob, threshold=1)
+    masked = np.zeros((30, 30, 30), np.float32)
+    masked[2:, 2:, 2:] = 1
+    full = plotting.plot_stat_map(
+        nib.Nifti1Image(masked, np.diag([4.0, 4, 4, 1])), threshold=2, vmax=3
+    )
+
+    assert sparse.bounds[1, 0] < -90
+    assert sparse.bounds[1, 1] > 60
+    np.testing.assert_array_equal(full.bounds, [[4, 120]] * 3)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: plotting.plot_stat_map(four()), "nbica.images.index_img"),
+        (lambda: plotting.plot_epi(four()), r"epi_img has shape \(3, 3, 3, 2\)"),
+        (lambda: plotting.plot_stat_map(ones(), threshold=-1), "threshold=-1 must be"),
+        (lambda: plotting.plot_stat_map(ones(), vmin=2, vmax=1), "vmin=2 is not below vmax=1"),
+        (
+            lambda: plotting.plot_stat_map(ones(), symmetric_cbar=True, vmin=0, vmax=1),
+            "symmetric_cbar is True, but vmin=0 and vmax=1",
+        ),
+        (lambda: plotting.plot_stat_map(ones(), resampling_interpolation="x"), "is unknown"),
+        (lambda: plotting.plot_roi(ones(1.5)), "1 different values, up to 1.5"),
+        (lambda: plotting.plot_roi(ones(), labels=["a", "b"]), "found 2 names for 1 regions"),
+        (lambda: plotting.plot_roi(ones(), view_type="x"), "view_type='x' is unknown"),
+        (lambda: plotting.plot_prob_atlas(four(), view_type="x"), "view_type='x' is unknown"),
+        (lambda: plotting.plot_glass_brain(ones(), display_mode="q"), "display_mode='q'"),
+        (lambda: plotting.plot_connectome(np.ones((2, 3)), np.ones((2, 3))), r"shape \(2, 3\)"),
+        (lambda: plotting.plot_connectome(np.ones((2, 2)), np.ones((2, 2))), "expected .n_nodes"),
+        (lambda: plotting.plot_connectome([[0, 1], [2, 0]], np.ones((2, 3))), "not symmetric"),
+        (
+            lambda: plotting.plot_connectome(np.ones((2, 2)), np.ones((2, 3)), edge_threshold="9"),
+            "edge_threshold='9'",
+        ),
+    ],
+)
+def test_wrong_input_says_the_way_out(call, message):
+    """What was found, what was expected."""
+    with pytest.raises((ValueError, DataError), match=message):
+        call()
+
+
+NAMES = ["$x_{$", "100 % <b>", "\\frac"]
+MATRIX = np.eye(3) + 0.1
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: plotting.plot_stat_map(ones(), title=NAMES[0]),
+        lambda: plotting.plot_roi(ones(), labels=NAMES[:1]),
+        lambda: plotting.plot_connectome(MATRIX, 30 * MATRIX, title=NAMES[0]),
+        lambda: plotting.plot_components(four(), titles=NAMES[:2]),
+        lambda: plotting.plot_matrix(MATRIX, NAMES, title=NAMES[0]),
+        lambda: plotting.plot_spectrum(np.eye(9, 3), 2, labels=NAMES, title=NAMES[0]),
+    ],
+)
+def test_names_are_written_as_they_are(call):
+    """What people call their files and networks is no formula, and stops no figure."""
+    assert call()._repr_png_().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("value", [0, np.nan, np.inf])
+def test_nothing_to_see_is_drawn_all_the_same(value):
+    """Empty maps, regions, atlases and networks get their brain and no error."""
+    for figure in (
+        plotting.plot_stat_map(ones(value)),
+        plotting.plot_stat_map(ones(value), display_mode="mosaic", cut_coords=2),
+        plotting.plot_glass_brain(ones(value)),
+        plotting.plot_anat(ones(value)),
+        plotting.plot_roi(ones(value)),
+        plotting.plot_connectome(np.full((2, 2), np.nan_to_num(value, posinf=0)), np.eye(2, 3)),
+    ):
+        assert figure._repr_png_().startswith(b"\x89PNG")
+
+
+def test_an_unknown_keyword_is_refused_and_known_ones_are_listed():
+    """A typo is not swallowed, and a notebook completes the names."""
+    import inspect
+
+    with pytest.raises(TypeError, match="tresh"):
+        plotting.plot_stat_map(ones(), tresh=3)
+    names = inspect.signature(plotting.plot_stat_map).parameters
+    assert {"display_mode", "cut_coords", "title", "output_file", "bg_img"} <= set(names)
+    assert "look" not in names
+
+
+def ones(value=1.0):
+    return nib.Nifti1Image(np.full((3, 3, 3), value, np.float32), np.diag([9.0, 9, 9, 1]))
+
+
+def four():
+    return nib.Nifti1Image(np.ones((3, 3, 3, 2), np.float32), np.diag([9.0, 9, 9, 1]))

@@ -1,0 +1,258 @@
+"""Two groups: scipy as oracle, planted differences, the family-wise error on nulls, diagnosis."""
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn.base import clone
+from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.neighbors import KNeighborsClassifier
+
+from nbica.connectivity import classify_groups, compare_groups, connectomes, vec_to_sym_matrix
+from nbica.exceptions import DataError, DataWarning
+
+GROUPS = np.repeat(["control", "patient"], [12, 10])
+
+
+def cohort(rng, n_subjects=20, n_networks=6, coupling=0.7, n_timepoints=120):
+    """Time courses of two groups in turn that differ in how networks 0 and 1 go together."""
+    groups = np.array(["control", "patient"])[np.arange(n_subjects) % 2]
+    series = []
+    for group in groups:
+        covariance = np.eye(n_networks)
+        covariance[0, 1] = covariance[1, 0] = coupling if group == "control" else -0.1
+        series.append(rng.multivariate_normal(np.zeros(n_networks), covariance, n_timepoints))
+    return series, groups
+
+
+# ---- comparison ----------------------------------------------------------------------------------
+
+
+def test_t_and_difference_are_scipys(rng):
+    """Without confounds it is Student's t of scipy, and the plain difference of means."""
+    values = rng.standard_normal((22, 30))
+
+    found = compare_groups(values, GROUPS, n_permutations=10)
+
+    first, second = values[:12], values[12:]
+    assert found.groups == ("control", "patient")
+    np.testing.assert_allclose(found.t, stats.ttest_ind(first, second).statistic)
+    np.testing.assert_allclose(found.difference, first.mean(axis=0) - second.mean(axis=0))
+
+
+def test_uncorrected_p_is_scipys_permutation_test(rng):
+    """One value by itself has the p of scipy's permutation test, and of a single one p is p."""
+    values = rng.standard_normal((22, 1)) + 0.6 * (GROUPS == "control")[:, np.newaxis]
+
+    found = compare_groups(values, GROUPS, n_permutations=5000)
+
+    def t_of(first, second, axis):
+        return stats.ttest_ind(first, second, axis=axis).statistic
+
+    expected = stats.permutation_test(
+        (values[:12, 0], values[12:, 0]), t_of, vectorized=True, n_resamples=5000, rng=1
+    ).pvalue
+    # Two estimates of one p from 5 000 draws each: four standard errors of their difference.
+    tolerance = 4 * np.sqrt(2 * expected * (1 - expected) / 5000)
+    assert found.p[0] == pytest.approx(expected, abs=tolerance)
+    np.testing.assert_array_equal(found.p, found.p_uncorrected)
+
+
+def test_confounds_are_those_of_a_linear_model(rng):
+    """With confounds, t is that of the group in ordinary least squares beside them."""
+    age = rng.uniform(20, 60, 22) + 30 * (GROUPS == "patient")
+    values = rng.standard_normal((22, 4)) + 0.1 * age[:, np.newaxis]
+
+    found = compare_groups(values, GROUPS, confounds=age, n_permutations=500)
+
+    X = np.column_stack([GROUPS == "control", np.ones(22), age]).astype(float)
+    beta, left, _, _ = np.linalg.lstsq(X, values)
+    error = np.sqrt(np.linalg.inv(X.T @ X)[0, 0] * left / (22 - 3))
+    np.testing.assert_allclose(found.difference, beta[0])
+    np.testing.assert_allclose(found.t, beta[0] / error)
+    assert found.p.min() > 0.05
+    assert compare_groups(values, GROUPS, n_permutations=500).p.min() < 0.05
+
+
+def test_planted_difference_is_found_where_it_is(rng):
+    """Of all edges of two groups of connectomes, the planted one differs and no other."""
+    series, groups = cohort(rng)
+
+    found = compare_groups(connectomes(series), groups)
+
+    assert found.p.shape == (6, 6)
+    np.testing.assert_array_equal(found.p, found.p.T)
+    assert set(zip(*np.nonzero(found.p < 0.05), strict=True)) == {(0, 1), (1, 0)}
+    assert found.difference[0, 1] > 0.5
+    np.testing.assert_array_equal(np.diag(found.p), 1)
+    np.testing.assert_array_equal(np.diag(found.t), 0)
+
+
+def test_family_wise_error_is_nominal(rng):
+    """On nulls, correlated values and unequal groups, .05 is reached in about 5 % of studies."""
+    n_studies, alarms = 400, 0
+    mixing = rng.standard_normal((20, 20))
+    for _ in range(n_studies):
+        values = rng.standard_normal((22, 20)) @ mixing
+        alarms += (
+            compare_groups(values, GROUPS, n_permutations=199, random_state=rng).p.min() < 0.05
+        )
+
+    # p < .05 happens at 9 of 200 rank positions: .045 at most; three standard errors on each side.
+    assert abs(alarms / n_studies - 0.045) < 3 * np.sqrt(0.045 * 0.955 / n_studies)
+
+
+def test_family_wise_error_with_confounds(rng):
+    """Residuals that are permuted beside a confound keep the error as well."""
+    n_studies, alarms = 300, 0
+    for _ in range(n_studies):
+        age = rng.uniform(20, 60, 22) + 10 * (GROUPS == "patient")
+        values = rng.standard_normal((22, 10)) + 0.1 * age[:, np.newaxis]
+        found = compare_groups(values, GROUPS, age, n_permutations=199, random_state=rng)
+        alarms += found.p.min() < 0.05
+
+    # Freedman and Lane's permutations are approximate: three standard errors and a fifth more.
+    assert alarms / n_studies < 1.2 * 0.045 + 3 * np.sqrt(0.045 * 0.955 / n_studies)
+
+
+def test_chunks_and_seed_decide_nothing_else(rng, monkeypatch):
+    """The same seed gives the same p, however many permutations are in memory at once."""
+    values = rng.standard_normal((22, 50))
+    whole = compare_groups(values, GROUPS, n_permutations=300)
+    monkeypatch.setattr("nbica.connectivity.groups._CHUNK_BYTES", 1)
+
+    single = compare_groups(values, GROUPS, n_permutations=300)
+
+    np.testing.assert_array_equal(whole.p, single.p)
+    np.testing.assert_allclose(whole.largest, single.largest)
+
+
+def test_constant_values_differ_nowhere(rng):
+    """A value that is the same in all subjects has t = 0 and p = 1."""
+    values = np.column_stack([rng.standard_normal(22), np.full(22, 3.3)])
+
+    found = compare_groups(values, GROUPS, n_permutations=100)
+
+    assert found.t[1] == found.difference[1] == 0
+    assert found.p[1] == found.p_uncorrected[1] == 1
+
+
+def test_what_it_says_of_itself(rng):
+    """The representation holds groups, largest t, smallest p and the permutations."""
+    found = compare_groups(rng.standard_normal((22, 3)), GROUPS, n_permutations=20)
+
+    assert repr(found).startswith("<control - patient: largest |t| = ")
+    assert "20 permutations" in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("values", "groups", "message"),
+    [
+        (np.zeros((22, 3)), GROUPS[:5], "one label for each of 22"),
+        (np.zeros((22, 3)), np.repeat("a", 22), "a: 22"),
+        (np.zeros((3, 3)), ["a", "a", "b"], "a: 2, b: 1"),
+        (np.zeros((22, 3, 2)), GROUPS, r"\(n_subjects, n_values\)"),
+        (np.full((22, 3), np.nan), GROUPS, "finite"),
+        (np.zeros((22, 0)), GROUPS, "one value or more"),
+    ],
+    ids=["few labels", "one group", "one subject", "shape", "nan", "none"],
+)
+def test_bad_groups_say_what_was_found(values, groups, message):
+    """What is not two groups of finite values is refused with what it is."""
+    with pytest.raises(DataError, match=message):
+        compare_groups(values, groups, n_permutations=5)
+
+
+def test_confounds_that_are_the_groups_are_refused(rng):
+    """A confound that tells the groups apart leaves nothing to test."""
+    with pytest.raises(DataError, match="leave nothing"):
+        compare_groups(rng.standard_normal((22, 3)), GROUPS, confounds=GROUPS == "control")
+
+
+def test_few_subjects_are_warned_of(rng):
+    """Six subjects have 20 labellings: the least p that can be expected is said."""
+    with pytest.warns(DataWarning, match=r"20 ways.*0\.05"):
+        compare_groups(rng.standard_normal((6, 3)), list("aaabbb"), n_permutations=50)
+
+
+# ---- diagnosis -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["correlation", "partial", "tangent"])
+def test_groups_that_differ_are_told_apart(rng, kind):
+    """New subjects are told apart far above chance, which shuffled labels stay at."""
+    series, groups = cohort(rng)
+
+    found = classify_groups(series, groups, kind, n_permutations=19)
+
+    assert found.accuracy > 0.8
+    assert found.accuracy == pytest.approx(found.scores.mean())
+    assert len(found.scores) == 5
+    assert found.chance == 0.5
+    assert found.p == 1 / 20
+    assert abs(found.by_chance.mean() - 0.5) < 0.15
+    assert list(found.pipeline.predict(series)) == list(groups)
+    assert "chance 0.50, p = 0.050" in repr(found)
+
+
+def test_groups_that_do_not_differ_are_not(rng):
+    """Where labels mean nothing the accuracy is that of chance, unequal groups or not."""
+    accuracies = []
+    for _ in range(6):
+        series, _ = cohort(rng, n_subjects=24, coupling=-0.1, n_timepoints=60)
+        groups = np.repeat(["a", "b"], [16, 8])
+        accuracies.append(classify_groups(series, groups, "correlation", n_permutations=0).accuracy)
+
+    # Balanced accuracy of 24 subjects scatters by about .11: three standard errors of six.
+    assert abs(np.mean(accuracies) - 0.5) < 3 * 0.11 / np.sqrt(6)
+
+
+def test_covariances_ahead_of_folds_change_nothing(rng):
+    """Estimating each covariance once gives the scores of the plain pipeline."""
+    series, groups = cohort(rng, coupling=0.3)
+    cv = StratifiedKFold(4)
+    for kind in ("tangent", "correlation", "partial"):
+        found = classify_groups(series, groups, kind, cv=cv, n_permutations=0)
+        plain = cross_val_score(
+            clone(found.pipeline), series, groups, cv=cv, scoring="balanced_accuracy"
+        )
+        np.testing.assert_allclose(found.scores, plain)
+        assert found.p is None
+
+
+def test_runs_of_one_subject_stay_together(rng):
+    """A subject's own fingerprint is no diagnosis: with `subjects`, copies of runs do not help."""
+    series = [rng.standard_normal((40, 6)) @ rng.standard_normal((6, 6)) for _ in range(12)]
+    groups = np.array(["a", "b"])[rng.permutation(12) % 2]
+    copies = [rows + 0.05 * rng.standard_normal(rows.shape) for rows in series]
+    twice, labels = series + copies, np.concatenate([groups, groups])
+    nearest = KNeighborsClassifier(1)
+
+    leaky = classify_groups(twice, labels, "correlation", nearest, n_permutations=0)
+    apart = classify_groups(
+        twice, labels, "correlation", nearest, subjects=np.tile(np.arange(12), 2), n_permutations=9
+    )
+
+    assert leaky.accuracy > 0.9
+    assert apart.accuracy < 0.8
+    assert len(apart.by_chance) == 9
+
+
+def test_bad_subjects_are_refused(rng):
+    """A subject in both groups, or too few labels, is named."""
+    series, groups = cohort(rng, n_subjects=6)
+
+    with pytest.raises(DataError, match="Subject 0 has runs of both groups"):
+        classify_groups(series, groups, subjects=[0, 0, 1, 2, 3, 4])
+    with pytest.raises(DataError, match="each of 6 runs"):
+        classify_groups(series, groups, subjects=[0, 1])
+
+
+def test_vectors_of_results_are_matrices_again(rng):
+    """A comparison of matrices is that of their lower triangles."""
+    series, groups = cohort(rng)
+    matrices = connectomes(series)
+
+    square = compare_groups(matrices, groups, n_permutations=50)
+    flat = compare_groups(connectomes(series, vectorize=True), groups, n_permutations=50)
+
+    np.testing.assert_allclose(square.t, vec_to_sym_matrix(flat.t, np.zeros(6)))

@@ -1,0 +1,172 @@
+"""Pictures as they should look: each figure against a thumbnail that a person has looked at.
+
+A thumbnail is 48 pixels wide: each holds the mean colour of a patch. That is small enough to keep
+with the tests (1 to 3 KB), a picture that a reviewer can open, and blind to what differs between
+platforms (fonts, antialiasing: single grey levels of a patch), while a mirrored brain, another
+colour map or a slice a few mm away changes patches by far more; two tests prove it. Pixel-exact
+comparison would have to be renewed with each release of matplotlib or FreeType.
+
+    python tests/test_looks.py        draws the thumbnails anew: look at them before they are saved
+"""
+
+from io import BytesIO
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from PIL import Image
+
+from nbica import plotting
+
+FOLDER = Path(__file__).parent / "looks"
+WIDTH = 48
+
+# Of 255. With a serif font for all text, patches differed by 12 at most and by 0.1 on average;
+# the least of the wrong pictures below by 34 at most.
+FURTHEST, ON_AVERAGE = 24, 2
+
+AFFINE = np.array([[-6.0, 0, 0, 84], [0, 6, 0, -114], [0, 0, 6, -72], [0, 0, 0, 1]])
+SHAPE = (29, 32, 26)
+
+
+def world():
+    return nib.affines.apply_affine(AFFINE, np.indices(SHAPE).T).T
+
+
+def ball(centre, radius):
+    return np.exp(-0.5 * ((world().T - centre) ** 2).sum(axis=-1).T / radius**2)
+
+
+def image(data):
+    return nib.Nifti1Image(data.astype(np.float32), AFFINE)
+
+
+def anatomy():
+    """A head that is not symmetric: an ellipsoid, brighter to the left and in front."""
+    x, y, z = world()
+    inside = (x / 68) ** 2 + ((y + 17) / 85) ** 2 + ((z - 5) / 65) ** 2 < 1
+    return image(np.where(inside, 500 - x + y + 0.5 * z, 0))
+
+
+def stat_map():
+    return image(4 * ball((-40, -50, 30), 12) - 3 * ball((35, 30, 10), 10))
+
+
+def maps():
+    places = [(-40, -50, 30), (35, 30, 10), (0, -60, 20), (30, -20, -20)]
+    return image(np.stack([ball(place, 11) for place in places], axis=-1))
+
+
+def regions():
+    strongest = np.asanyarray(maps().dataobj)
+    return image(np.where(strongest.max(axis=-1) > 0.5, 1 + strongest.argmax(axis=-1), 0))
+
+
+def run():
+    rng = np.random.default_rng(0)
+    times = np.sin(np.arange(40) / 4)
+    data = 100 + rng.standard_normal((*SHAPE, 40)) + 2 * ball((0, -20, 10), 60)[..., None] * times
+    return image(data)
+
+
+def matrix():
+    return np.array([[1, 0.8, -0.3], [0.8, 1, 0.1], [-0.3, 0.1, 1]])
+
+
+def courses():
+    return np.sin(np.outer(np.arange(200), [0.1, 0.3, 1.2])) + 0.01 * np.eye(200, 3)
+
+
+POINTS = [(-40, -50, 30), (35, 30, 10), (0, -60, 20)]
+LOOKS = {
+    "anat": lambda: plotting.plot_anat(anatomy()),
+    "epi": lambda: plotting.plot_epi(anatomy(), display_mode="z", cut_coords=3, colorbar=True),
+    "stat_map": lambda: plotting.plot_stat_map(stat_map(), anatomy(), threshold=1, title="Map"),
+    "stat_map_tiled": lambda: plotting.plot_stat_map(
+        stat_map(), anatomy(), threshold=1, display_mode="tiled", black_bg=False
+    ),
+    "stat_map_mosaic": lambda: plotting.plot_stat_map(
+        stat_map(), anatomy(), threshold=1, display_mode="mosaic", cut_coords=4
+    ),
+    "stat_map_alone": lambda: plotting.plot_stat_map(stat_map(), threshold=1, colorbar=False),
+    "roi": lambda: plotting.plot_roi(regions(), anatomy()),
+    "prob_atlas": lambda: plotting.plot_prob_atlas(maps(), anatomy(), labels=list("abcd")),
+    "glass_brain": lambda: plotting.plot_glass_brain(
+        stat_map(), threshold=1, plot_abs=False, display_mode="lyrz"
+    ),
+    "connectome": lambda: plotting.plot_connectome(matrix(), POINTS, black_bg=True),
+    "components": lambda: plotting.plot_components(
+        maps(), anatomy(), stability=[1, 0.9, 0.5, 0.1], n_columns=2
+    ),
+    "carpet": lambda: plotting.plot_carpet(
+        run(), image(np.asanyarray(anatomy().dataobj) > 0), framewise_displacement=np.eye(1, 40, 9)
+    ),
+    "matrix": lambda: plotting.plot_matrix(matrix(), ["one", "two", "three"]),
+    "spectrum": lambda: plotting.plot_spectrum(courses(), 2.0),
+}
+
+
+def thumbnail(figure):
+    """Mean colours of patches, (height, 48, 3), from 0 to 255."""
+    png = BytesIO()
+    figure.savefig(png)
+    picture = Image.open(png).convert("RGB")
+    height = max(1, round(WIDTH * picture.height / picture.width))
+    return np.asarray(picture.resize((WIDTH, height), Image.Resampling.BOX), dtype=float)
+
+
+def differences(figure, name):
+    expected = np.asarray(Image.open(FOLDER / f"{name}.png").convert("RGB"), dtype=float)
+    found = thumbnail(figure)
+    assert found.shape == expected.shape
+    return np.abs(found - expected)
+
+
+def is_alike(apart):
+    return apart.max() <= FURTHEST and apart.mean() <= ON_AVERAGE
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_it_looks_as_it_should(name):
+    """Every patch has about the colour that it had when someone looked at it."""
+    apart = differences(LOOKS[name](), name)
+
+    assert is_alike(apart), f"up to {apart.max():.0f}, on average {apart.mean():.1f} of 255"
+
+
+WRONG = {
+    "stat_map": [
+        lambda: plotting.plot_stat_map(flipped(), anatomy(), threshold=1, title="Map"),
+        lambda: plotting.plot_stat_map(stat_map(), anatomy(), threshold=2.5, title="Map"),
+        lambda: plotting.plot_stat_map(stat_map(), anatomy(), cmap="RdBu", title="Map"),
+        lambda: plotting.plot_stat_map(
+            stat_map(), anatomy(), threshold=1, title="Map", cut_coords=(-40, -50, 38)
+        ),
+    ],
+    "glass_brain": [
+        lambda: plotting.plot_glass_brain(
+            flipped(), threshold=1, plot_abs=False, display_mode="lyrz"
+        ),
+        lambda: plotting.plot_glass_brain(stat_map(), threshold=1, display_mode="lyrz"),
+    ],
+    "connectome": [lambda: plotting.plot_connectome(-matrix(), POINTS, black_bg=True)],
+    "matrix": [lambda: plotting.plot_matrix(matrix().T[::-1], ["one", "two", "three"])],
+}
+
+
+def flipped():
+    return image(np.asanyarray(stat_map().dataobj)[::-1])
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_picture_is_noticed(name):
+    """Mirrored, with another threshold, other colours, a slice 8 mm off, other signs."""
+    assert not any(is_alike(differences(wrong(), name)) for wrong in WRONG[name])
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    for name, look in LOOKS.items():
+        picture = Image.fromarray(np.round(thumbnail(look())).astype(np.uint8))
+        picture.save(FOLDER / f"{name}.png", optimize=True)

@@ -1,0 +1,190 @@
+"""The IC desk without a browser: labels in and out, time courses, a second decomposition."""
+
+import gzip
+import json
+from types import SimpleNamespace
+
+import ipywidgets
+import nibabel as nib
+import numpy as np
+import pytest
+import traitlets
+from planted import AFFINE, brain_mask, network_maps
+
+from nbica import browse
+from nbica.viewer import labelfile
+
+N_MAPS = 5
+
+
+@pytest.fixture
+def components_img():
+    mask = brain_mask()
+    data = np.zeros((*mask.shape, N_MAPS), np.float32)
+    data[mask] = network_maps(mask).T
+    return nib.Nifti1Image(data, AFFINE)
+
+
+@pytest.fixture(autouse=True)
+def clean():
+    """What a test opens is closed."""
+    yield
+    ipywidgets.Widget.close_all()
+
+
+def test_labels_come_back_as_a_table(components_img, tmp_path):
+    """One row per component: number from 1, name, label, whether noise; Unknown where none."""
+    browser = browse(components_img, stability=[0.9, 0.8, 0.7, 0.6, 0.5])
+    browser.marks = {"0": "Signal", "3": "Movement"}
+    table = browser.to_dataframe()
+    browser.save_tsv(tmp_path / "labels.tsv")
+
+    assert table.index.tolist() == [0, 1, 2, 3, 4]
+    assert table["number"].tolist() == [1, 2, 3, 4, 5]
+    assert table["label"].tolist() == ["Signal", "Unknown", "Unknown", "Movement", "Unknown"]
+    assert table["noise"].tolist() == [False, False, False, True, False]
+    assert table["stability"].tolist() == [0.9, 0.8, 0.7, 0.6, 0.5]
+    assert (tmp_path / "labels.tsv").read_text().splitlines()[
+        4
+    ] == "3\t4\tIC 3\tMovement\tTrue\t0.6"
+
+
+def test_the_label_file_is_what_fsl_reads(components_img, tmp_path):
+    """The folder, a line per component counted from 1, and the list of those to remove."""
+    browser = browse(components_img)
+    browser.marks = {"0": "Signal", "1": "Unclassified noise", "4": "Sagittal sinus"}
+
+    browser.save_labels(tmp_path / "labels.txt", "filtered_func_data.ica")
+
+    assert (tmp_path / "labels.txt").read_text() == (
+        "filtered_func_data.ica\n1, Signal, False\n2, Unclassified noise, True\n"
+        "3, Unknown, False\n4, Unknown, False\n5, Sagittal sinus, True\n[2, 5]\n"
+    )
+
+
+def test_labels_make_the_round_trip(components_img, tmp_path):
+    """What was saved is loaded; so is a file with the list alone, and FSLeyes' spelling."""
+    path = tmp_path / "labels.txt"
+    browser = browse(components_img)
+    browser.marks = {"1": "Cardiac", "2": "Susceptibility-motion"}
+    browser.save_labels(path)
+    other = browse(components_img)
+
+    other.load_labels(path)
+    assert other.marks == browser.marks
+    path.write_text("[2, 5]\n")
+    other.load_labels(path)
+    assert other.marks == {"1": "Unclassified noise", "4": "Unclassified noise"}
+    path.write_text(".\n1, signal, False\n2, Susceptibility motion, Arrow, True\n[2]\n")
+    other.load_labels(path)
+    assert other.marks == {"0": "Signal", "1": "Susceptibility-motion"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "its last line is not a list"),
+        ("a\nb\n", "its last line is not a list"),
+        (".\n9, Signal, False\n[]\n", "'9, Signal, False' names no component of 1 to 5"),
+        ("[0]\n", "names no component of 1 to 5"),
+        ("[1, __import__('os')]\n", "its last line is not a list of numbers"),
+    ],
+)
+def test_a_file_that_is_none_is_refused(tmp_path, text, message):
+    """The line that cannot be, and what was expected."""
+    (tmp_path / "labels.txt").write_text(text)
+
+    with pytest.raises(ValueError, match=message):
+        labelfile.read(tmp_path / "labels.txt", 5)
+
+
+@pytest.mark.parametrize("marks", [{"5": "Signal"}, {"x": "Signal"}, {"0": "Nonsense"}])
+def test_marks_that_cannot_be_are_refused(components_img, marks):
+    """A component that is not there, a class that is none."""
+    browser = browse(components_img)
+
+    with pytest.raises(traitlets.TraitError):
+        browser.marks = marks
+    assert browser.marks == {}
+
+
+def test_an_estimator_brings_its_maps_and_their_stability(components_img):
+    """Whatever has components_img_ and stability_ can be browsed."""
+    fitted = SimpleNamespace(components_img_=components_img, stability_=np.linspace(1, 0.6, 5))
+
+    browser = browse(fitted)
+
+    assert browser.to_dataframe()["stability"].tolist() == pytest.approx([1, 0.9, 0.8, 0.7, 0.6])
+    assert repr(browser) == "<ComponentBrowser: 5 components of 18 × 20 × 16 voxels>"
+
+
+def test_two_decompositions_are_paired_with_their_r(components_img):
+    """Order and sign of the second follow the first; r is that of their voxels."""
+    data = np.asarray(components_img.dataobj)
+    rng = np.random.default_rng(0)
+    order = rng.permutation(N_MAPS)
+    noisy = -3 * data[..., order] + rng.normal(0, 0.3, data.shape) * data.any(
+        axis=-1, keepdims=True
+    )
+    other = nib.Nifti1Image(noisy.astype(np.float32), AFFINE)
+
+    browser = browse(components_img, compare=other)
+
+    partner, own = browser.scene.partner, browser.scene.maps
+    pairs = pairs_of(browser)
+    inside = own.mask
+    for k in range(N_MAPS):
+        expected = np.corrcoef(data[inside][:, k], noisy[inside][:, list(order).index(k)])[0, 1]
+        shown = np.corrcoef(own.dense(k)[inside], partner.dense(k)[inside])[0, 1]
+        # Codes are within half a quantum, 1/127 of the peak.
+        assert shown == pytest.approx(-expected, abs=0.01)
+        assert shown > 0.5
+        assert pairs[k]["r"] == pytest.approx(expected, abs=0.01)
+
+
+def pairs_of(browser):
+    """What the browser is told of pairs."""
+    raw = gzip.decompress(browser._payload)
+    return json.loads(raw[4 : 4 + int.from_bytes(raw[:4], "little")])["pairs"]
+
+
+def test_pairs_on_another_grid_and_of_another_number(components_img):
+    """A second decomposition may have other voxels and fewer components."""
+    coarse = nib.Nifti1Image(
+        np.asarray(components_img.dataobj)[::2, ::2, ::2, :3], AFFINE @ np.diag([2, 2, 2, 1])
+    )
+
+    browser = browse(components_img, compare=coarse)
+
+    assert len(browser.scene.partner.codes) == N_MAPS
+    empty = [not codes.any() for codes in browser.scene.partner.codes]
+    assert sum(empty) == 2
+    # The nearest of voxels twice as large is off by half of one at most.
+    assert sum(abs(pair["r"]) > 0.5 for pair in pairs_of(browser)) == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"stability": [1, 2]}, r"stability has shape \(2,\); expected one number for each of 5"),
+        ({"time_courses": np.zeros((9, 4))}, r"run 0 has shape \(9, 4\); .* \(n_timepoints, 5\)"),
+        (
+            {"time_courses": [np.zeros((9, 5))], "subjects": ["a", "b"]},
+            "2 names for 1 time courses",
+        ),
+        ({"time_courses": np.full((9, 5), np.nan)}, "expected finite numbers"),
+    ],
+)
+def test_wrong_input_says_the_way_out(components_img, options, message):
+    """Shapes that do not fit: both are named."""
+    with pytest.raises(ValueError, match=message):
+        browse(components_img, **options)
+
+
+def test_a_saved_notebook_shows_the_contact_sheet(components_img):
+    """The picture has a tile with colour for every component."""
+    sheet = np.asarray(browse(components_img).picture().convert("RGB")).astype(int)
+    colored = np.ptp(sheet, axis=2) > 60
+    parts = np.array_split(colored.any(axis=0), N_MAPS)
+
+    assert all(part.any() for part in parts)

@@ -1,0 +1,191 @@
+"""The fit panel without a browser: it starts, stops, resumes, names what failed, ends in maps."""
+
+import threading
+import warnings
+from pathlib import Path
+
+import ipywidgets
+import pytest
+from planted import estimator, write_cohort
+
+from nbica import CanICA, FitPanel
+from nbica.exceptions import RunCancelled
+from nbica.progress import Event
+from nbica.viewer import fit
+
+# Seconds that no fit of this cohort needs, even on a loaded machine.
+LONG = 120
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory):
+    return write_cohort(tmp_path_factory.mktemp("cohort"), n_runs=6, n_timepoints=40)
+
+
+@pytest.fixture(autouse=True)
+def clean():
+    """What a test opens is closed, and warnings are shown as before."""
+    before = warnings.showwarning
+    yield
+    ipywidgets.Widget.close_all()
+    assert warnings.showwarning is before
+
+
+def stop_after(panel, n_runs):
+    """Have the panel stopped as soon as so many runs are merged."""
+
+    def callback(state):
+        if state.n_runs == n_runs:
+            panel.stop()
+
+    panel.estimator.callback = callback
+
+
+def test_the_plan_comes_first(cohort):
+    """Before anything is read: runs, minutes, RAM against the budget, disk."""
+    panel = FitPanel(estimator(), cohort.func, cohort.confounds)
+
+    assert panel.state == "ready"
+    assert "6 runs. It will take less than a minute" in panel._plan_box.value
+    assert "of RAM (the budget is" in panel._plan_box.value
+    assert repr(panel) == "<FitPanel: CanICA>"
+
+
+def test_start_fits_and_ends_in_a_browser(cohort):
+    """The handle gives the estimator; the panel shows its components and what was computed."""
+    panel = FitPanel(estimator(), cohort.func, cohort.confounds)
+
+    handle = panel.start()
+    panel.wait(LONG)
+
+    assert panel.state == "done"
+    assert handle.result() is panel.estimator
+    assert panel.browser.scene.maps.codes.shape[0] == 5
+    assert panel._result.children == (panel.browser,)
+    assert "6 computed" in panel._runs_box.value
+    assert bytes(panel._picture.value).startswith(b"\x89PNG")
+    assert panel.estimator.callback is None
+
+
+def test_stop_keeps_what_is_done_and_start_resumes(cohort, tmp_path):
+    """Runs done before Stop come from the cache afterwards."""
+    panel = FitPanel(estimator(memory=str(tmp_path)), cohort.func, cohort.confounds)
+    stop_after(panel, 3)
+    handle = panel.start()
+    panel.wait(LONG)
+
+    assert panel.state == "stopped"
+    assert isinstance(panel.error, RunCancelled)
+    assert panel._start.description == "Resume"
+    assert "Resume goes on from there" in panel._status.value
+    with pytest.raises(RunCancelled):
+        handle.result()
+
+    panel.estimator.callback = None
+    panel.start()
+    panel.wait(LONG)
+    kinds = [kind for _, kind in panel._runs]
+    assert panel.state == "done"
+    assert kinds[:3] == ["cached"] * 3
+    assert kinds.count("computed") >= 1
+
+
+def test_a_failing_run_is_named(cohort, tmp_path):
+    """A damaged file ends the fit with its name on the panel, and Start tries again."""
+    broken = tmp_path / "sub-99_bold.nii.gz"
+    broken.write_bytes(Path(cohort.func[1]).read_bytes()[:3000])
+    panel = FitPanel(estimator(), [cohort.func[0], str(broken)])
+
+    panel.start()
+    panel.wait(LONG)
+
+    assert panel.state == "failed"
+    assert "sub-99_bold.nii.gz" in panel._status.value
+    assert panel._start.disabled is False
+    assert panel._stop.disabled is True
+
+
+def test_a_blocking_fit_has_the_display_but_no_stop(cohort):
+    """run() fits in this thread; the buttons are off meanwhile; it returns the estimator."""
+    panel = FitPanel(estimator(), cohort.func, cohort.confounds)
+    seen = []
+    panel.estimator.callback = lambda state: seen.append(
+        (panel._stop.disabled, panel._start.disabled, threading.current_thread().name)
+    )
+
+    fitted = panel.run()
+
+    assert fitted is panel.estimator
+    assert seen[0] == (True, True, "MainThread")
+    assert panel.state == "done"
+    assert panel.browser is not None
+
+
+def test_a_blocking_fit_obeys_the_interrupt(cohort):
+    """An interrupt goes through run() to the cell, and the panel says that it was stopped."""
+    panel = FitPanel(estimator(), cohort.func, cohort.confounds)
+
+    def interrupt(state):
+        raise KeyboardInterrupt
+
+    panel.estimator.callback = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        panel.run()
+    assert panel.state == "stopped"
+    assert panel.estimator.callback is interrupt
+
+
+def test_warnings_come_as_they_are_said(cohort):
+    """What the fit warns of is listed on the panel, escaped, and still shown as ever."""
+    panel = FitPanel(estimator(), cohort.func, cohort.confounds)
+
+    def warn(state):
+        if state.n_runs == 1:
+            warnings.warn("<b>run one</b> is odd", UserWarning, stacklevel=1)
+
+    panel.estimator.callback = warn
+    shown = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = lambda message, *_: shown.append(str(message))
+        panel.run()
+
+    assert shown == panel.messages
+    assert "<b>run one</b> is odd" in panel.messages
+    assert "&lt;b&gt;run one&lt;/b&gt; is odd" in panel._warnings_box.value
+
+
+def test_a_second_start_is_the_same_fit(cohort):
+    """While a fit is running, Start gives its handle and begins no other."""
+    panel = FitPanel(estimator(), cohort.func, cohort.confounds)
+
+    assert panel.start() is panel.start()
+    panel.wait(LONG)
+
+
+def test_images_that_are_none_leave_a_reason(tmp_path):
+    """Without a plan the panel says why."""
+    panel = FitPanel(CanICA(), str(tmp_path / "<none>*.nii"))
+
+    assert panel.plan is None
+    assert "No file matches" in panel._plan_box.value
+    assert "<none>" not in panel._plan_box.value
+
+
+def test_where_a_fit_stands_in_words():
+    """Stage, amount, time left, memory against the budget; what is not known is left out."""
+    event = Event("CanICA", "reduce runs", 2, 8, "2 computed", memory=1_500_000_000)
+
+    assert fit.describe(event, 10, 4_000_000_000) == (
+        "reduce runs, 2 of 8, 2 computed · about 30 s left · 1.5 GB of 4.0 GB of RAM"
+    )
+    assert fit.describe(event, 1000, None).endswith("about 50 min left · 1.5 GB of RAM")
+    assert fit.describe(Event("CanICA"), 0, None) == "starting"
+
+
+def test_names_of_runs_stay_text():
+    """A run's name cannot break out of its tooltip."""
+    text = fit.runs_as_html([('"><script>x</script>', "computed")], 3)
+
+    assert "<script>" not in text
+    assert text.count("border-radius") == 3

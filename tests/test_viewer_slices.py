@@ -1,0 +1,323 @@
+"""SliceViewer without a browser: what it takes, holds, says and leaves behind."""
+
+import json
+
+import ipywidgets
+import nibabel as nib
+import numpy as np
+import pytest
+import traitlets
+from ipywidgets.widgets.widget import _instances
+
+from nbica import SliceViewer, view_img
+from nbica.exceptions import DataError, DataWarning
+from nbica.viewer import colors, page, render
+
+AFFINE = np.array([[-3.0, 0, 0, 30], [0, 2.5, 0, -25], [0, 0, 4, -20], [0, 0, 0, 1]])
+SHAPE = (16, 18, 10)
+
+
+@pytest.fixture
+def maps(rng):
+    data = np.zeros((*SHAPE, 3), np.float32)
+    data[3:12, 3:12, 2:8] = rng.standard_normal((9, 9, 6, 3))
+    data[5, 6, 4] = [9, -12, 10]
+    return nib.Nifti1Image(data, AFFINE)
+
+
+@pytest.fixture
+def anatomy(rng):
+    return nib.Nifti1Image(rng.uniform(100, 900, SHAPE).astype(np.float32), AFFINE)
+
+
+@pytest.fixture(autouse=True)
+def clean():
+    """What a test opens is closed."""
+    yield
+    ipywidgets.Widget.close_all()
+
+
+def test_a_closed_viewer_leaves_no_widget(maps):
+    """All models that a viewer made go with it."""
+    before = dict(_instances)
+
+    viewer = view_img(maps)
+    assert len(_instances) > len(before)
+    viewer.close()
+
+    assert dict(_instances) == before
+
+
+def test_it_begins_at_the_first_peak_with_what_stands_out(maps, anatomy):
+    """The crosshair is on the largest voxel, in mm; the threshold shows something."""
+    viewer = view_img(maps, anatomy)
+
+    assert viewer.cut_coords == pytest.approx(nib.affines.apply_affine(AFFINE, [5, 6, 4]))
+    assert viewer.value() == pytest.approx(9)
+    assert 0 < viewer.threshold < 9
+    assert viewer.vmax == pytest.approx(10)
+    assert viewer.names == ["IC 0", "IC 1", "IC 2"]
+
+
+def test_the_state_is_a_value(maps):
+    """What is set is read; peaks and values are those of the map in view."""
+    viewer = view_img(maps)
+    viewer.component = 1
+    viewer.cut_coords = viewer.peaks(1)[0]
+
+    # To half a quantum: 12 / 127 / 2.
+    assert viewer.value() == pytest.approx(-12, abs=12 / 254)
+    assert viewer.state["component"] == 1
+    json.dumps(viewer.state)
+    viewer.cut_coords = [1e6, 0, 0]
+    assert viewer.cut_coords[0] == viewer.scene.bounds[0, 1]
+
+
+def test_two_viewers_are_linked(maps, anatomy):
+    """traitlets.link ties a trait of two viewers both ways."""
+    first, second = view_img(maps), view_img(maps, anatomy)
+    traitlets.link((first, "cut_coords"), (second, "cut_coords"))
+
+    first.cut_coords = [3.0, -4.0, 2.0]
+    assert second.cut_coords == [3.0, -4.0, 2.0]
+    second.cut_coords = [6.0, -4.0, 2.0]
+    assert first.cut_coords == [6.0, -4.0, 2.0]
+
+
+def test_a_change_of_the_state_sends_no_volume(maps, monkeypatch):
+    """Whatever is moved or switched, no image crosses again."""
+    viewer = view_img(maps)
+    sent = []
+    monkeypatch.setattr(SliceViewer, "send_state", lambda self, key=None: sent.append(key))
+
+    viewer.component, viewer.threshold, viewer.view, viewer.zoom = 2, 1.0, "glass", 2.0
+
+    assert "_payload" not in str(sent)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"component": 3}, r"component is 3; the 3 maps are 0 to 2"),
+        ({"component": -1}, r"component is -1"),
+        ({"cut_coords": [0.0, float("nan"), 0.0]}, r"expected x, y and z in mm"),
+        ({"cut_coords": [0.0, 0.0]}, r"cut_coords"),
+        ({"vmax": 0.0}, r"vmax is 0.0; expected a number above 0"),
+        ({"window": [5.0, 5.0]}, r"expected the values for black and, above it, white"),
+        ({"opacity": 1.5}, r"opacity"),
+        ({"threshold": -1.0}, r"threshold"),
+        ({"colormap": "jet"}, r"colormap.*blue_orange"),
+        ({"view": "3d"}, r"view.*ortho"),
+    ],
+)
+def test_a_state_that_cannot_be_is_refused(maps, change, message):
+    """Before and after: what was found, what was expected; the old state stays."""
+    viewer = view_img(maps)
+    before = viewer.state
+
+    with pytest.raises(traitlets.TraitError, match=message):
+        viewer.set_trait(*next(iter(change.items())))
+    assert viewer.state == before
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        (
+            {"treshold": 3},
+            TypeError,
+            "SliceViewer knows no treshold; .* it takes .*threshold|component",
+        ),
+        ({"names": ["a"]}, ValueError, "found 1 names for 3 maps"),
+        ({"names": "abc"}, ValueError, "found 'abc' for 3 maps"),
+        ({"threshold": "80%"}, ValueError, "threshold is '80%'; expected a number"),
+        ({"time_courses": np.zeros((5, 2))}, ValueError, r"shape \(5, 2\); expected .* 3 maps"),
+        ({"bg_img": "no_such.nii"}, FileNotFoundError, "No such file: 'no_such.nii'"),
+        ({"quantum": 1e-6}, ValueError, "127 reach the largest"),
+    ],
+)
+def test_wrong_input_says_the_way_out(maps, options, error, message):
+    """An unknown keyword, a wrong shape, a missing file: an error that names it."""
+    with pytest.raises(error, match=message):
+        view_img(maps, **options)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (np.zeros((4, 4), np.float32), r"shape \(4, 4\); a 3D image"),
+        (np.zeros((4, 4, 4, 2, 2), np.float32), r"a 3D image"),
+        (np.zeros((4, 4, 0), np.float32), r"a 3D image"),
+        (np.zeros((4, 4, 4), np.complex64), r"complex64; expected real numbers"),
+    ],
+)
+def test_images_that_are_none_are_refused(data, message):
+    """Shapes and numbers that no map has."""
+    with pytest.raises(DataError, match=message):
+        view_img(nib.Nifti1Image(data, np.eye(4)))
+
+
+def test_a_threshold_that_hides_all_warns(maps):
+    """Both numbers and the way out."""
+    with pytest.warns(DataWarning, match=r"threshold=50 is above .*, 12: nothing is shown"):
+        view_img(maps, threshold=50)
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan, np.inf])
+def test_empty_maps_are_shown_as_empty(value):
+    """Zeros, NaN or Inf alone are no error; there is a picture and a value."""
+    viewer = view_img(nib.Nifti1Image(np.full((6, 6, 6, 2), value, np.float32), np.eye(4)))
+
+    assert viewer.picture().width > 100
+    assert np.isnan(viewer.value()) == (value != 0)
+
+
+def test_what_it_is_called_stays_the_same(maps, anatomy):
+    """repr, plain text and sentence hold no address and no state; there is a picture beside."""
+    viewer = view_img(maps, anatomy)
+    bundle, _ = viewer._repr_mimebundle_()
+    viewer.component = 2
+
+    words = "<SliceViewer: 3 maps of 16 × 18 × 10 voxels over a background>"
+    assert repr(viewer) == bundle["text/plain"] == words
+    assert bundle["image/png"].startswith(b"\x89PNG")
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+
+
+def test_the_picture_is_what_render_draws(maps, anatomy):
+    """The picture in a saved notebook has the colours of the state's own slices."""
+    viewer = view_img(maps, anatomy, crosshair=False)
+    picture = np.asarray(viewer.picture().convert("RGB")).reshape(-1, 3)
+    pane = render.pane(viewer.scene, viewer.look, 2, viewer.cut_coords[2])
+
+    assert np.ptp(pane, axis=2).max() > 100
+    assert np.ptp(picture.astype(int), axis=1).max() > 100
+
+
+def test_a_page_is_whole_or_not_there(maps, tmp_path, monkeypatch):
+    """to_html writes one file without any address in it; a failure leaves nothing behind."""
+    viewer = view_img(maps, title="a </script> b")
+    path = viewer.to_html(tmp_path / "page.html")
+    text = path.read_text(encoding="utf-8")
+
+    assert [p.name for p in tmp_path.iterdir()] == ["page.html"]
+    assert "http://" not in text.replace("http://www.w3.org/2000/svg", "")
+    assert "https://" not in text
+    assert text.count("</script>") == 3
+    assert "Content-Security-Policy" in text
+    with pytest.raises(FileNotFoundError, match=r"no folder .* make it first"):
+        viewer.to_html(tmp_path / "none" / "page.html")
+    monkeypatch.setattr(page.Path, "replace", lambda *_: (_ for _ in ()).throw(OSError("full")))
+    with pytest.raises(OSError, match="full"):
+        viewer.to_html(tmp_path / "other.html")
+    assert [p.name for p in tmp_path.iterdir()] == ["page.html"]
+
+
+def test_without_a_path_a_page_shows_itself(maps):
+    """The text of the page in a frame, escaped, with a short repr."""
+    found = view_img(maps).to_html()
+
+    assert repr(found).startswith("<page of 0.")
+    assert found._repr_html_().startswith('<iframe srcdoc="&lt;!doctype html&gt;')
+
+
+def test_twenty_maps_fit_a_page(tmp_path):
+    """Twenty dense maps at 2 mm over a 2 mm background make one file below 2.5 MB."""
+    from scipy.ndimage import gaussian_filter
+
+    rng = np.random.default_rng(0)
+    shape, affine = (91, 109, 91), np.diag([2.0, 2, 2, 1])
+    grid = np.indices(shape).T - (np.array(shape) - 1) / 2
+    head = ((grid / [34, 44, 34]) ** 2).sum(axis=-1).T < 1
+    data = np.zeros((*shape, 20), np.float32)
+    for k in range(20):
+        # As smooth as a group map: 6 mm. Nothing is thresholded.
+        noise = gaussian_filter(rng.standard_normal(shape).astype(np.float32), 1.3)
+        data[..., k] = np.where(head, noise / noise.std(), 0)
+        data[30:36, 40 + k, 40:46, k] = 12
+    anatomy = np.where(head, 400 + 60 * gaussian_filter(rng.standard_normal(shape), 1), 0)
+
+    viewer = view_img(nib.Nifti1Image(data, affine), nib.Nifti1Image(anatomy, affine))
+
+    assert len(viewer._payload) < 1_900_000
+    assert viewer.to_html(tmp_path / "page.html").stat().st_size <= 2_500_000
+
+
+def test_sizes_and_angles_that_need_a_word_get_one(rng):
+    """An oblique image is resampled once and the viewer says so."""
+    turn = nib.affines.from_matvec(nib.eulerangles.euler2mat(0.3) @ np.diag([3, 3, 3]), [5, 5, 5])
+    data = rng.standard_normal((10, 11, 12)).astype(np.float32)
+
+    viewer = view_img(nib.Nifti1Image(data, turn))
+
+    header = json.loads(_header(viewer._payload))
+    assert header["notices"] == [
+        "The image is oblique: resampled once, to 3.0 mm along the world's axes."
+    ]
+
+
+def _header(data):
+    import gzip
+
+    raw = gzip.decompress(data)
+    return raw[4 : 4 + int.from_bytes(raw[:4], "little")]
+
+
+def test_contours_and_regions(maps):
+    """A contour is where an image is above 0; regions must be whole numbers; overlays single."""
+    mask = nib.Nifti1Image((np.asarray(maps.dataobj)[..., 0] != 0) * 0.3, AFFINE)
+
+    viewer = view_img(maps, contours=mask, overlays=maps.slicer[..., 0])
+
+    assert set(np.unique(viewer.scene.regions[0].codes)) == {0, 1}
+    assert viewer.overlays[0]["visible"]
+    with pytest.raises(ValueError, match="expected whole numbers"):
+        view_img(maps, labels_img=mask)
+    with pytest.raises(DataError, match=r"overlays: .* has 3 volumes; give one 3D image each"):
+        view_img(maps, overlays=[maps])
+
+
+# ---- colours ------------------------------------------------------------------------------------
+
+# Machado, Oliveira & Fernandes (2009), doi:10.1109/TVCG.2009.113, severity 1, on linear RGB.
+BLIND = {
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216],
+                   [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
+                     [-0.011820, 0.042940, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602],
+                   [0.004733, 0.691367, 0.303900]],
+}  # fmt: skip
+
+
+def lab(rgb, matrix=None):
+    """CIE L*a*b* (D65) of sRGB colours, as seen by a kind of colour vision."""
+    c = np.asarray(rgb, float) / 255
+    c = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+    if matrix is not None:
+        c = np.clip(c @ np.transpose(matrix), 0, 1)
+    xyz = c @ np.array(
+        [[0.4124, 0.2126, 0.0193], [0.3576, 0.7152, 0.1192], [0.1805, 0.0722, 0.9505]]
+    )
+    t = xyz / [0.9505, 1, 1.089]
+    f = np.where(t > (6 / 29) ** 3, np.cbrt(t), t / (3 * (6 / 29) ** 2) + 4 / 29)
+    return np.stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], 1)
+
+
+@pytest.mark.parametrize("name", colors.DIVERGING)
+@pytest.mark.parametrize("kind", [None, *BLIND])
+def test_plus_is_told_from_minus_by_every_eye(name, kind):
+    """At each size, the colours of + and − differ by ΔE ≥ 10, for all common colour vision."""
+    seen = lab(colors.table_of(name), BLIND.get(kind))
+
+    assert np.linalg.norm(seen[128:] - seen[127::-1], axis=1).min() >= 10
+
+
+@pytest.mark.parametrize("name", [name for name in colors.NAMES if name not in colors.DIVERGING])
+def test_one_sided_maps_grow_lighter(name):
+    """Larger is lighter, so that they are read in grey print too."""
+    lightness = lab(colors.table_of(name))[:, 0]
+
+    # Whole numbers of red, green and blue round by less than half a unit of lightness.
+    assert (np.diff(lightness) > -0.5).all()
+    assert lightness[-1] - lightness[0] > 50
