@@ -338,7 +338,7 @@ class Journey:
         new = runs[self._n_before :]
         noticed = list(zip(new["path"], new["warnings"], strict=True))
         warn_about_runs(noticed, len(new), stacklevel=stacklevel + 1)
-        self._keeper.trim()
+        self._keeper.finish()
         self._keeper.tell(stacklevel=stacklevel + 1)
         if self.notes:
             more = f" (and {len(self.notes) - 3} more)" if len(self.notes) > 3 else ""

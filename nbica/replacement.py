@@ -79,6 +79,11 @@ class Keeper:
         # change much in half a minute.
         return self._limit is not None or time.monotonic() - self._looked > _LOOK_AGAIN
 
+    def finish(self):
+        """Keep to the limit once the fit has read all that it needed."""
+        self._needed.clear()
+        self.trim()
+
     def trim(self):
         """Drop what has to go now."""
         self._looked = time.monotonic()
