@@ -42,10 +42,10 @@ def run(bench, shapes):
 
 def watched_fit(runs, mask):
     """Fit in this process, looking at the peak of memory around each run's reduction."""
-    from nbica import canica
+    from nbica import reduction
 
     transients = []
-    reduce_run = canica.reduce_run
+    reduce_run = reduction.reduce_run
 
     def watched(*args, **kwargs):
         RESET.write_text("5")  # the peak is now what is resident
@@ -54,5 +54,5 @@ def watched_fit(runs, mask):
         transients.append(own_peak() - before)
         return result
 
-    canica.reduce_run = watched
+    reduction.reduce_run = watched
     return tasks.nbica_fit(runs, mask, n_jobs=1) | {"transients": transients[1:]}
