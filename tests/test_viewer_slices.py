@@ -252,7 +252,7 @@ def test_sizes_and_angles_that_need_a_word_get_one(rng):
 
     header = json.loads(_header(viewer._payload))
     assert header["notices"] == [
-        "The image is oblique: resampled once, to 3.0 mm along the world's axes."
+        "The image is oblique: resampled once, to 3 mm along the world's axes."
     ]
 
 
