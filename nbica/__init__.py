@@ -24,6 +24,7 @@ _HOME_OF = {
     "plotting": "nbica.plotting",
     "report": "nbica.reporting",
     "start": "nbica.running",
+    "to_niivue": "nbica.viewer.niivue",
     "view_img": "nbica.viewer.slices",
 }
 
@@ -43,6 +44,7 @@ __all__ = [
     "plotting",
     "report",
     "start",
+    "to_niivue",
     "view_img",
 ]
 
