@@ -11,7 +11,7 @@ from benchmarks.bench import Bench
 
 ROWS = [
     "cold_fit", "scale", "long_run", "transient", "plan", "ica_stage", "subspace", "memory_curves",
-    "profile", "warm", "reproducibility", "dictionary", "viewer", "talk",
+    "profile", "warm", "reproducibility", "split_half", "dictionary", "viewer", "talk",
 ]  # fmt: skip
 
 

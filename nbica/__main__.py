@@ -1,11 +1,19 @@
-"""The command line: `nbica demo`, or `python -m nbica demo`."""
+"""The command line: `nbica demo`, `run`, `plan`, `cache`; or `python -m nbica ...`."""
 
 import argparse
 import sys
-import time
-from pathlib import Path
 
 import nbica
+from nbica.commands import cache, demo, fit, plan
+
+_EXAMPLES = """examples:
+  nbica demo                                        a simulated group, its networks in demo/
+  nbica plan 'data/*_bold.nii.gz'                   what a fit would take: memory, disk, time
+  nbica run 'data/*_bold.nii.gz' -o out -n 20 -j 2  maps, table of runs, record in out/
+  nbica run --again out/record.json -o again        the same fit again
+  nbica cache info out/cache                        what is in a cache
+  nbica COMMAND --help                              all options of a command
+"""
 
 
 def main(arguments=None):
@@ -16,84 +24,24 @@ def main(arguments=None):
     arguments : list of str, optional
         By default those of the process.
     """
-    parser = argparse.ArgumentParser(prog="nbica", description=nbica.__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="nbica", description=nbica.__doc__.split("\n")[0], epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
     parser.add_argument("--version", action="version", version=f"nbica {nbica.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    _add_demo(commands)
+    for command in (demo, fit, plan, cache):
+        command.add(commands)
     options = parser.parse_args(arguments)
     try:
         return options.run(options)
     except (ValueError, OSError, MemoryError) as error:
         print(f"nbica: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("nbica: stopped; what is done is kept, the same command goes on", file=sys.stderr)
+    except KeyboardInterrupt as stopped:
+        said = str(stopped) or "stopped; what is done is kept, the same command goes on"
+        print(f"nbica: {said}", file=sys.stderr)
         return 130
-
-
-def _add_demo(commands):
-    about = "simulate a group of subjects, find its networks, and draw them"
-    demo = commands.add_parser("demo", help=about, description=about)
-    demo.add_argument("-o", "--output", type=Path, default=Path("demo"), metavar="FOLDER",
-                      help="where the picture and the cache go (default: demo)")  # fmt: skip
-    demo.add_argument("-n", "--n-subjects", type=int, default=8, help="default: 8")
-    demo.add_argument("-j", "--n-jobs", type=int, default=2, help="processes (default: 2)")
-    demo.set_defaults(run=run_demo)
-
-
-def run_demo(options):
-    """Simulate, fit, compare with the truth, draw; returns 0."""
-    from nbica import CanICA, datasets
-
-    start = time.perf_counter()
-    print(
-        f"{options.n_subjects} simulated subjects with known networks (the first time: 10 to 20 s)"
-    )
-    cohort = datasets.simulate_group(options.n_subjects, n_jobs=options.n_jobs)
-    options.output.mkdir(parents=True, exist_ok=True)
-    print(f"Data: {cohort.data_dir}")
-    ica = CanICA(
-        mask=cohort.mask_img, n_components=20, smoothing_fwhm=6, random_state=0, verbose=1,
-        memory=options.output / "cache", n_jobs=options.n_jobs,
-    )  # fmt: skip
-    print("Fitting CanICA: 20 components, smoothing 6 mm, confounds and trends removed")
-    ica.fit(cohort.func, confounds=cohort.confounds)
-    n_cached = int(ica.runs_.cached.sum())
-    print(f"Runs: {len(ica.runs_) - n_cached} computed, {n_cached} from the cache")
-    found = _match_networks(ica, cohort)
-    _print_table(found, ica, cohort.labels)
-    picture = _draw(found, ica, cohort, options.output / "networks.png")
-    print(f"Picture: {picture} ({time.perf_counter() - start:.0f} s in all)")
-    return 0
-
-
-def _match_networks(ica, cohort):
-    from nbica.masking import apply_mask
-    from nbica.matching import match
-
-    truth = apply_mask(cohort.maps_img, cohort.mask_img)
-    return match(ica.components_, truth)
-
-
-def _print_table(found, ica, labels):
-    print(f"\n{'network':<28}{'component':>9}{'r':>8}{'stability':>11}")
-    for label, index, r in zip(labels, found.indices, found.correlations, strict=True):
-        print(f"{label:<28}{index:>9}{abs(r):>8.2f}{ica.stability_[index]:>11.2f}")
-    n_good = int((abs(found.correlations) >= 0.6).sum())
-    print(f"{n_good} of {len(labels)} networks found at r >= 0.6; mean r {found.mean:.2f}\n")
-
-
-def _draw(found, ica, cohort, path):
-    from nbica.masking import unmask
-    from nbica.plotting import plot_components
-
-    images = unmask(ica.components_[found.indices], ica.mask_img_)
-    titles = [
-        f"{label}  r = {abs(r):.2f}"
-        for label, r in zip(cohort.labels, found.correlations, strict=True)
-    ]
-    plot_components(images, bg_img=cohort.anat_img, titles=titles, output_file=path)
-    return path
 
 
 if __name__ == "__main__":

@@ -5,17 +5,19 @@ block and only its mean is kept.
 """
 
 import os
+from functools import partial
 
 import nibabel as nib
 import numpy as np
 from joblib import delayed
 
 from nbica import frames, images, spatial
-from nbica.cache import open_memory, recall
+from nbica.cache import key_of, recall
 from nbica.exceptions import DataError
 from nbica.files import checked_affine, load_volume, open_image
 from nbica.masks import Mask, intersect, mask_to_image, target_grid, tidy, volume_on_grid
 from nbica.parallel import StoppableParallel
+from nbica.store import open_store
 
 
 def mean_volume(run):
@@ -86,7 +88,7 @@ def compute_epi_mask(
         "was not removed? Pass a mask, exclude_zeros=True for images with wide margins of 0, or "
         "mask_strategy='background' for images that are 0 outside."
     )
-    means = _means(imgs, n_jobs, open_memory(memory))
+    means = _means(imgs, n_jobs, open_store(memory))
     masks = _masks_of_means(means, of_mean, why, target_affine, target_shape)
     return mask_to_image(intersect(masks, threshold, connected))
 
@@ -133,7 +135,7 @@ def compute_background_mask(
         "All of its mean image looks like background. Is it constant? "
         "Pass a mask, or mask_strategy='epi' for images with a noisy background."
     )
-    means = _means(imgs, n_jobs, open_memory(memory))
+    means = _means(imgs, n_jobs, open_store(memory))
     masks = _masks_of_means(means, of_mean, why, target_affine, target_shape)
     return mask_to_image(intersect(masks, threshold, connected))
 
@@ -192,15 +194,20 @@ def _means(imgs, n_jobs, memory):
     return zip(runs, means, strict=True)
 
 
-def _recalled_mean(run, memory):
-    key = None if memory.location is None else images.fingerprint(run)
-    return recall(memory, mean_of_run, 1, key, run=run)[0]
+def _recalled_mean(run, store):
+    if store.location is None:
+        return mean_volume(run)
+
+    def key():
+        return key_of("mean", 1, images.fingerprint(run))
+
+    before, about = key(), {"run": run.name, "parameters": "mean over time"}
+    compute = partial(_named_mean, run)
+    return recall(store, "mean", before, compute, lambda: key() == before, about).values["mean"]
 
 
-def mean_of_run(key, version, run):
-    """Mean volume of a run; what the cache remembers by `key` and `version`."""
-    del key, version
-    return mean_volume(run)
+def _named_mean(run):
+    return {"mean": mean_volume(run)}
 
 
 def _masks_of_means(means, of_mean, why_empty, target_affine, target_shape):

@@ -161,12 +161,14 @@ class Plan:
     __repr__ = __str__
 
 
-def parse_ram(ram):
+def parse_ram(ram, name="ram", default="what is free"):
     """Bytes of a budget as a user writes it.
 
     Parameters
     ----------
     ram : None, number of bytes, or str such as "1.5GB", "800 MB", "2GiB"
+    name, default : str
+        Of the parameter, for messages.
 
     Returns
     -------
@@ -181,16 +183,16 @@ def parse_ram(ram):
         return None
     found = re.fullmatch(r"\s*(\d+\.?\d*|\.\d+)\s*([kmgt]?)(i?)b?\s*", str(ram), re.IGNORECASE)
     if not found or isinstance(ram, bool):
-        raise ValueError(_message_for_ram(ram))
+        raise ValueError(_message_for_bytes(ram, name, default))
     power = " KMGT".index(found[2].upper() or " ")
     n_bytes = int(float(found[1]) * (1024 if found[3] else 1000) ** power)
     if n_bytes < 1:
-        raise ValueError(_message_for_ram(ram))
+        raise ValueError(_message_for_bytes(ram, name, default))
     return n_bytes
 
 
-def _message_for_ram(ram):
-    return f"ram is {ram!r}; expected bytes, a text such as '1.5GB', or None for what is free."
+def _message_for_bytes(n_bytes, name, default):
+    return f"{name} is {n_bytes!r}; expected bytes, a text such as '1.5GB', or None for {default}."
 
 
 def human(n_bytes):

@@ -1,70 +1,108 @@
-"""Named steps whose results are kept: joblib.Memory, keyed by what determines the result.
+"""Results that are kept: keyed by what determines them, recalled where they are there.
 
-A step is a function of a *key* and of the things it works on. Only the key is hashed: it holds the
-content's fingerprint and the parameters, so that a renamed file hits, a changed one misses, and no
-array is hashed that was just read. Changing a helper of a step changes no source that joblib
-watches; raise the step's version then.
-
-joblib keeps results as pickles: open only a cache that you, or somebody you trust, has written.
+A key holds the content's fingerprint, the parameters and the version of the stage, so that a
+renamed file hits and a changed one misses. Whoever changes the numbers that a stage gives raises
+its version.
 """
 
-import os
-from pathlib import Path
+import errno
+import hashlib
+import json
+from typing import NamedTuple
 
-from joblib import Memory
+import numpy as np
+
+from nbica.store import DamagedEntry
 
 
-def open_memory(memory):
-    """A joblib.Memory of what a user passes as `memory`.
+class Recalled(NamedTuple):
+    """Values, whether they came from the cache, and what is to be said about the cache.
 
-    Parameters
-    ----------
-    memory : None, path or joblib.Memory
-        None keeps nothing.
-
-    Returns
-    -------
-    joblib.Memory
-
-    Raises
-    ------
-    TypeError
-        If it is something else.
+    `key_holds` is False where an input changed while it was read.
     """
-    if isinstance(memory, Memory):
-        return memory
-    if memory is None:
-        return Memory(None, verbose=0)
-    # Asked here, because joblib warns of another type and then keeps nothing.
-    if not isinstance(memory, str | os.PathLike):
-        msg = f"memory is a {type(memory).__name__}; expected a folder, a joblib.Memory or None."
-        raise TypeError(msg)
-    # Memory-mapped results: the group stage reads the rows it needs, and a worker hands back the
-    # name of a file, not its bytes.
-    # Absolute: a worker of a cluster has another working directory.
-    return Memory(Path(memory).expanduser().absolute(), mmap_mode="r", verbose=0)
+
+    values: dict
+    from_cache: bool
+    notes: tuple = ()
+    key_holds: bool = True
 
 
-def recall(memory, step, version, key, **work):
-    """The result of a step, from the cache where it is there.
+def key_of(stage, version, *parts):
+    """A short text that stands for all that determines a result.
 
     Parameters
     ----------
-    memory : joblib.Memory
-    step : function of (key, version, **work)
-        Importable; it is called only where the cache has no result.
+    stage : str
     version : int
-    key : hashable by joblib
-        All that determines the result.
-    **work
-        What the step works on; not hashed.
+    *parts : what JSON can hold, numpy's numbers too
 
     Returns
     -------
-    result : object
-    from_cache : bool
+    str
     """
-    cached = memory.cache(step, ignore=list(work))
-    # Asked first, because a call does not say afterwards where its result came from.
-    from_cache = cached.check_call_in_cache(key, version, **work)
-    return cached(key, version, **work), from_cache
+    text = json.dumps([stage, version, *parts], default=_as_plain)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _as_plain(value):
+    if isinstance(value, np.generic):
+        return value.item()
+    msg = f"a {type(value).__name__} in a key of the cache"
+    raise TypeError(msg)
+
+
+def recall(store, stage, key, compute, still_valid=None, about=None):
+    """The result of a stage, from the cache where it is there.
+
+    Parameters
+    ----------
+    store : store.Store or store.NoStore
+    stage : str
+    key : str
+        From :func:`key_of`; of no importance to a NoStore.
+    compute : callable
+        Gives the values, a dict as :meth:`store.Store.put` takes it; called only where the cache
+        has none.
+    still_valid : callable, optional
+        Asked after the computation whether the key still holds: a file that was replaced while it
+        was read must not be kept under the name of the old one.
+    about : dict, optional
+
+    Returns
+    -------
+    Recalled
+    """
+    values, notes = _get(store, stage, key)
+    if values is not None:
+        return Recalled(values, True, notes)
+    values = compute()
+    if still_valid is not None and not still_valid():
+        notes = (*notes, "an input changed while it was read: the result was not kept")
+        return Recalled(values, False, notes, key_holds=False)
+    return Recalled(*_kept(store, stage, key, values, about, notes))
+
+
+def _get(store, stage, key):
+    try:
+        return store.get(stage, key), ()
+    except (DamagedEntry, OSError) as error:
+        store.drop(stage, key)
+        return None, (f"an entry was damaged ({error}): dropped and computed again",)
+
+
+def _kept(store, stage, key, values, about, notes):
+    try:
+        store.put(stage, key, values, about)
+        # As a later call will find it: mapped, so that it takes no memory.
+        return store.get(stage, key) or values, False, notes
+    except (DamagedEntry, OSError) as error:
+        return values, False, (*notes, f"a result was not kept: {_reason(error)}")
+
+
+def _reason(error):
+    code = getattr(error, "errno", None)
+    if code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return "the disk is full, or a quota is reached"
+    if code in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "the folder may not be written"
+    return str(error)

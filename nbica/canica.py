@@ -13,11 +13,13 @@ from nbica.ica import check_random_state, fast_ica
 from nbica.journey import check_parameters, depart
 from nbica.maps import canonical_share, check_threshold, flip_signs, threshold_maps
 from nbica.masks import load_mask
-from nbica.selection import MOST_COMPONENTS, Null, choose, dimensions_per_run, orthonormal
+from nbica.selection import MOST_COMPONENTS, ComponentSpectrum, Null, choose, orthonormal
 from nbica.subspace import GroupSubspace
 
 # Maps shown during a fit whose number of components is chosen at its end.
 MAPS_SO_FAR = 20
+# Raised when a change of the merge changes the numbers.
+SUBSPACE_VERSION = 1
 
 
 class CanICA(GroupDecompositionMixin, BaseEstimator):
@@ -40,7 +42,7 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
     n_components : int or "auto", default=20
         Maps to find; also the principal components that each run contributes. "auto" takes 64 of
         each run and counts the dimensions that the runs share beyond chance, see
-        `selection.choose`: it takes up to 50 more merges, and 5 times the memory of 20 components
+        `selection.choose`: it takes up to 48 more merges, and 3 times the memory of 20 components
         in the parent.
     smoothing_fwhm : float, three floats or None, default=6
         Full width at half maximum of a Gaussian filter, in mm.
@@ -69,7 +71,10 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
     mask_args : dict, optional
         Passed to the function that computes the mask.
     memory : None, path or joblib.Memory
-        Where the reductions of the runs are kept: a second fit reads only what has changed.
+        Where the reductions of the runs are kept (their leading components, in steps of 32), and
+        the group subspace: a second fit reads only what has changed, and with another `n_init`,
+        `threshold`, seed or number of components up to the next multiple of 32, no image at all.
+        See `cache.py` for what counts as changed.
     memory_level : int
         Accepted so that scripts port; all reductions are kept as soon as there is a `memory`.
     n_jobs : int, default=1
@@ -90,6 +95,13 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         Called as `callback(state)` after each run with a :class:`journey.GroupState`: which run it
         was, how many there are, and `state.maps()`, the maps of the runs so far. What it raises
         stops the fit.
+    cache_limit : number of bytes, str such as "5GB", or None
+        What `memory` may take: beyond, entries that were not used for longest are dropped, and that
+        is said. None is half of the disk space that is free or the cache's. Entries that nobody
+        used for 180 days go in any case.
+    on_error : {"raise", "skip"}, default="raise"
+        What to do with a run that cannot be read: stop, or leave it out with a warning and list it
+        in `runs_`.
     consensus : bool, default=False
         Of the starts of the ICA, not the best but what all agree on: the axes of the clusters that
         their components form (ICASSO). It helps where few starts find the optimum, which is not so
@@ -149,6 +161,7 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         low_pass=None, high_pass=None, t_r=None, dtype=None, target_affine=None,
         target_shape=None, mask_strategy="epi", mask_args=None, memory=None, memory_level=0,
         n_jobs=1, verbose=0, max_iter=200, tol=1e-5, ram=None, callback=None,
+        cache_limit=None, on_error="raise",
         consensus=False, order="variance",
     ):  # fmt: skip
         self.mask = mask
@@ -177,6 +190,8 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         self.tol = tol
         self.ram = ram
         self.callback = callback
+        self.cache_limit = cache_limit
+        self.on_error = on_error
         self.consensus = consensus
         self.order = order
 
@@ -209,15 +224,12 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         self._check_parameters()
         warn_of_y(y, stacklevel=2)
         with depart(self, imgs, confounds) as journey:
-            subspace, null = self._merge(journey)
+            parts = [self.n_components, bool(self.do_cca)]
+            group = journey.group_stage(
+                "subspace", SUBSPACE_VERSION, parts, lambda: self._group(journey)
+            )
             journey.arrive(stacklevel=2)
-            self._check_rank(len(subspace.components_), 1)
-            n_components = self.n_components
-            if null is not None:
-                with journey.stage("choose"):
-                    n_components = self._choose(subspace, null)
-            components = self._learn_subspace(subspace, n_components)
-            del subspace, null  # its stack is ten times as large
+            components = self._learn_subspace(group)
             with journey.stage("ICA"):
                 self._find_components(components)
         return self
@@ -235,11 +247,75 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         check_threshold(self.threshold)
         check_random_state(self.random_state)
 
-    def _merge(self, journey):
-        subspace, null = GroupSubspace(dimensions_per_run(self.n_components)), None
+    def partial_fit(self, imgs, y=None, confounds=None):
+        """Add runs, one or more, and find the components of all so far.
+
+        Costs what the new runs cost, and an ICA. Memory is that of `fit`, of which the stack of the
+        group subspace stays: 10 n_components x n_voxels x 4 B.
+
+        The maps are those of a `fit` of all these runs in this order, with the same mask; without a
+        `mask` it is computed from the runs of the first call.
+
+        Parameters
+        ----------
+        imgs, confounds : as in :meth:`fit`
+        y : None
+
+        Returns
+        -------
+        self
+            Not fitted while the runs so far span fewer than `n_components` dimensions.
+
+        Raises
+        ------
+        ValueError
+            After `fit`, which does not keep what would be needed; and as :meth:`fit`. An error in a
+            run leaves what was learnt from those before.
+        """
+        self._check_parameters()
+        warn_of_y(y, stacklevel=2)
+        subspace = self._subspace_so_far()
+        with depart(self, imgs, confounds, goes_on=True) as journey:
+            self.subspace_ = self._merge(journey, subspace)
+            journey.arrive(stacklevel=2)
+            group = _leading(self.subspace_)
+            if len(group["components"]) == self.n_components:
+                self._find_components(self._learn_subspace(group))
+        return self
+
+    def _subspace_so_far(self):
         if self.n_components == "auto":
-            subspace = GroupSubspace(MOST_COMPONENTS, 2 * MOST_COMPONENTS)
-            null = Null(load_mask(self.mask_img_).array)
+            msg = 'n_components="auto" is chosen of all runs at once: use fit, or give a number.'
+            raise ValueError(msg)
+        subspace = getattr(self, "subspace_", None) or GroupSubspace(self.n_components)
+        if hasattr(self, "components_") and not hasattr(self, "subspace_"):
+            msg = (
+                "This estimator was fitted by fit(), which keeps its maps only. Begin anew with "
+                "partial_fit: sklearn.base.clone(estimator).partial_fit(imgs)."
+            )
+            raise ValueError(msg)
+        if subspace.n_components != self.n_components:
+            msg = (
+                f"n_components was {subspace.n_components} in the first call of partial_fit and is "
+                f"{self.n_components} now; begin anew with sklearn.base.clone(estimator)."
+            )
+            raise ValueError(msg)
+        return subspace
+
+    def _group(self, journey):
+        """What the runs share: arrays, as the cache keeps them."""
+        if self.n_components != "auto":
+            return _leading(self._merge(journey, GroupSubspace(self.n_components)))
+        subspace = GroupSubspace(MOST_COMPONENTS, 2 * MOST_COMPONENTS)
+        null = Null(load_mask(self.mask_img_).array)
+        group = _leading(self._merge(journey, subspace, null))
+        if len(group["components"]):
+            with journey.stage("choose"):
+                spectrum = choose(subspace, null)
+            group |= {"correlations": spectrum.correlations, "null": spectrum.null}
+        return group
+
+    def _merge(self, journey, subspace, null=None):
         for reduction in journey.reductions():
             rows = reduction.components
             if not self.do_cca:
@@ -249,11 +325,11 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
                 null.partial_fit(rows)
             subspace.partial_fit(rows)
             journey.tell(lambda: self._maps_so_far(subspace))
-        return subspace, null
+        return subspace
 
-    def _choose(self, subspace, null):
+    def _choose(self, spectrum):
         """How many components the runs share beyond chance; at least one."""
-        spectrum = self.component_spectrum_ = choose(subspace, null)
+        self.component_spectrum_ = spectrum
         found = f"largest canonical correlation {spectrum.correlations[0]:.3f}"
         if spectrum.n_components == 0:
             msg = (
@@ -267,7 +343,7 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
                 "runs are shared beyond chance, and there may be more. Take the number for a lower "
                 "bound, or give n_components as a number."
             )
-            warnings.warn(msg, DataWarning, stacklevel=3)
+            warnings.warn(msg, DataWarning, stacklevel=4)
         return spectrum.n_components
 
     def _maps_so_far(self, subspace):
@@ -284,10 +360,15 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         share = canonical_share(found.maps, components, weights)
         return flip_signs(found.maps[np.argsort(-share, kind="stable")])
 
-    def _learn_subspace(self, subspace, n_components):
-        components = subspace.components_[:n_components].copy()
+    def _learn_subspace(self, group):
+        self._check_rank(len(group["components"]), 1)
+        n_runs, n_components = int((~self.runs_["skipped"]).sum()), self.n_components
+        if "null" in group:
+            spectrum = ComponentSpectrum(group["correlations"], group["null"], n_runs)
+            n_components = self._choose(spectrum)
+        components = group["components"][:n_components]
         self._check_rank(len(components), n_components)
-        self.variance_ = subspace.singular_values_[:n_components] ** 2 / subspace.n_runs_
+        self.variance_ = group["singular_values"][:n_components] ** 2 / n_runs
         self.canonical_correlations_ = self.variance_.copy() if self.do_cca else None
         return components
 
@@ -311,9 +392,8 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         found = fast_ica(
             components, self.n_init, self.random_state, self.max_iter, self.tol, self.consensus
         )
-        self._check_rank(
-            len(found.maps), len(components)
-        )  # a direction that is the same in all voxels is no map
+        # A direction that is the same in all voxels is no map.
+        self._check_rank(len(found.maps), len(components))
         share = canonical_share(found.maps, components, self.variance_)
         # Stable to a thousandth, and by variance among equals.
         stability = found.stability.round(3) if self.order == "stability" else np.ones(len(share))
@@ -324,3 +404,8 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         self.stability_ = found.stability[order]
         self.convergence_ = found.table()
         self.n_components_ = len(maps)
+
+
+def _leading(subspace):
+    """What is kept of a subspace, whose stack is ten times as large."""
+    return {"components": subspace.components_, "singular_values": subspace.singular_values_}

@@ -64,6 +64,7 @@ class DictLearning(GroupDecompositionMixin, BaseEstimator):
     ram : number of bytes, str such as "1.5GB", or None
     callback : callable or None
         Called after each merged run; `state.maps()` gives the maps to start from, so far.
+    cache_limit, on_error
 
     Attributes
     ----------
@@ -101,7 +102,7 @@ class DictLearning(GroupDecompositionMixin, BaseEstimator):
         standardize=True, standardize_confounds=True, detrend=True, low_pass=None, high_pass=None,
         t_r=None, dtype=None, target_affine=None, target_shape=None, mask_strategy="epi",
         mask_args=None, n_jobs=1, verbose=0, memory=None, memory_level=0, max_iter=200, tol=1e-5,
-        ram=None, callback=None,
+        ram=None, callback=None, cache_limit=None, on_error="raise",
     ):  # fmt: skip
         self.n_components = n_components
         self.n_epochs = n_epochs
@@ -132,6 +133,8 @@ class DictLearning(GroupDecompositionMixin, BaseEstimator):
         self.tol = tol
         self.ram = ram
         self.callback = callback
+        self.cache_limit = cache_limit
+        self.on_error = on_error
 
     def fit(self, imgs, y=None, confounds=None):
         """Find the maps of a group of runs.
@@ -210,7 +213,7 @@ class DictLearning(GroupDecompositionMixin, BaseEstimator):
         self.components_ = flip_signs(maps).astype(self.dtype or np.float32)
         self.components_img_ = self.masker_.inverse_transform(self.components_)
         carried = (sizes * np.linalg.norm(found.dictionary, axis=0))[order]
-        self.variance_ = carried.astype(np.float64) ** 2 / len(self.runs_)
+        self.variance_ = carried.astype(np.float64) ** 2 / (~self.runs_["skipped"]).sum()
         self.objective_ = np.array(found.objective)
         self.n_iter_ = len(found.objective)
         self.n_components_ = len(maps)

@@ -13,6 +13,10 @@ class DataWarning(NbicaWarning):
     """The data were not as expected and were handled as the message says."""
 
 
+class CacheWarning(NbicaWarning):
+    """Something about the cache; the result is right all the same."""
+
+
 class DataError(ValueError):
     """An image or a table that cannot be used as it is; the message names it and the way out."""
 

@@ -3,7 +3,7 @@
 import os
 import warnings
 from collections.abc import Iterable
-from itertools import repeat, zip_longest
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -62,13 +62,19 @@ def _is_table(confounds):
 def pair(runs, confounds):
     """Each run with its confounds; both may be generators.
 
+    Yields
+    ------
+    run : images.Run
+    arguments : dict
+        With "confounds", as :func:`each_run` passes them on.
+
     Raises
     ------
     ValueError
         If one of them ends before the other.
     """
     if confounds is None:
-        yield from zip(runs, repeat(None))
+        yield from ((run, {"confounds": None}) for run in runs)
         return
     confounds = map(_absolute, confounds)
     for n_pairs, (run, table) in enumerate(zip_longest(runs, confounds, fillvalue=_NOTHING)):
@@ -79,7 +85,7 @@ def pair(runs, confounds):
                 "confounds (or None) for each run."
             )
             raise ValueError(msg)
-        yield run, table
+        yield run, {"confounds": table}
 
 
 def _absolute(confounds):
@@ -91,15 +97,15 @@ def _absolute(confounds):
     return confounds
 
 
-def each_run(function, pairs, n_workers=1, **shared):
+def each_run(function, tasks, n_workers=1, **shared):
     """Do something with each run, in order, by several processes as results are asked for.
 
     Parameters
     ----------
     function : callable
-        Called as `function(run, confounds=confounds, **shared)`. It and what it imports are all
-        that a worker process loads.
-    pairs : iterable of (run, confounds)
+        Called as `function(run, **arguments, **shared)`. It and what it imports are all that a
+        worker process loads.
+    tasks : iterable of (run, arguments)
         From :func:`pair`.
     n_workers : int
     **shared
@@ -111,10 +117,7 @@ def each_run(function, pairs, n_workers=1, **shared):
         While it waits it looks at the stop flag of the run that is under way. Where it is closed or
         fails before its end, the workers are ended.
     """
-    jobs = (
-        delayed(_with_name)(function, run, confounds=confounds, **shared)
-        for run, confounds in pairs
-    )
+    jobs = (delayed(_with_name)(function, run, **arguments, **shared) for run, arguments in tasks)
     return StoppableParallel(n_jobs=n_workers, return_as="generator")(jobs)
 
 
@@ -126,9 +129,9 @@ def _with_name(function, run, **arguments):
 STAGES = ["read", "smooth", "clean", "reduce"]
 
 
-def row_of_run(name, reduction, n_wanted, from_cache, seconds, fewer_is_fine=False):
+def row_of_run(name, result, n_wanted, fewer_is_fine=False):
     """What happened to one run, as a row of the table; stages that the cache saved took 0 s."""
-    stages = {stage: 0.0 if from_cache else reduction.seconds[stage] for stage in STAGES}
+    reduction = result.reduction
     n_found = len(reduction.components)
     notices = list(reduction.warnings)
     if 0 < n_found < n_wanted and not fewer_is_fine:
@@ -137,11 +140,23 @@ def row_of_run(name, reduction, n_wanted, from_cache, seconds, fewer_is_fine=Fal
         "path": name,
         "n_timepoints": reduction.n_timepoints,
         "n_components": min(n_found, n_wanted),
-        "cached": from_cache,
-        "seconds": seconds,
-        **stages,
+        "cached": result.from_cache,
+        "seconds": result.seconds,
+        **{stage: 0.0 if result.from_cache else reduction.seconds[stage] for stage in STAGES},
+        "skipped": False,
         "warnings": "; ".join(notices),
     }
+
+
+def row_of_failure(name, error):
+    """A run that was left out."""
+    row = {"path": name, "n_timepoints": 0, "n_components": 0, "cached": False, "seconds": 0.0}
+    return row | dict.fromkeys(STAGES, 0.0) | {"skipped": True, "warnings": f"skipped: {error}"}
+
+
+def row_from_cache(name, row):
+    """The row of a run that was part of a group in the cache, under today's name."""
+    return row | dict.fromkeys(STAGES, 0.0) | {"path": name, "cached": True, "seconds": 0.0}
 
 
 def table_of_runs(rows):

@@ -130,7 +130,7 @@ def _iter_images(imgs):
             "Pass a nibabel image (nibabel.Nifti1Image(array, affine)) or a path."
         )
         raise TypeError(msg)
-    if _is_image(imgs):
+    if is_one(imgs):
         yield from _expand(imgs)
     elif isinstance(imgs, Iterable):
         for img in imgs:
@@ -140,7 +140,8 @@ def _iter_images(imgs):
         raise TypeError(msg)
 
 
-def _is_image(img):
+def is_one(img):
+    """Whether this is one image, path or pattern, and not a collection of them."""
     return isinstance(img, str | os.PathLike | nib.spatialimages.SpatialImage | Run)
 
 
@@ -303,7 +304,8 @@ def _time_unit(img):
 def fingerprint(run):
     """A short text that changes when the content of a run does.
 
-    Costs two small reads of a file, or a hash of an array in memory.
+    Costs two small reads of a file, or a hash of an array in memory. With `NBICA_FINGERPRINT=full`
+    in the environment every byte of a file is read and counts.
 
     A file is known by its size and its first and last 64 kB on disk: of a .nii.gz, these hold the
     header and gzip's own checksum and length of everything in between, so the file may be renamed,
@@ -327,6 +329,9 @@ def fingerprint(run):
     # Of a pair of files, only this says what the header does of the numbers.
     numbers = (frames.dtype.str, frames.offset, frames.slope, frames.inter)
     digest = hashlib.sha256(repr((place, numbers, status.st_size)).encode())
+    if os.environ.get("NBICA_FINGERPRINT") == "full":
+        with Path(frames.path).open("rb") as stream:
+            return digest.hexdigest()[:32] + hashlib.file_digest(stream, "sha256").hexdigest()
     digest.update(head)
     digest.update(tail)
     if not _is_sealed(run, tail):

@@ -12,23 +12,38 @@ the plan for memory, then the runs one by one. The estimator is asked for its pa
 given what was learnt on the way: `masker_`, `mask_img_`, `plan_`, `runs_`, `seconds_`.
 """
 
+import warnings
 from collections.abc import Callable
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import chain
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from nbica import budget, images, machine
-from nbica.cache import open_memory
+from nbica.cache import key_of, recall
 from nbica.checks import check_dtype, check_n_components, check_n_jobs
-from nbica.group import list_confounds, pair, row_of_run, table_of_runs, warn_about_runs
+from nbica.exceptions import CacheWarning, DataError, RunCancelled
+from nbica.group import (
+    list_confounds,
+    pair,
+    row_from_cache,
+    row_of_failure,
+    row_of_run,
+    table_of_runs,
+    warn_about_runs,
+)
 from nbica.masker import NiftiMasker
 from nbica.progress import monitor
-from nbica.reduction import reduce_runs, stored_components
+from nbica.record import input_of, record_of
+from nbica.reduction import STAGE as REDUCTION
+from nbica.reduction import identify, reduce_runs, stored_components
+from nbica.replacement import Keeper, parse_limit
 from nbica.selection import dimensions_per_run
 from nbica.stopwatch import Stopwatch
+from nbica.store import open_store
 
 
 def check_parameters(estimator):
@@ -37,33 +52,54 @@ def check_parameters(estimator):
     check_n_jobs(estimator.n_jobs)
     budget.parse_ram(estimator.ram)
     check_dtype(estimator.dtype)
-    open_memory(estimator.memory)
+    open_store(estimator.memory)
+    parse_limit(getattr(estimator, "cache_limit", None))
+    on_error = getattr(estimator, "on_error", "raise")
+    if on_error not in ("raise", "skip"):
+        msg = f"on_error is {on_error!r}; expected 'raise' or 'skip'."
+        raise ValueError(msg)
 
 
 @contextmanager
-def depart(estimator, imgs, confounds):
+def depart(estimator, imgs, confounds, *, goes_on=False):
     """Give a Journey; where it is broken off, the estimator has learnt nothing.
 
     Parameters
     ----------
     estimator : CanICA, or another with its parameters
-        Checked already.
+        Checked already. It may do without `cache_limit` and `on_error`.
     imgs, confounds : as :meth:`canica.CanICA.fit` takes them
+    goes_on : bool
+        Add to what an earlier journey learnt, which an error leaves as it was.
 
     Yields
     ------
     Journey
     """
-    forget(estimator)
-    confounds = confounds_of(imgs, confounds)
+    if not goes_on:
+        forget(estimator)
+    started = datetime.now(UTC)
     try:
         with monitor(type(estimator).__name__, verbose=estimator.verbose) as report:
-            journey = Journey(estimator, imgs, confounds, report)
-            with closing(journey):
+            journey = Journey(estimator, report)
+            with closing(journey), _telling_what_is_kept(journey):
+                journey.set_out(imgs, confounds_of(imgs, confounds))
                 yield journey
         estimator.seconds_ = dict(journey.watch.seconds)
-    except BaseException:  # an interrupt as well: nothing half new is left
-        forget(estimator)
+        estimator.record_ = record_of(estimator, started, journey.inputs, journey.notes)
+    except BaseException as error:  # an interrupt as well: nothing half new is left
+        if not (goes_on and isinstance(error, Exception)):
+            forget(estimator)
+        raise
+
+
+@contextmanager
+def _telling_what_is_kept(journey):
+    try:
+        yield
+    except (KeyboardInterrupt, RunCancelled) as error:
+        where = journey.report.event
+        error.args = (f"{where.run} was stopped at: {where}{journey.what_is_kept()}",)
         raise
 
 
@@ -81,32 +117,99 @@ def forget(estimator):
 
 
 class Journey:
-    """One fit on its way: the mask is there, the plan is made, the runs are to come.
+    """One fit on its way.
 
     Attributes
     ----------
+    estimator : CanICA, or another with its parameters
     report : progress.Progress
     watch : stopwatch.Stopwatch
+    notes : list of str
+        What is to be said about the cache.
+    inputs : list of dict
+        For the record.
     """
 
-    def __init__(self, estimator, imgs, confounds, report):
-        self.report, self.watch = report, Stopwatch()
-        self._estimator = estimator
-        masker = make_masker(estimator)
+    def __init__(self, estimator, report):
+        self.estimator, self.report, self.watch = estimator, report, Stopwatch()
+        self.notes = []
+        self.inputs = list(getattr(estimator, "record_", {}).get("inputs", []))
+        self._store = open_store(estimator.memory)
+        earlier = getattr(estimator, "runs_", None)
+        self._rows = [] if earlier is None else earlier.to_dict("records")
+        self._n_before = len(self._rows)
+        self._on_error = getattr(estimator, "on_error", "raise")
+        self._reductions, self._keys, self._n_runs = None, [], None
+
+    def set_out(self, imgs, confounds):
+        """Find the runs and the mask, and plan: what comes before the first run is reduced."""
+        estimator = self.estimator
+        masker = getattr(estimator, "masker_", None) or make_masker(estimator)
+        is_fitted = hasattr(masker, "mask_img_")
+        if self._on_error == "skip":
+            imgs, confounds = self._without_unreadable(imgs, confounds)
         runs, self._n_runs = _list_runs(imgs, needed_twice=masker.mask_img is None)
         confounds = list_confounds(confounds, self._n_runs)
         with_confounds = confounds is not None
-        if masker.mask_img is None:
+        if masker.mask_img is None and not is_fitted:
             first = _plan_with_mask_pass(estimator, runs, with_confounds)
             masker.set_params(n_jobs=first.n_workers)
         with self.watch.stage("mask"):
-            estimator.masker_ = masker.fit(runs)
+            estimator.masker_ = masker if is_fitted else masker.fit(runs)
         estimator.mask_img_ = masker.mask_img_
         _check_mask_size(masker.n_elements_, estimator.n_components)
         estimator.plan_, runs = plan_of(estimator, runs, masker.n_elements_, with_confounds)
-        self._pairs = pair(runs, confounds)
-        self._rows = []
-        self._reductions = None
+        self._runs = runs if isinstance(runs, list) else None
+        self._tasks = self._written_down(pair(runs, confounds))
+        self._look_into_the_cache()
+
+    def _without_unreadable(self, imgs, confounds):
+        """Runs whose header can be read, with their confounds; the others become rows."""
+        imgs = list(getattr(imgs, "func", [imgs] if images.is_one(imgs) else imgs))
+        tables = list_confounds(confounds, len(imgs)) or [None] * len(imgs)
+        runs, kept = [], []
+        for img, table in zip(imgs, tables, strict=True):
+            try:
+                found = list(images.iter_runs([img]))
+            except (ValueError, OSError) as error:
+                self._rows.append(row_of_failure(str(img), error))
+                continue
+            runs += found
+            kept += [table] * len(found)
+        return runs, None if confounds is None else kept
+
+    def _written_down(self, tasks):
+        for run, arguments in tasks:
+            self.inputs.append(input_of(run, arguments["confounds"]))
+            yield run, arguments
+
+    def _look_into_the_cache(self):
+        """Know what each run is called there, so that nothing is dropped that is yet to be read."""
+        keys = []
+        if self._runs is not None and self._store.location is not None:
+            self._tasks = [self._identified(*task) for task in self._tasks]
+            identities = [arguments["identity"] for _, arguments in self._tasks]
+            keys = [identity.key for identity in identities if identity]
+            for key in keys:
+                self._store.use(REDUCTION, key)
+        self._keys = keys
+        limit = getattr(self.estimator, "cache_limit", None)
+        self._keeper = Keeper(self._store, limit, keys)
+
+    def _identified(self, run, arguments):
+        preparation = self.estimator.masker_.preparation_
+        try:
+            identity = identify(run, preparation, self._n_wanted, arguments["confounds"])
+        except (ValueError, OSError):
+            if self._on_error != "skip":
+                raise
+            identity = None  # its worker will meet the same error, and tell of it
+        return run, arguments | {"identity": identity}
+
+    @property
+    def _n_wanted(self):
+        """Components that each run contributes."""
+        return dimensions_per_run(self.estimator.n_components)
 
     def stage(self, name):
         """A stage of the fit: told to those who watch, and timed."""
@@ -131,25 +234,86 @@ class Journey:
             self._reductions.close()
 
     def _reduce_runs(self):
-        plan, n_wanted = self._estimator.plan_, dimensions_per_run(self._estimator.n_components)
-        are_chosen = self._estimator.n_components == "auto"
+        plan = self.estimator.plan_
         machine.check_disk(plan.scratch_path, plan.scratch)
+        if self._keys and self._n_cached() == self._n_runs:
+            plan = replace(plan, n_workers=1, on_cluster=False)  # nothing to share out
         results = reduce_runs(
-            self._pairs,
-            self._estimator.masker_.preparation_,
-            n_wanted,
-            open_memory(self._estimator.memory),
+            self._tasks,
+            self.estimator.masker_.preparation_,
+            self._n_wanted,
+            self._store,
             plan,
+            self._on_error,
         )
         # One BLAS thread here too: the cores belong to those who reduce.
         with closing(results), self.watch.stage("reduce runs"), threadpool_limits(1, "blas"):
             for name, result in self.report.track(results, self._n_runs, "reduce runs"):
-                reduction, from_cache, seconds = result
-                self.report.count("cached" if from_cache else "computed")
-                of_run = (name, reduction, n_wanted, from_cache, seconds)
-                self._rows.append(row_of_run(*of_run, fewer_is_fine=are_chosen))
-                with self.watch.stage("merge"):
-                    yield reduction.leading(n_wanted)
+                reduction = self._arrived(name, result)
+                if reduction is not None:
+                    with self.watch.stage("merge"):
+                        yield reduction
+                    self._keeper.added(result.identity and result.identity.key)
+
+    def _arrived(self, name, result):
+        """Write down what happened to a run; return its reduction, or None if it failed."""
+        self.notes += [f"{name}: {note}" for note in result.notes]
+        if result.identity is None:
+            self._keys = []  # what is made of all runs has no name in the cache
+        if result.reduction is None:
+            self.report.count("skipped")
+            self._rows.append(row_of_failure(name, result.error))
+            return None
+        self.report.count("cached" if result.from_cache else "computed")
+        are_chosen = self.estimator.n_components == "auto"
+        self._rows.append(row_of_run(name, result, self._n_wanted, fewer_is_fine=are_chosen))
+        return result.reduction.leading(self._n_wanted)
+
+    def _n_cached(self):
+        return sum(self._store.has(REDUCTION, key) for key in self._keys)
+
+    def what_is_kept(self):
+        """What is kept of a fit that is broken off, and how to go on: the end of a sentence."""
+        if self._store.location is None:
+            return ". Nothing is kept without a cache: set memory= to a folder to go on from here"
+        if self._keys:
+            return f": {self._n_cached()} of {self._n_runs} runs are cached; run again to continue"
+        return ": the runs that were done are cached; run again to continue"
+
+    def group_stage(self, stage, version, parts, compute):
+        """What is made of all runs, from the cache where it is there.
+
+        Parameters
+        ----------
+        stage : str
+        version : int
+            Raised when a change changes the numbers.
+        parts : list
+            Parameters that it depends on, beside the runs and their order.
+        compute : callable
+            Goes through :meth:`reductions` and gives a dict of arrays.
+
+        Returns
+        -------
+        dict of ndarray
+        """
+        if not self._keys or self.estimator.callback is not None:
+            return compute()  # a callback is to see every run
+        key = key_of(stage, version, parts, self._keys)
+
+        def with_rows():
+            return compute() | {"rows": self._rows}
+
+        about = {"run": f"{self._n_runs} runs", "parameters": str(parts)}
+        found = recall(self._store, stage, key, with_rows, lambda: bool(self._keys), about)
+        self.notes += found.notes
+        rows = found.values.pop("rows")
+        if found.from_cache:
+            self.report.stage("reduce runs", self._n_runs)
+            self.report.advance(self._n_runs, f"{self._n_runs} cached")
+            names = [run.name for run in self._runs]
+            self._rows = [row_from_cache(*both) for both in zip(names, rows, strict=True)]
+        return found.values
 
     def tell(self, maps):
         """Call the estimator's callback, if it has one: the latest run was merged.
@@ -159,17 +323,27 @@ class Journey:
         maps : callable
             Gives the group maps of the runs so far.
         """
-        callback, row = self._estimator.callback, self._rows[-1]
+        callback, row = self.estimator.callback, self._rows[-1]
         if callback is not None:
-            mask_img = self._estimator.mask_img_
+            mask_img = self.estimator.mask_img_
             n_runs, n_total = len(self._rows), self._n_runs
             callback(GroupState(n_runs, n_total, row["path"], row["cached"], mask_img, maps))
 
     def arrive(self, stacklevel):
-        """Give the estimator its table of runs, and say what was noticed about some of them."""
-        runs = self._estimator.runs_ = table_of_runs(self._rows)
-        noticed = list(zip(runs["path"], runs["warnings"], strict=True))
-        warn_about_runs(noticed, len(runs), stacklevel=stacklevel + 1)
+        """Give the estimator its table of runs; say what was noticed about some of them."""
+        runs = self.estimator.runs_ = table_of_runs(self._rows)
+        if runs["skipped"].all():
+            msg = f"None of the {len(runs)} runs could be used. The first: {runs['warnings'][0]}"
+            raise DataError(msg)
+        new = runs[self._n_before :]
+        noticed = list(zip(new["path"], new["warnings"], strict=True))
+        warn_about_runs(noticed, len(new), stacklevel=stacklevel + 1)
+        self._keeper.finish()
+        self._keeper.tell(stacklevel=stacklevel + 1)
+        if self.notes:
+            more = f" (and {len(self.notes) - 3} more)" if len(self.notes) > 3 else ""
+            msg = f"The cache {self._store.location}: {' | '.join(self.notes[:3])}{more}."
+            warnings.warn(msg, CacheWarning, stacklevel=stacklevel + 1)
 
 
 @dataclass(frozen=True)
@@ -267,5 +441,5 @@ def plan_of(estimator, runs, n_voxels, with_confounds=False, mask_pass=False):
         band_pass=estimator.low_pass is not None or estimator.high_pass is not None,
         mask_pass=mask_pass,
     )
-    location = open_memory(estimator.memory).location
+    location = open_store(estimator.memory).location
     return budget.plan_for(workload, estimator.n_jobs, estimator.ram, location), runs

@@ -1,14 +1,17 @@
 """NiftiMasker: one image to an array and back, as a scikit-learn transformer."""
 
+import joblib
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from nbica import automask, images, masks, spatial
-from nbica.cache import open_memory, recall
+from nbica.cache import key_of, recall
 from nbica.masking import unmask, warn_of
 from nbica.preparation import Preparation, prepare
+from nbica.replacement import Keeper
 from nbica.signal import Cleaning, load_confounds
+from nbica.store import open_store
 
 STRATEGIES = {
     "background": automask.compute_background_mask,
@@ -186,17 +189,29 @@ class NiftiMasker(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         run = _one_run(imgs)
         confounds = load_confounds(confounds, run.n_timepoints, run.name)
         parts = _check_parts(self.runs, run)
-        memory = open_memory(self.memory)
-        key = None
-        if memory.location is not None:
-            key = (images.fingerprint(run), self.preparation_.key(), confounds, parts)
-        (signals, notices), _ = recall(
-            memory, signals_of_run, 1, key,
-            run=run, preparation=self.preparation_, confounds=confounds, parts=parts,
-        )  # fmt: skip
+        signals, notices = self._signals(run, confounds, parts)
         warn_of(run, notices)
         # What comes from the cache is mapped from a file: the user's own copy may be changed.
         return np.require(signals, _float_type(self.dtype), ["ENSUREARRAY", "WRITEABLE"])
+
+    def _signals(self, run, confounds, parts):
+        store, preparation = open_store(self.memory), self.preparation_
+        if store.location is None:
+            return prepare(run, preparation, confounds, parts)
+
+        def key():
+            rest = joblib.hash(confounds), joblib.hash(parts)
+            return key_of("signals", 1, images.fingerprint(run), preparation.key(), rest)
+
+        def compute():
+            signals, notices = prepare(run, preparation, confounds, parts)
+            return {"signals": signals, "notices": list(notices)}
+
+        before, keeper = key(), Keeper(store)
+        about = {"run": run.name, "parameters": f"{preparation.mask.n_voxels} voxels"}
+        found = recall(store, "signals", before, compute, lambda: key() == before, about)
+        keeper.added(before)
+        return found.values["signals"], found.values["notices"]
 
     def fit_transform(self, imgs, y=None, confounds=None):
         """Fit to one image and transform it; see :meth:`fit` and :meth:`transform`."""
@@ -222,12 +237,6 @@ class NiftiMasker(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
     def __sklearn_is_fitted__(self):
         """Tell scikit-learn whether `fit` was called."""
         return hasattr(self, "preparation_")
-
-
-def signals_of_run(key, version, run, preparation, confounds, parts):
-    """Cleaned signals of a run and notices; what the cache remembers by `key` and `version`."""
-    del key, version
-    return prepare(run, preparation, confounds, parts)
 
 
 def _float_type(dtype):

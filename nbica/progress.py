@@ -105,6 +105,11 @@ class Progress:
         self._event = Event(run)
         self._memory, self._pulsed = None, -_PULSE
 
+    @property
+    def event(self):
+        """The latest Event."""
+        return self._event
+
     def stage(self, name, total=None):
         """Begin a stage; the one before is over."""
         self.check()

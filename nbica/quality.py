@@ -118,9 +118,15 @@ def _explained(estimator, imgs, tables):
         msg = f"Got {len(runs)} images, but the fit had {len(tables)} runs; pass those of the fit."
         raise ValueError(msg)
     return [
-        float(estimator.score([run], confounds=[table]))
-        for run, table in zip(runs, tables, strict=True)
+        float(estimator.score([run], confounds=[table])) if used else np.nan
+        for run, table, used in zip(runs, tables, were_used(estimator), strict=True)
     ]
+
+
+def were_used(estimator):
+    """Which runs of a fit went into it: not those that it skipped."""
+    runs = estimator.runs_
+    return ~runs["skipped"].to_numpy(bool) if "skipped" in runs else np.ones(len(runs), bool)
 
 
 def _or_nan(function, values):

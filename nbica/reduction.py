@@ -9,6 +9,7 @@ from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 from uuid import uuid4
 
 import joblib
@@ -16,14 +17,17 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from nbica import images
-from nbica.cache import recall
+from nbica.cache import key_of, recall
 from nbica.confounds import load_confounds
 from nbica.group import each_run
 from nbica.preparation import PreparedRun
+from nbica.store import NoStore
 from nbica.subspace import left_factors
 
 # Raised whenever a change here or in what is called changes the numbers.
-VERSION = 1
+VERSION = 2
+STAGE = "reduction"
+NO_STORE = NoStore()
 
 # Components are stored in steps of 32, so that another n_components often finds them in the cache.
 STEP = 32
@@ -64,15 +68,21 @@ class Reduction:
         )
 
     def parked(self, folder):
-        """The same with its components in a file of a folder, mapped: it takes no memory."""
+        """The same with its components in a file, mapped: it takes no memory.
+
+        Of a folder, unless they are in one of the cache already.
+        """
+        if isinstance(self.components, np.memmap):
+            return self
         file = Path(folder) / f"{uuid4().hex}.npy"
         np.save(file, self.components)
         return replace(self, components=np.load(file, mmap_mode="r"))
 
     def discard(self, folder):
-        """Remove the file of components that were parked in a folder."""
-        if folder is not None and isinstance(self.components, np.memmap):
-            Path(self.components.filename).unlink(missing_ok=True)
+        """Remove the file of components that were parked in a folder; those of a cache stay."""
+        file = getattr(self.components, "filename", None)
+        if file is not None and folder is not None and Path(file).parent == Path(folder):
+            Path(file).unlink(missing_ok=True)
 
 
 def principal_components(walk, n_timepoints, n_voxels, n_components):
@@ -113,9 +123,74 @@ def stored_components(n_components):
     return STEP * -(-n_components // STEP)
 
 
+class Identity(NamedTuple):
+    """What a run's reduction depends on, as short texts.
+
+    Attributes
+    ----------
+    fingerprint, confounds : str
+        Of the run's content and of its table's.
+    key : str
+        Of the reduction in a cache: of these, the mask and the parameters.
+    """
+
+    fingerprint: str
+    confounds: str
+    key: str
+
+
+class ReducedRun(NamedTuple):
+    """A run's reduction and how it came about.
+
+    Attributes
+    ----------
+    reduction : Reduction or None
+        None where the run failed and `on_error` is "skip".
+    identity : Identity or None
+        None where there is none: the run failed, or a file changed while it was read.
+    from_cache : bool
+    seconds : float
+    notes : tuple of str
+        What is to be said about the cache.
+    error : str
+        Why it failed.
+    """
+
+    reduction: Reduction | None
+    identity: Identity | None
+    from_cache: bool
+    seconds: float
+    notes: tuple = ()
+    error: str = ""
+
+
+def identify(run, preparation, n_components, confounds=None):
+    """What a run's reduction depends on.
+
+    Costs what :func:`images.fingerprint` does, and reads the table of confounds.
+
+    Parameters
+    ----------
+    run : images.Run
+    preparation : Preparation
+    n_components : int
+        Wanted.
+    confounds : as :class:`preparation.PreparedRun` takes them
+
+    Returns
+    -------
+    Identity
+    """
+    fingerprint = images.fingerprint(run)
+    table = joblib.hash(load_confounds(confounds, run.n_timepoints, run.name))
+    n_stored = stored_components(n_components)
+    key = key_of(STAGE, VERSION, fingerprint, table, preparation.key(), n_stored)
+    return Identity(fingerprint, table, key)
+
+
 def reduce_run(
-    run, preparation, n_components, confounds=None, memory=None, scratch_folder=None,
-    results_folder=None,
+    run, preparation, n_components, confounds=None, identity=None, store=NO_STORE,
+    scratch_folder=None, results_folder=None, on_error="raise",
 ):  # fmt: skip
     """One run, reduced; from the cache where it is there. The unit of parallel work.
 
@@ -126,53 +201,91 @@ def reduce_run(
     n_components : int
         Wanted; rounded up to a multiple of 32.
     confounds : as :class:`preparation.PreparedRun` takes them
-    memory : joblib.Memory
+    identity : Identity, optional
+        Where that was made already.
+    store : store.Store
     scratch_folder : path, optional
         Keep the cleaned matrix in a file there instead of in RAM; the result is the same.
     results_folder : path, optional
         Hand the components over in a file there; see :meth:`Reduction.parked`.
+    on_error : {"raise", "skip"}
 
     Returns
     -------
-    reduction : Reduction
-    from_cache : bool
-    seconds : float
+    ReducedRun
     """
     start = time.perf_counter()
-    # With a cache or without: how many are wanted has a say in the last digits of each.
-    n_stored = stored_components(n_components)
-    confounds = load_confounds(confounds, run.n_timepoints, run.name)
-    key = None
-    if memory.location is not None:
-        key = (images.fingerprint(run), preparation.key(), joblib.hash(confounds), n_stored)
-    reduction, from_cache = recall(
-        memory, reduced, VERSION, key,
-        run=run, preparation=preparation, n_components=n_stored, confounds=confounds,
-        scratch_folder=scratch_folder,
-    )  # fmt: skip
+    what = (run, preparation, n_components, confounds)
+    try:
+        if store.location is not None:
+            identity = identity or identify(*what)
+        found = recall(
+            store, STAGE, identity and identity.key,
+            compute=lambda: _values_of(*what, scratch_folder),
+            still_valid=lambda: identity is None or _is_unchanged(identity, *what),
+            about=about_run(*what),
+        )  # fmt: skip
+    except (ValueError, OSError) as error:
+        if on_error != "skip":
+            raise
+        return ReducedRun(None, None, False, time.perf_counter() - start, (), str(error))
+    reduction = Reduction(**found.values | {"warnings": tuple(found.values["warnings"])})
     if results_folder is not None:
         reduction = reduction.parked(results_folder)
-    return reduction, from_cache, time.perf_counter() - start
+    identity = identity if found.key_holds else None
+    return ReducedRun(
+        reduction, identity, found.from_cache, time.perf_counter() - start, found.notes
+    )
 
 
-def reduced(key, version, run, preparation, n_components, confounds, scratch_folder):
-    """Read and reduce one run; what the cache remembers by `key` and `version`."""
-    del key, version
+def _is_unchanged(identity, run, preparation, n_components, confounds):
+    # An image in memory belongs to this process, and would take as long as before.
+    in_memory = isinstance(run.frames, images.ArrayFrames)
+    return in_memory or identify(run, preparation, n_components, confounds) == identity
+
+
+def about_run(run, preparation, n_components, confounds):
+    """What a person wants to know of a run's entry in the cache."""
+    cleaning = preparation.cleaning
+    words = [
+        f"{stored_components(n_components)} components",
+        f"{preparation.mask.n_voxels} voxels",
+        f"fwhm {preparation.smoothing_fwhm}" if preparation.smoothing_fwhm is not None else "",
+        "detrend" if cleaning.detrend else "",
+        f"standardize {cleaning.standardize}" if cleaning.standardize else "",
+        f"{cleaning.high_pass or 0} to {cleaning.low_pass or 'any'} Hz"
+        if cleaning.high_pass or cleaning.low_pass
+        else "",
+        "confounds" if confounds is not None else "",
+    ]
+    return {"run": run.name, "parameters": ", ".join(filter(None, words))}
+
+
+def _values_of(run, preparation, n_components, confounds, scratch_folder):
+    """Read and reduce one run; what the cache keeps."""
     # One thread: processes share the cores, and the sums do not depend on how many there are.
     start = time.perf_counter()
     with (
         threadpool_limits(1, "blas"),
         PreparedRun(run, preparation, confounds, scratch_folder) as signals,
     ):
+        # With a cache or without: how many are wanted has a say in the last digits of each.
         components, s, total = principal_components(
-            signals.walk, signals.n_timepoints, signals.n_voxels, n_components
+            signals.walk, signals.n_timepoints, signals.n_voxels, stored_components(n_components)
         )
-        notices, seconds = tuple(signals.notices()), dict(signals.watch.seconds)
+        notices, seconds = list(signals.notices()), dict(signals.watch.seconds)
     seconds["reduce"] = time.perf_counter() - start - sum(seconds.values())
-    return Reduction(components, s, total, run.n_timepoints, notices, seconds)
+    return {
+        "components": components,
+        "singular_values": s,
+        "total_variance": total,
+        "n_timepoints": run.n_timepoints,
+        "warnings": notices,
+        "seconds": seconds,
+    }
 
 
-def reduce_runs(pairs, preparation, n_components, memory, plan):
+def reduce_runs(tasks, preparation, n_components, store, plan, on_error="raise"):
     """Each run with its reduction, in order, made by several processes as they are asked for.
 
     Reductions that wait to be merged take no memory: workers leave them in files, which are
@@ -180,28 +293,30 @@ def reduce_runs(pairs, preparation, n_components, memory, plan):
 
     Parameters
     ----------
-    pairs : iterable of (run, confounds)
-    preparation, n_components, memory
+    tasks : iterable of (run, dict)
+        With the run's `confounds` and, where it is known, its `identity`.
+    preparation, n_components, store, on_error
         As in :func:`reduce_run`.
     plan : budget.Plan
 
     Yields
     ------
     name : str
-    result : tuple
-        What :func:`reduce_run` returns.
+    result : ReducedRun
     """
     shared = {
         "preparation": preparation,
         "n_components": n_components,
-        "memory": memory,
+        "store": store,
         "scratch_folder": plan.scratch_path,
+        "on_error": on_error,
     }
-    # With a cache they are in files already; a cluster may share no folder.
-    in_hand = plan.n_workers == 1 or plan.on_cluster or memory.location is not None
+    # A cluster may share no folder.
+    in_hand = plan.n_workers == 1 or plan.on_cluster
     with nullcontext() if in_hand else TemporaryDirectory(prefix="nbica-") as folder:
         shared["results_folder"] = folder
-        with closing(each_run(reduce_run, pairs, plan.n_workers, **shared)) as results:
+        with closing(each_run(reduce_run, tasks, plan.n_workers, **shared)) as results:
             for name, result in results:
                 yield name, result
-                result[0].discard(folder)
+                if result.reduction is not None:
+                    result.reduction.discard(folder)

@@ -1,8 +1,10 @@
 """One self-contained file about a fit: its maps to click through, and what speaks for them."""
 
 import base64
+import json
 import os
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,12 +13,13 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from nbica import __version__, images
+from nbica.group import list_confounds
 from nbica.labels import flag_noise
 from nbica.plotting import plot_stat_map, power_spectrum
 from nbica.plotting.scales import scale_of
 from nbica.plotting.spectra import BAND, share_in_band
 from nbica.plotting.volumes import load_maps
-from nbica.quality import quality_table
+from nbica.quality import quality_table, were_used
 from nbica.viewer.page import write_page
 from nbica.viewer.slices import view_img
 
@@ -71,8 +74,8 @@ def report(
     names : sequence of str, optional
         One per component, such as the labels of networks.
     imgs, confounds : as in `fit`, optional
-        The runs of the fit, in its order. With them come spectra and explained variance, with
-        tables of motion parameters the motion of each run.
+        The runs of the fit, in its order, or a Bunch that has both. With them come spectra and
+        explained variance, with tables of motion parameters the motion of each run.
     t_r : float, optional
         Seconds between frames, for the spectra; by default what the first image says.
     split_half : reproducibility.SplitHalf, optional
@@ -94,6 +97,12 @@ def report(
     """
     check_is_fitted(ica)
     output_file = Path(output_file).expanduser()
+    if not output_file.parent.is_dir():  # said before minutes of work
+        msg = f"There is no folder {str(output_file.parent)!r} for the report: make it first."
+        raise FileNotFoundError(msg)
+    if confounds is None and hasattr(imgs, "func"):
+        confounds = getattr(imgs, "confounds", None)
+    confounds = list_confounds(confounds, len(ica.runs_))
     maps = ica.components_
     names = _names(names, len(maps))
     runs = None if imgs is None else list(images.iter_runs(imgs))
@@ -112,7 +121,8 @@ def report(
         quality=quality_table(ica, runs, confounds),
         has_images=runs is not None,
         parameters=_rows(ica.get_params()),
-        record=_rows(learnt.get("record_")),
+        record=_record(learnt.get("record_", {})),
+        record_json=json.dumps(learnt.get("record_", {}), indent=1, default=str),
         starts=learnt.get("convergence_"),
     )
     return write_page(output_file, page)
@@ -136,7 +146,10 @@ def _activity(ica, runs, confounds, t_r):
     t_r = t_r or runs[0].t_r
     if not t_r:
         return None
-    courses = ica.transform(runs, confounds)
+    used = were_used(ica)
+    courses = ica.transform(
+        list(compress(runs, used)), confounds and list(compress(confounds, used))
+    )
     return Activity(courses, t_r, *power_spectrum(courses, t_r))
 
 
@@ -222,10 +235,14 @@ def _polylines(frequencies, power):
         yield " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(across, heights, strict=True))
 
 
+def _record(record):
+    """What is not shown elsewhere, and is short."""
+    shown = ("parameters", "runs", "inputs")
+    return _rows({name: value for name, value in record.items() if name not in shown})
+
+
 def _rows(values):
     """Anything by name as (name, text) pairs, nested names joined by a dot."""
-    if values is None:
-        return []
     rows = []
     for name, value in values.items():
         if isinstance(value, dict):

@@ -7,12 +7,15 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from nbica import images
-from nbica.cache import recall
+from nbica.cache import Recalled, key_of, recall
 from nbica.confounds import load_confounds
 from nbica.preparation import PreparedRun
 from nbica.projection import along_maps, inverse_overlaps, project_run
 from nbica.reduction import reduce_run
+from nbica.replacement import Keeper
+from nbica.selection import dimensions_per_run, orthonormal
 
+STAGE = "subject maps"
 # Raised whenever a change here or in what is called changes the numbers.
 VERSION = 1
 
@@ -33,7 +36,7 @@ class SubjectMaps(NamedTuple):
     maps: np.ndarray
 
 
-def regress_run(run, preparation, maps, memory, confounds=None, scratch_folder=None):
+def regress_run(run, preparation, maps, store, confounds=None, scratch_folder=None):
     """Dual regression of one run; from the cache where it is there.
 
     Peak memory is the cleaned run and the maps.
@@ -44,7 +47,7 @@ def regress_run(run, preparation, maps, memory, confounds=None, scratch_folder=N
     preparation : preparation.Preparation
     maps : ndarray of shape (n_components, n_voxels)
         The group's.
-    memory : joblib.Memory
+    store : store.Store or store.NoStore
     confounds : as :class:`preparation.PreparedRun` takes them
     scratch_folder : path, optional
         Keep the cleaned matrix in a file there instead of in RAM.
@@ -55,20 +58,28 @@ def regress_run(run, preparation, maps, memory, confounds=None, scratch_folder=N
     warnings : list of str
     """
     confounds = load_confounds(confounds, run.n_timepoints, run.name)
-    key = None
-    if memory.location is not None:
-        key = (images.fingerprint(run), preparation.key(), joblib.hash((confounds, maps)))
-    (courses, own, notices), _ = recall(
-        memory, regressed, VERSION, key,
-        run=run, preparation=preparation, maps=maps, confounds=confounds,
-        scratch_folder=scratch_folder,
-    )  # fmt: skip
-    return SubjectMaps(run.name, courses, own), notices
+
+    def key():
+        content = joblib.hash((confounds, np.asarray(maps)))
+        return key_of(STAGE, VERSION, images.fingerprint(run), preparation.key(), content)
+
+    def compute():
+        return _regressed(run, preparation, maps, confounds, scratch_folder)
+
+    if store.location is None:
+        found = Recalled(compute(), False)
+    else:
+        before, keeper = key(), Keeper(store)
+        about = {"run": run.name, "parameters": f"{len(maps)} maps"}
+        found = recall(store, STAGE, before, compute, lambda: key() == before, about)
+        keeper.added(before)
+    values = found.values
+    notices = [*values["notices"], *found.notes]
+    return SubjectMaps(run.name, values["time_courses"], values["maps"]), notices
 
 
-def regressed(key, version, run, preparation, maps, confounds, scratch_folder):
+def _regressed(run, preparation, maps, confounds, scratch_folder):
     """Time courses by least squares on the maps, then maps by least squares on those."""
-    del key, version
     with (
         threadpool_limits(1, "blas"),
         PreparedRun(run, preparation, confounds, scratch_folder) as signals,
@@ -78,7 +89,8 @@ def regressed(key, version, run, preparation, maps, confounds, scratch_folder):
         own = np.empty((len(maps), signals.n_voxels), np.float32)
         for voxels, block in signals.walk():
             own[:, voxels] = to_maps @ block
-        return courses.astype(np.float32), own, signals.notices()
+        notices = list(signals.notices())
+    return {"time_courses": courses.astype(np.float32), "maps": own, "notices": notices}
 
 
 def standardized(courses):
@@ -89,6 +101,35 @@ def standardized(courses):
 
 
 # ---- back through the reduction -----------------------------------------------------------------
+
+
+class Form(NamedTuple):
+    """How a fit took the principal components of its runs.
+
+    Attributes
+    ----------
+    n_components : int
+        How many of each.
+    weighted : bool
+        Whether they count by their standard deviation.
+    centred : bool
+        Whether their means over voxels were taken out.
+    """
+
+    n_components: int
+    weighted: bool
+    centred: bool
+
+
+def form_of(ica):
+    """How a CanICA took the principal components of its runs; a TypeError for what is none."""
+    if not hasattr(ica, "do_cca"):
+        msg = (
+            f"Back-reconstruction goes back through the reductions of a CanICA; got a "
+            f"{type(ica).__name__}, for which there is dual_regression."
+        )
+        raise TypeError(msg)
+    return Form(dimensions_per_run(ica.n_components), not ica.do_cca, ica.n_components == "auto")
 
 
 def basis_with_mean(maps):
@@ -138,9 +179,7 @@ def unmixing_of(overlap, coordinates):
     return (G / s2) @ W
 
 
-def overlap_run(
-    run, preparation, basis, n_components, weighted, memory, confounds=None, scratch_folder=None
-):
+def overlap_run(run, preparation, basis, form, store, confounds=None, scratch_folder=None):
     """Products of a basis with what a run's principal components have of it, E Pᵀ P Eᵀ.
 
     Returns
@@ -148,28 +187,22 @@ def overlap_run(
     overlap : ndarray of shape (n_rows, n_rows)
     warnings : list of str
     """
-    rows, notices = _reduced_rows(
-        run, preparation, n_components, weighted, memory, confounds, scratch_folder
-    )
+    rows, notices = _reduced_rows(run, preparation, form, store, confounds, scratch_folder)
     along = (basis @ rows.T).astype(np.float64)
     return along @ along.T, notices
 
 
 def reconstruct_run(
-    run, preparation, basis, n_components, weighted, unmixing, memory, confounds=None,
-    scratch_folder=None,
-):  # fmt: skip
+    run, preparation, basis, form, unmixing, store, confounds=None, scratch_folder=None
+):
     """Maps of one run by back-reconstruction, and its time courses on them.
 
     Parameters
     ----------
-    run, preparation, memory, confounds, scratch_folder
+    run, preparation, store, confounds, scratch_folder
         As in :func:`regress_run`.
     basis : ndarray of shape (n_rows, n_voxels)
-    n_components : int
-        Principal components of the run that count.
-    weighted : bool
-        Whether they count by their standard deviation.
+    form : Form
     unmixing : ndarray of shape (n_components, n_rows)
         From :func:`unmixing_of`.
 
@@ -178,17 +211,20 @@ def reconstruct_run(
     subject : SubjectMaps
     warnings : list of str
     """
-    rows, _ = _reduced_rows(
-        run, preparation, n_components, weighted, memory, confounds, scratch_folder
-    )
+    rows, _ = _reduced_rows(run, preparation, form, store, confounds, scratch_folder)
     own = (unmixing @ (basis @ rows.T)).astype(np.float32) @ rows
     courses, notices = project_run(run, preparation, own, confounds, scratch_folder)
     return SubjectMaps(run.name, courses, own), notices
 
 
-def _reduced_rows(run, preparation, n_components, weighted, memory, confounds, scratch_folder):
-    reduction, _, _ = reduce_run(run, preparation, n_components, confounds, memory, scratch_folder)
-    rows = np.asarray(reduction.components[:n_components])
-    if weighted:
-        rows = rows * reduction.singular_values[:n_components, np.newaxis].astype(np.float32)
+def _reduced_rows(run, preparation, form, store, confounds, scratch_folder):
+    n_rows = form.n_components
+    reduction = reduce_run(
+        run, preparation, n_rows, confounds, store=store, scratch_folder=scratch_folder
+    ).reduction
+    rows = np.asarray(reduction.components[:n_rows])
+    if form.weighted:
+        rows = rows * reduction.singular_values[:n_rows, np.newaxis].astype(np.float32)
+    if form.centred:
+        rows = orthonormal(rows)
     return rows, list(reduction.warnings)

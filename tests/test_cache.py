@@ -1,108 +1,323 @@
-"""Named steps whose results are kept."""
+"""Entries of a cache: what is kept, under which name, and what becomes of damage and of age."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from joblib import Memory
 
-from nbica.cache import open_memory, recall
+from nbica.cache import key_of, recall
+from nbica.replacement import MAX_AGE, Keeper, choose_victims
+from nbica.store import FILE, DamagedEntry, EntryFacts, NoStore, Store, open_store
 
-calls = []
-
-
-def double(key, version, values):
-    """A step: importable, and called only where the cache has no result."""
-    calls.append((key, version))
-    return 2 * values
-
-
-@pytest.fixture(autouse=True)
-def _no_calls():
-    calls.clear()
+VALUES = {
+    "maps": np.arange(12.0).reshape(3, 4),
+    "empty": np.zeros((0, 5), "f"),
+    "note": "é",
+    "n": 3,
+}
 
 
-VALUES = np.arange(3.0)
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path)
 
 
-def test_a_result_is_computed_once_for_each_key_and_version(tmp_path):
-    """The key and the version of the step decide, and whether it was there is said."""
-    memory = open_memory(tmp_path)
-
-    found = [
-        recall(memory, double, version, key, values=VALUES)[1]
-        for key, version in [("a", 1), ("a", 1), ("b", 1), ("a", 2), ("b", 1)]
-    ]
-
-    assert found == [False, True, False, False, True]
-    assert calls == [("a", 1), ("b", 1), ("a", 2)]
+def folder_of(store, stage="stage", key="key"):
+    return store.location / "nbica" / stage / key
 
 
-def test_what_a_step_works_on_is_not_hashed(tmp_path):
-    """Only the key decides: something that cannot even be hashed gives the kept result."""
-    memory = open_memory(tmp_path)
-    result, _ = recall(memory, double, 1, "a", values=VALUES)
-
-    kept, from_cache = recall(memory, double, 1, "a", values=lambda: None)
-
-    assert from_cache
-    np.testing.assert_array_equal(kept, result)
+def same(found, values=VALUES):
+    return found.keys() == values.keys() and all(
+        np.array_equal(found[name], value) for name, value in values.items()
+    )
 
 
-def test_arrays_from_the_cache_are_mapped(tmp_path):
-    """A kept array is not read before it is used."""
-    memory = open_memory(tmp_path)
-    recall(memory, double, 1, "a", values=VALUES)
-
-    assert isinstance(recall(memory, double, 1, "a", values=VALUES)[0], np.memmap)
+# ---- entries -------------------------------------------------------------------------------------
 
 
-def test_without_a_memory_nothing_is_kept(tmp_path, monkeypatch):
+def test_what_is_put_is_what_is_got(store):
+    """Arrays come back mapped and equal, in type and shape; all else as JSON gives it."""
+    store.put("stage", "key", VALUES)
+
+    found = store.get("stage", "key")
+
+    assert same(found)
+    assert isinstance(found["maps"], np.memmap)
+    assert found["empty"].dtype == np.float32
+    assert store.get("stage", "other") is None
+
+
+def test_entries_are_plain_files(store):
+    """An entry is JSON and .npy files that anybody can read, and that hold no pickle."""
+    store.put("stage", "key", VALUES, {"run": "a"})
+
+    entry = json.loads((folder_of(store) / FILE).read_text())["entry"]
+    assert entry["about"] == {"run": "a"}
+    assert np.array_equal(
+        np.load(folder_of(store) / "maps.npy", allow_pickle=False), VALUES["maps"]
+    )
+    assert {path.suffix for path in folder_of(store).iterdir()} == {".json", ".npy"}
+
+
+@pytest.mark.parametrize("values", [{"x": np.array([object()], dtype=object)}, {"x": {1, 2}}])
+def test_what_is_not_plain_is_refused(store, values):
+    """Objects are not written, and nothing is left of the attempt."""
+    with pytest.raises((ValueError, TypeError)):
+        store.put("stage", "key", values)
+
+    assert not store.has("stage", "key")
+    assert not any(path.is_file() for path in store.location.rglob("*"))
+
+
+@pytest.mark.parametrize("name", [FILE, "maps.npy", "empty.npy"])
+def test_every_flipped_byte_is_found(store, name):
+    """Whichever byte of an entry is changed, in JSON, header or data: it is not returned."""
+    store.put("stage", "key", VALUES, {"run": "a"})
+    path = folder_of(store) / name
+    content = path.read_bytes()
+
+    for position in range(len(content)):
+        flipped = bytearray(content)
+        flipped[position] ^= 1 << position % 8
+        path.write_bytes(flipped)
+        with pytest.raises(DamagedEntry):
+            store.get("stage", "key")
+    path.write_bytes(content)
+
+    assert same(store.get("stage", "key"))
+
+
+@pytest.mark.parametrize("name", [FILE, "maps.npy"])
+@pytest.mark.parametrize("n_bytes", [0, 1, 100])
+def test_truncated_files_are_found(store, name, n_bytes):
+    """A file that was cut short is damage, whatever is left of it."""
+    store.put("stage", "key", VALUES)
+    path = folder_of(store) / name
+    path.write_bytes(path.read_bytes()[:n_bytes])
+
+    with pytest.raises(DamagedEntry):
+        store.get("stage", "key")
+
+
+def test_a_missing_array_is_damage(store):
+    """An entry without one of its files is not returned, nor taken for absent."""
+    store.put("stage", "key", VALUES)
+    (folder_of(store) / "maps.npy").unlink()
+
+    with pytest.raises(DamagedEntry, match="missing"):
+        store.get("stage", "key")
+
+
+def test_the_first_of_two_writers_wins(store):
+    """Putting a key again keeps the entry that is there and leaves no other file."""
+    store.put("stage", "key", VALUES)
+    store.put("stage", "key", VALUES | {"n": 4})
+
+    assert store.get("stage", "key")["n"] == 3
+    assert len(list(store.location.rglob(FILE))) == 1
+
+
+def test_a_dropped_entry_stays_mapped(store):
+    """Who has read an entry keeps its arrays when another process drops it."""
+    store.put("stage", "key", VALUES)
+    found = store.get("stage", "key")
+
+    store.drop("stage", "key")
+
+    assert not store.has("stage", "key")
+    assert same(found)
+
+
+def test_leftovers_of_dead_processes_go(store):
+    """What a killed process left unfinished is swept up; a living one's is not."""
+    store.put("stage", "key", VALUES)
+    unfinished = store.location / "nbica" / "unfinished"
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    host = os.uname().nodename
+    for pid in (dead.pid, os.getpid()):
+        (unfinished / f"{host}-{pid}-0").mkdir()
+
+    Keeper(store)
+
+    assert [path.name for path in unfinished.iterdir()] == [f"{host}-{os.getpid()}-0"]
+
+
+# ---- recalling -----------------------------------------------------------------------------------
+
+
+class Step:
+    """A computation that counts its calls."""
+
+    def __init__(self):
+        self.n_calls = 0
+
+    def __call__(self):
+        """Compute."""
+        self.n_calls += 1
+        return dict(VALUES)
+
+
+def test_a_result_is_computed_once(store):
+    """The second time it comes from the cache, and that is said."""
+    step = Step()
+
+    found = [recall(store, "stage", "key", step) for _ in range(3)]
+
+    assert [one.from_cache for one in found] == [False, True, True]
+    assert step.n_calls == 1
+    assert all(same(one.values) for one in found)
+
+
+def test_a_damaged_result_is_computed_again(store):
+    """It is dropped, said, and the next call finds a whole one."""
+    step = Step()
+    recall(store, "stage", "key", step)
+    (folder_of(store) / "maps.npy").write_bytes(b"?")
+
+    again = recall(store, "stage", "key", step)
+
+    assert not again.from_cache
+    assert "damaged" in again.notes[0]
+    assert step.n_calls == 2
+    assert recall(store, "stage", "key", step).from_cache
+
+
+def test_inputs_that_change_meanwhile_are_not_kept(store):
+    """A result of a file that was replaced while it was read has no name."""
+    found = recall(store, "stage", "key", Step(), still_valid=lambda: False)
+
+    assert same(found.values)
+    assert not found.key_holds
+    assert not store.has("stage", "key")
+
+
+def test_without_a_store_nothing_is_kept(tmp_path, monkeypatch):
     """None computes each time and writes nothing."""
     monkeypatch.chdir(tmp_path)
-    memory = open_memory(None)
+    step = Step()
 
-    found = [recall(memory, double, 1, None, values=VALUES)[1] for _ in range(2)]
+    for _ in range(2):
+        recall(open_store(None), "stage", "key", step)
 
-    assert found == [False, False]
-    assert len(calls) == 2
+    assert step.n_calls == 2
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("as_user_gives_it", [str, lambda path: path, Memory])
 def test_memory_comes_in_many_forms(tmp_path, as_user_gives_it):
-    """A path as text or as Path, and joblib's own, which is used as it is."""
-    given = as_user_gives_it(tmp_path / "cache")
+    """A path as text or as Path, and joblib's own, whose location is used."""
+    store = open_store(as_user_gives_it(tmp_path / "cache"))
 
-    memory = open_memory(given)
+    assert store.location == tmp_path / "cache"
 
-    assert recall(memory, double, 1, "a", values=VALUES)[1] is False
-    assert recall(open_memory(given), double, 1, "a", values=VALUES)[1] is True
-    assert memory is given or not isinstance(given, Memory)
+
+def test_joblibs_empty_memory_is_none():
+    """A Memory without a location keeps nothing."""
+    assert isinstance(open_store(Memory(None)), NoStore)
 
 
 def test_home_is_expanded(tmp_path, monkeypatch):
     """A tilde stands for the home folder, not for a folder of that name."""
     monkeypatch.setenv("HOME", str(tmp_path))
 
-    recall(open_memory("~/cache"), double, 1, "a", values=VALUES)
-
-    assert (tmp_path / "cache").is_dir()
+    assert open_store("~/cache").location == tmp_path / "cache"
 
 
 @pytest.mark.parametrize("memory", [3, True, ["cache"], {}])
 def test_what_is_no_memory_is_refused(memory):
     """The message says what may be given."""
     with pytest.raises(TypeError, match=r"expected a folder, a joblib\.Memory or None"):
-        open_memory(memory)
+        open_store(memory)
 
 
-def test_a_damaged_result_is_computed_again(tmp_path):
-    """A half-written file is no result."""
-    memory = open_memory(tmp_path)
-    recall(memory, double, 1, "a", values=VALUES)
-    (output,) = tmp_path.rglob("output.pkl")
-    output.write_bytes(output.read_bytes()[:10])
+def test_keys_tell_apart_what_differs():
+    """Stage, version and every part count; numpy's numbers are those of Python."""
+    keys = {
+        key_of(*parts)
+        for parts in [("a", 1, 2), ("b", 1, 2), ("a", 2, 2), ("a", 1, 3), ("a", 1, "2"), ("a", 1)]
+    }
 
-    result, _ = recall(memory, double, 1, "a", values=VALUES)
+    assert len(keys) == 6
+    assert key_of("a", 1, np.float64(0.5)) == key_of("a", 1, 0.5)
+    with pytest.raises(TypeError, match="key of the cache"):
+        key_of("a", 1, np.zeros(3))
 
-    assert len(calls) == 2
-    np.testing.assert_array_equal(result, 2 * VALUES)
+
+# ---- replacement ---------------------------------------------------------------------------------
+
+
+def facts(*entries):
+    return [EntryFacts("stage", key, n_bytes, last_used) for key, n_bytes, last_used in entries]
+
+
+@pytest.mark.parametrize(
+    ("limit", "needed", "expected"),
+    [
+        (30, set(), []),
+        (29, set(), ["old"]),
+        (20, set(), ["old"]),
+        (10, set(), ["old", "middle"]),
+        (0, set(), ["old", "middle", "new"]),
+        (20, {"old"}, ["middle"]),
+        (0, {"old", "middle", "new"}, []),
+    ],
+)
+def test_least_recently_used_go_first(limit, needed, expected):
+    """Just as many as must, none that is needed."""
+    entries = facts(("new", 10, 300.0), ("old", 10, 100.0), ("middle", 10, 200.0))
+
+    victims = choose_victims(entries, limit, needed, now=400.0)
+
+    assert [entry.key for entry in victims] == expected
+
+
+def test_what_nobody_uses_goes_by_age():
+    """Entries older than the limit of age go, though there is room."""
+    entries = facts(("old", 10, 0.0), ("new", 10, 10.0))
+
+    victims = choose_victims(entries, 1000, now=MAX_AGE + 5)
+
+    assert [entry.key for entry in victims] == ["old"]
+
+
+def test_use_counts(store):
+    """Reading an entry makes it the last to go."""
+    for age, key in enumerate("abc"):
+        store.put("stage", key, VALUES)
+        os.utime(folder_of(store, key=key) / FILE, (1e9 + age, 1e9 + age))
+
+    store.get("stage", "a")
+
+    assert max(store.entries(), key=lambda entry: entry.last_used).key == "a"
+
+
+def test_a_keeper_drops_and_tells(store):
+    """Beyond the limit the oldest leaves, and the warning names it."""
+    for age, key in enumerate("ab"):
+        store.put("stage", key, VALUES, {"run": f"/data/sub-{key}.nii"})
+        os.utime(folder_of(store, key=key) / FILE, (1e9 + age, 1e9 + age))
+    n_bytes = store.entries()[0].n_bytes
+    os.utime(folder_of(store, key="b") / FILE)
+    keeper = Keeper(store, int(1.5 * n_bytes))
+
+    keeper.added("b")
+
+    assert [entry.key for entry in store.entries()] == ["b"]
+    with pytest.warns(UserWarning, match=r"dropped 1 entries .* sub-a\.nii"):
+        keeper.tell(stacklevel=1)
+
+
+def test_folder_may_vanish(store):
+    """Somebody who removes the whole folder meanwhile costs a computation, no more."""
+    recall(store, "stage", "key", Step())
+    for path in sorted(Path(store.location).rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+
+    assert not recall(store, "stage", "key", Step()).from_cache
+    assert store.has("stage", "key")

@@ -1,5 +1,6 @@
 """Slices, projections and networks: what is planted at known mm is drawn there, in every figure."""
 
+import matplotlib.image
 import nibabel as nib
 import numpy as np
 import pytest
@@ -253,6 +254,20 @@ def test_the_range_of_colours(values, options, limits, ends):
     assert (scale.vmin, scale.vmax) == ends
 
 
+def test_a_sparse_map_ends_where_its_voxels_do(anatomy):
+    """Between a voxel and zeros, colour ends half way: a cube of 12 mm is not one of 20."""
+    data = np.zeros((21, 21, 21), np.float32)
+    data[9:12, 9:12, 9:12] = 3
+    img = nib.Nifti1Image(data, AFFINES["plain"])
+
+    display = plotting.plot_stat_map(img, anatomy, cut_coords=(40, 40, 40))
+
+    for panel in display.panels:
+        shown = panel.axes.images[-1].get_array()[..., 3] > 0
+        # Pixels of 1 mm, both ends included; corners are rounded.
+        assert [shown.any(axis=axis).sum() for axis in (0, 1)] == [13, 13]
+
+
 def test_colours_are_safe_for_colour_vision():
     """Signs and regions stay apart where red, green or blue cones are missing."""
     signs = [[m(0.15), m(0.85)] for m in (BLUE_ORANGE, BLUE_ORANGE_ON_WHITE)]
@@ -323,6 +338,13 @@ def test_it_draws_where_it_is_told(blob, anatomy, tmp_path):
     with pytest.raises(FileNotFoundError, match="make it"):
         sized.savefig(tmp_path / "nowhere" / "map.png")
     assert [path.name for path in tmp_path.iterdir()] == ["map.png"]
+    own.savefig(tmp_path / "own.png", dpi=50)
+    picture = matplotlib.image.imread(tmp_path / "own.png")[..., :3]
+    # White paper, but black where slices and their white letters are.
+    assert picture[5, 5].min() == 1
+    assert picture[-2, 2].max() == 0
+    x, y = int(300 * (x0 + x1) / 2), int(200 * (1 - y1)) + 1
+    assert picture[y, x].max() < 0.1
 
 
 def test_it_draws_in_a_subfigure(blob, anatomy):
@@ -416,6 +438,40 @@ def test_wrong_input_says_the_way_out(call, message):
     """What was found, what was expected."""
     with pytest.raises((ValueError, DataError), match=message):
         call()
+
+
+NAMES = ["$x_{$", "100 % <b>", "\\frac"]
+MATRIX = np.eye(3) + 0.1
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: plotting.plot_stat_map(ones(), title=NAMES[0]),
+        lambda: plotting.plot_roi(ones(), labels=NAMES[:1]),
+        lambda: plotting.plot_connectome(MATRIX, 30 * MATRIX, title=NAMES[0]),
+        lambda: plotting.plot_components(four(), titles=NAMES[:2]),
+        lambda: plotting.plot_matrix(MATRIX, NAMES, title=NAMES[0]),
+        lambda: plotting.plot_spectrum(np.eye(9, 3), 2, labels=NAMES, title=NAMES[0]),
+    ],
+)
+def test_names_are_written_as_they_are(call):
+    """What people call their files and networks is no formula, and stops no figure."""
+    assert call()._repr_png_().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("value", [0, np.nan, np.inf])
+def test_nothing_to_see_is_drawn_all_the_same(value):
+    """Empty maps, regions, atlases and networks get their brain and no error."""
+    for figure in (
+        plotting.plot_stat_map(ones(value)),
+        plotting.plot_stat_map(ones(value), display_mode="mosaic", cut_coords=2),
+        plotting.plot_glass_brain(ones(value)),
+        plotting.plot_anat(ones(value)),
+        plotting.plot_roi(ones(value)),
+        plotting.plot_connectome(np.full((2, 2), np.nan_to_num(value, posinf=0)), np.eye(2, 3)),
+    ):
+        assert figure._repr_png_().startswith(b"\x89PNG")
 
 
 def test_an_unknown_keyword_is_refused_and_known_ones_are_listed():

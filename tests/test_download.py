@@ -1,5 +1,6 @@
 """One file at a time: resumed, verified, committed, and every fault of a server in words."""
 
+import contextlib
 import hashlib
 import itertools
 import os
@@ -153,6 +154,24 @@ def test_a_part_is_not_continued_with_another_file(server, second, n_requests):
 
     assert Path(paths["run.bin"]).read_bytes() == DATA
     assert len(server.requests) == n_requests
+
+
+def test_dead_at_the_moment_of_starting_anew(server, no_copies, monkeypatch):
+    """Old bytes never stand beside the validator of the new file."""
+    server.misbehave("toy/run.bin", Fault(cut_after=100_000), Fault(etag='"another"'))
+
+    def dies_the_second_time(answer, part, tell, check, original=transfer._write):
+        if ranges(server)[1:]:
+            raise KeyboardInterrupt
+        return original(answer, part, tell, check)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(transfer, "_write", dies_the_second_time)
+        with pytest.raises(KeyboardInterrupt):
+            download.fetch(toy(server), verbose=0)
+
+    assert not part_of(no_copies / "toy", "run.bin").exists()
+    assert Path(download.fetch(toy(server), verbose=0)["run.bin"]).read_bytes() == DATA
 
 
 def test_without_a_validator_only_a_known_hash_allows_to_go_on(server, monkeypatch):
@@ -570,9 +589,7 @@ download.fetch(make_plan(entry, [file]), verbose=0)
 """
 
 
-@pytest.mark.parametrize(
-    "moment", ["unpack._copy", "unpack.merge", "record.add", "transfer.discard"]
-)
+@pytest.mark.parametrize("moment", ["unpack._copy", "unpack.merge", "record.add", "keeping.tidy"])
 def test_dead_while_unpacking(server, no_copies, moment):
     """Wherever a process dies, the next call completes from what is here, and cleans up."""
     data = tgz({"x/a.txt": b"a", "x/b.txt": b"b"})
@@ -628,6 +645,29 @@ def test_a_bad_archive_leaves_nothing(server, no_copies, data, words):
 
     plan = packed(server, zipped({"x/a.txt": b"a"}), "x/a.txt")
     assert Path(download.fetch(plan, verbose=0)["x/a.txt"]).read_bytes() == b"a"
+
+
+def test_archives_that_share_a_folder_come_at_once(server, no_copies, monkeypatch):
+    """Four at a time into one folder, which none of them finds there when it looks."""
+    barrier = threading.Barrier(2, timeout=5)
+    original = Path.replace
+
+    def together(self, target):
+        if self.name == "data":
+            with contextlib.suppress(threading.BrokenBarrierError):
+                barrier.wait()
+        return original(self, target)
+
+    monkeypatch.setattr(Path, "replace", together)
+    names = [f"{i}.tgz" for i in range(8)]
+    server.contents |= {f"toy/{name}": tgz({f"data/{name}/a.txt": b"a"}) for name in names}
+    plan = toy(server, *names)
+    files = [replace(i.file, members=(f"data/{i.file.path}/a.txt",)) for i in plan.items]
+    paths = download.fetch(make_plan(plan.entry, files), verbose=0)
+
+    assert len(paths) == 8
+    assert all(Path(path).is_file() for path in paths.values())
+    assert not (no_copies / "toy" / ".nbica").exists()
 
 
 def test_an_archive_placed_by_hand_is_used(server, no_copies):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 from sklearn.base import clone
-from sklearn.model_selection import StratifiedGroupKFold, cross_val_score
+from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 
 from nbica.connectivity import classify_groups, compare_groups, connectomes, vec_to_sym_matrix
@@ -152,8 +152,9 @@ def test_what_it_says_of_itself(rng):
         (np.zeros((3, 3)), ["a", "a", "b"], "a: 2, b: 1"),
         (np.zeros((22, 3, 2)), GROUPS, r"\(n_subjects, n_values\)"),
         (np.full((22, 3), np.nan), GROUPS, "finite"),
+        (np.zeros((22, 0)), GROUPS, "one value or more"),
     ],
-    ids=["few labels", "one group", "one subject", "shape", "nan"],
+    ids=["few labels", "one group", "one subject", "shape", "nan", "none"],
 )
 def test_bad_groups_say_what_was_found(values, groups, message):
     """What is not two groups of finite values is refused with what it is."""
@@ -208,13 +209,12 @@ def test_groups_that_do_not_differ_are_not(rng):
 def test_covariances_ahead_of_folds_change_nothing(rng):
     """Estimating each covariance once gives the scores of the plain pipeline."""
     series, groups = cohort(rng, coupling=0.3)
-    cv = StratifiedGroupKFold(4)
+    cv = StratifiedKFold(4)
     for kind in ("tangent", "correlation", "partial"):
         found = classify_groups(series, groups, kind, cv=cv, n_permutations=0)
         plain = cross_val_score(
-            clone(found.pipeline), series, groups, groups=np.arange(20), cv=cv,
-            scoring="balanced_accuracy",
-        )  # fmt: skip
+            clone(found.pipeline), series, groups, cv=cv, scoring="balanced_accuracy"
+        )
         np.testing.assert_allclose(found.scores, plain)
         assert found.p is None
 

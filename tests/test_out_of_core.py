@@ -15,7 +15,6 @@ import pytest
 from planted import AFFINE, mask_image, write_cohort
 
 from nbica import budget, frames, images, machine
-from nbica.cache import open_memory
 from nbica.masking import load_mask
 from nbica.preparation import Preparation
 from nbica.reduction import reduce_run
@@ -203,7 +202,7 @@ def test_reduction_from_a_scratch_file_allocates_little(tmp_path, rng):
     def peak(folder):
         tracemalloc.start()
         preparation = Preparation(mask, None, Cleaning())
-        results.append(reduce_run(run, preparation, 5, None, open_memory(None), folder)[0])
+        results.append(reduce_run(run, preparation, 5, scratch_folder=folder).reduction)
         high = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return high

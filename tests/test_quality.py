@@ -1,10 +1,13 @@
 """What is said of each run."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from planted import estimator, write_cohort
 
+from nbica import NbicaWarning, report
 from nbica.quality import framewise_displacement, quality_table, short_names
 
 MOTION = ["trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z"]
@@ -67,3 +70,19 @@ def test_the_table_has_what_is_known(tmp_path):
     assert full["moved"][0] == pytest.approx(59 / 60)
     with pytest.raises(ValueError, match="Got 2 images, but the fit had 3 runs"):
         quality_table(ica, cohort.func[:2])
+
+
+def test_a_run_that_was_skipped_explains_nothing(tmp_path):
+    """It has its row and its reason, and stops neither the table nor the report."""
+    cohort = write_cohort(tmp_path, n_runs=4)
+    damaged = Path(cohort.func[1])
+    damaged.write_bytes(damaged.read_bytes()[:-20_000])
+    with pytest.warns(NbicaWarning, match="sub-01"):
+        ica = estimator(on_error="skip").fit(cohort.func)
+
+    table = quality_table(ica, cohort.func)
+    page = report(ica, tmp_path / "canica.html", imgs=cohort.func)
+
+    np.testing.assert_array_equal(table["explained"].isna(), [False, True, False, False])
+    assert table["warnings"][1]
+    assert page.read_text(encoding="utf-8").count("<polyline") == 5

@@ -4,7 +4,6 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from joblib import Memory
 from planted import brain_mask, cosines, low_rank, mask_image, run_image, run_signals
 
 from nbica import images
@@ -13,6 +12,7 @@ from nbica.preparation import Preparation
 from nbica.reduction import STEP, principal_components, reduce_run
 from nbica.scratch import voxel_blocks
 from nbica.signal import Cleaning
+from nbica.store import Store
 
 # float32 data: entries rounded to 6e-8, and components that are float32 themselves.
 FLOAT32 = 1e-6
@@ -138,10 +138,10 @@ def preparation():
 
 def test_what_is_stored_serves_other_numbers_of_components(run, preparation, tmp_path):
     """Reductions are stored in steps of 32 components, and one more than that is made anew."""
-    memory = Memory(tmp_path, verbose=0)
+    store = Store(tmp_path)
 
     hits = [
-        reduce_run(run, preparation, n_components, memory=memory)[1]
+        reduce_run(run, preparation, n_components, store=store).from_cache
         for n_components in (20, 20, 32, 1, 33, 40)
     ]
 
@@ -151,10 +151,7 @@ def test_what_is_stored_serves_other_numbers_of_components(run, preparation, tmp
 
 def test_more_components_begin_with_the_same(run, preparation):
     """The leading components do not depend on how many are stored."""
-    few, many = (
-        reduce_run(run, preparation, n_components, memory=Memory(None))[0]
-        for n_components in (10, 40)
-    )
+    few, many = (reduce_run(run, preparation, n_components).reduction for n_components in (10, 40))
 
     cos = np.abs(np.einsum("cv,cv->c", few.components[:5], many.components[:5]))
     np.testing.assert_allclose(cos, 1, atol=FLOAT32)

@@ -1,5 +1,7 @@
 """The report: one file, complete, escaped, small; and as a browser shows it."""
 
+import html
+import json
 import re
 from html.parser import HTMLParser
 
@@ -9,6 +11,7 @@ import pandas as pd
 import pytest
 from planted import estimator, write_cohort
 from sklearn.exceptions import NotFittedError
+from sklearn.utils import Bunch
 
 from nbica import CanICA, NiftiMasker, report
 from nbica.datasets import head
@@ -84,6 +87,16 @@ def test_it_shows_what_was_found(ica, page):
     assert all(name in text for name in CanICA().get_params())
     assert f"{ica.components_.shape[1]:,}".replace(",", " ") in text
     assert all(image["src"].startswith("data:image/png;base64,") for image in parsed.of("img"))
+
+
+def test_the_record_is_in_it(ica, page):
+    """All of it, so that a report is enough to run the fit again."""
+    path, _ = page
+
+    text = path.read_text(encoding="utf-8")
+    (record,) = re.findall('<pre id="record-json">(.*?)</pre>', text, re.DOTALL)
+
+    assert json.loads(html.unescape(record)) == json.loads(json.dumps(ica.record_, default=str))
 
 
 def test_every_label_is_escaped(page):
@@ -188,6 +201,14 @@ def test_wrong_input_says_the_way_out(ica, tmp_path, options, message):
     with pytest.raises(ValueError, match=message):
         report(ica, tmp_path / "canica.html", **options)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_bunch_has_both_runs_and_confounds(ica, cohort, tmp_path):
+    """As in `fit`: what comes with the images is used."""
+    explicit = report(ica, tmp_path / "a.html", imgs=cohort.func, confounds=cohort.confounds)
+    bunch = Bunch(func=cohort.func, confounds=cohort.confounds)
+
+    assert report(ica, tmp_path / "b.html", imgs=bunch).read_bytes() == explicit.read_bytes()
 
 
 def test_it_waits_for_a_fit(tmp_path):

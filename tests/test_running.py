@@ -5,6 +5,7 @@ import threading
 import numpy as np
 import psutil
 import pytest
+from joblib.externals.loky import get_reusable_executor
 from planted import estimator, write_cohort
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
@@ -22,6 +23,12 @@ def cohort(tmp_path_factory):
 @pytest.fixture(scope="module")
 def fitted(cohort):
     return estimator().fit(cohort.func, confounds=cohort.confounds)
+
+
+@pytest.fixture(autouse=True)
+def _no_idle_workers():
+    """Idle workers of an earlier test are not mistaken for working ones."""
+    get_reusable_executor().shutdown(wait=True)
 
 
 class StopAt:

@@ -5,11 +5,13 @@ import pytest
 from planted import brain_mask, estimator, run_image, write_cohort
 from sklearn.exceptions import NotFittedError
 
-from nbica import frames, images
+from nbica import DictLearning, frames, images
 from nbica.connectivity import back_reconstruct, dual_regression
 from nbica.exceptions import DataError, DataWarning
 from nbica.matching import match
 from nbica.preparation import prepare
+from nbica.store import NoStore
+from nbica.subject_maps import regress_run
 
 # Signals and maps are float32.
 FLOAT32 = 1e-5
@@ -129,8 +131,8 @@ def test_a_second_time_reads_nothing(cohort, tmp_path, n_reads):
     assert n_reads == cohort.func[:1]
 
 
-def test_several_processes_and_a_scratch_file_change_nothing(ica, cohort, monkeypatch):
-    """Two workers, or a matrix on disk, give the same maps to the last bit."""
+def test_several_processes_change_nothing(ica, cohort):
+    """Two workers give the same maps to the last bit."""
     expected = list(dual_regression(ica, cohort.func, cohort.confounds))
     two = estimator(n_jobs=2).fit(cohort.func, confounds=cohort.confounds)
 
@@ -141,7 +143,29 @@ def test_several_processes_and_a_scratch_file_change_nothing(ica, cohort, monkey
         assert np.array_equal(subject.time_courses, other.time_courses)
 
 
-@pytest.mark.parametrize("options", [{}, {"do_cca": False}], ids=str)
+def test_a_scratch_file_changes_nothing(ica, cohort, tmp_path):
+    """A matrix on disk instead of in RAM gives the same maps to the last bit."""
+    run, preparation = images.load_run(cohort.func[0]), ica.masker_.preparation_
+    keep_nothing, maps = NoStore(), ica.components_
+
+    in_ram, _ = regress_run(run, preparation, maps, keep_nothing)
+    on_disk, _ = regress_run(run, preparation, maps, keep_nothing, scratch_folder=tmp_path)
+
+    assert np.array_equal(in_ram.maps, on_disk.maps)
+    assert np.array_equal(in_ram.time_courses, on_disk.time_courses)
+
+
+def test_only_a_canica_is_gone_back_through(ica, cohort):
+    """What has no canonical correlations is refused, with what to take instead."""
+    sparse = DictLearning(mask=ica.mask_img_, n_components=5, smoothing_fwhm=None, random_state=0)
+    sparse.fit(cohort.func, confounds=cohort.confounds)
+
+    with pytest.raises(TypeError, match="DictLearning, for which there is dual_regression"):
+        back_reconstruct(sparse, cohort.func, cohort.confounds)
+    assert next(dual_regression(sparse, cohort.func, cohort.confounds)).maps.any()
+
+
+@pytest.mark.parametrize("options", [{}, {"do_cca": False}, {"n_components": "auto"}], ids=str)
 def test_back_reconstructed_maps_add_up_to_the_group(cohort, options):
     """Over the runs of the fit, the subjects' maps sum to the group's but for a constant each."""
     ica = estimator(**options).fit(cohort.func, confounds=cohort.confounds)

@@ -118,7 +118,9 @@ def test_a_member_that_lies_about_its_size_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"no archive", tgz({"a": os.urandom(9999)})[:5000], zipped({"a": b"b" * 99})[:50]]
+    "data",
+    [b"", b"no archive", tgz({"a": os.urandom(9999)})[:5000], zipped({"a": b"b" * 99})[:50]],
+    ids=["empty", "something else", "cut tar", "cut zip"],
 )
 def test_damage_is_said(tmp_path, data):
     """Empty, something else, or cut."""

@@ -6,8 +6,10 @@ import nibabel as nib
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from nbica import frames, images
+from nbica import frames, images, machine
 from nbica.datasets.files import NiftiStream
+from nbica.group import warn_about_runs
+from nbica.journey import plan_of
 from nbica.projection import project_run
 from nbica.subject_maps import standardized
 
@@ -55,7 +57,7 @@ def remove_components(ica, img, components, out_file, confounds=None, aggressive
     check_is_fitted(ica)
     chosen = _check_components(components, len(ica.components_))
     run, out_file = images.load_run(img), _check_name(out_file)
-    courses, _ = project_run(run, ica.masker_.preparation_, ica.components_, confounds)
+    courses = _time_courses(ica, run, confounds)
     removed, weights = complement(courses, chosen, aggressive)
     patterns = _fit(weights, _walk(run))
     with NiftiStream(out_file, _header(run, img)) as stream:
@@ -63,6 +65,17 @@ def remove_components(ica, img, components, out_file, confounds=None, aggressive
             cleaned = block - removed[rows] @ patterns
             stream.write(np.ascontiguousarray(cleaned, dtype="<f4"))
     return str(out_file)
+
+
+def _time_courses(ica, run, confounds):
+    """Those of the run, cleaned as in the fit and in the memory that the estimator may take."""
+    plan, _ = plan_of(ica, [run], ica.masker_.n_elements_)
+    machine.check_disk(plan.scratch_path, plan.scratch)
+    courses, notices = project_run(
+        run, ica.masker_.preparation_, ica.components_, confounds, plan.scratch_path
+    )
+    warn_about_runs([(run.name, "; ".join(notices))], 1, stacklevel=3)
+    return courses
 
 
 def complement(courses, chosen, aggressive=True):

@@ -12,6 +12,8 @@ from nbica.exceptions import DataError, DataWarning
 
 # Statistics of so many permutations are in memory at once.
 _CHUNK_BYTES = 32e6
+# A relabelling that changes nothing counts as one that reached what was observed.
+_SAME = 1 - 1e-9
 
 
 @dataclass(frozen=True)
@@ -92,16 +94,17 @@ def compare_groups(values, groups, confounds=None, n_permutations=10000, random_
     names, is_first = check_groups(groups, len(values))
     is_square = values.ndim == 3 and values.shape[1] == values.shape[2]
     rows = sym_matrix_to_vec(values, discard_diagonal=True) if is_square else values
-    if rows.ndim != 2 or not np.isfinite(rows).all():
+    if rows.ndim != 2 or not rows.size or not np.isfinite(rows).all():
         msg = (
             f"values have shape {values.shape}; expected (n_subjects, n_values) or "
-            "(n_subjects, n, n), all finite."
+            "(n_subjects, n, n), one value or more, all finite."
         )
         raise DataError(msg)
+    _warn_of_few(is_first)
     design = _Design(is_first, confounds)
     difference, t = design.estimate(rows)
     largest, at_least = _permute(design, rows, np.abs(t), n_permutations, random_state)
-    n_above = n_permutations - np.searchsorted(largest, np.abs(t), side="left")
+    n_above = n_permutations - np.searchsorted(largest, _SAME * np.abs(t), side="left")
     # The labels as they are count as one of the permutations: no p is 0.
     p, p_uncorrected = ((1 + n) / (1 + n_permutations) for n in (n_above, at_least))
     results = (difference, t, p, p_uncorrected)
@@ -180,8 +183,7 @@ def _permute(design, rows, observed, n_permutations, random_state):
     """Sorted largest |t| of each permutation; how many reached each observed |t|."""
     rng = np.random.default_rng(random_state)
     n_subjects, n_values = rows.shape
-    _warn_of_few(design, n_subjects)
-    residuals, slack = design.prepared(rows), 1 - 1e-9  # a relabelling that changes nothing counts
+    residuals = design.prepared(rows)
     largest, at_least = np.empty(n_permutations), np.zeros(n_values, dtype=int)
     n_chunk = max(1, int(_CHUNK_BYTES / (4 * 8 * n_values)))
     for start in range(0, n_permutations, n_chunk):
@@ -189,19 +191,18 @@ def _permute(design, rows, observed, n_permutations, random_state):
         orders = rng.permuted(np.tile(np.arange(n_subjects), (n, 1)), axis=1)
         t = np.abs(design.statistics(residuals, orders))
         largest[start : start + n] = t.max(axis=1)
-        at_least += (t >= observed * slack).sum(axis=0)
+        at_least += (t >= _SAME * observed).sum(axis=0)
     return np.sort(largest), at_least
 
 
-def _warn_of_few(design, n_subjects):
-    n_first = int((design._contrast > 0).sum())
-    n_ways = math.comb(n_subjects, n_first)
+def _warn_of_few(is_first):
+    n_ways = math.comb(len(is_first), int(is_first.sum()))
     if n_ways < 100:
         msg = (
-            f"{n_subjects} subjects can be labelled in only {n_ways} ways: no p below "
+            f"{len(is_first)} subjects can be labelled in only {n_ways} ways: no p below "
             f"{1 / n_ways:.2g} can be expected."
         )
-        warnings.warn(msg, DataWarning, stacklevel=4)
+        warnings.warn(msg, DataWarning, stacklevel=3)
 
 
 def _square(vector, diagonal, n):

@@ -6,11 +6,12 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from nbica import images, machine
-from nbica.cache import open_memory
 from nbica.group import each_run, list_confounds, pair, warn_about_runs
 from nbica.journey import plan_of
+from nbica.store import open_store
 from nbica.subject_maps import (
     basis_with_mean,
+    form_of,
     overlap_run,
     reconstruct_run,
     regress_run,
@@ -98,9 +99,7 @@ def back_reconstruct(ica, imgs, confounds=None, memory=None):
     """
     pairs, shared, n_workers = _work(ica, imgs, confounds, memory)
     basis, coordinates = basis_with_mean(shared.pop("maps"))
-    shared |= {
-        "basis": basis, "n_components": ica.n_components_, "weighted": not ica.do_cca,
-    }  # fmt: skip
+    shared |= {"basis": basis, "form": form_of(ica)}
     overlap = sum(_streamed(overlap_run, pairs, shared, n_workers, quiet=True))
     shared["unmixing"] = unmixing_of(overlap, coordinates)
     return _streamed(reconstruct_run, pairs, shared, n_workers)
@@ -117,7 +116,7 @@ def _work(ica, imgs, confounds, memory):
     shared = {
         "preparation": ica.masker_.preparation_,
         "maps": ica.components_.astype(np.float32, copy=False),
-        "memory": open_memory(ica.memory if memory is None else memory),
+        "store": open_store(ica.memory if memory is None else memory),
         "scratch_folder": plan.scratch_path,
     }
     return list(pair(runs, list_confounds(confounds, len(runs)))), shared, plan.n_workers

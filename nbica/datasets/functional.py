@@ -209,7 +209,7 @@ def _repetition_times(func, usual):
         return t_rs[0], t_rs
     some = ", ".join(f"{name} {t_r:g} s" for name, t_r in list(differ.items())[:4])
     msg = (
-        f"The repetition times of the sites differ: {t_rs[0]:g} s in most or the first, but {some}"
+        f"The repetition times of the sites differ: {t_rs[0]:g} s for the first, but {some}"
         f"{' and others' * (len(differ) > 4)}. t_r is None; t_rs has each run's."
     )
     warnings.warn(msg, DataWarning, stacklevel=3)

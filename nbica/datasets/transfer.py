@@ -93,6 +93,8 @@ def transfer(url, part, *, is_checked=False, tell=lambda n: None, check=lambda: 
             discard(part)
             msg = "the file changed at the server; starting anew"
             raise TransferError(msg, weight=1, wait=0)
+        if not answer.offset:
+            discard(part)  # first: else a kill here would leave old bytes under the new validator
         _note_begun(part, Begun(url, 0, answer.validator, answer.length))
         n_here = _write(answer, part, tell, check)
     if answer.length is not None and n_here != answer.length:

@@ -89,10 +89,13 @@ def merge(source, target):
     """
     for child in sorted(source.iterdir()):
         place = target / child.name
-        if child.is_dir() and place.is_dir():
-            merge(child, place)
-        else:
+        try:
             child.replace(place)
+        except OSError:
+            # A folder is there, perhaps since just now: archives that share one come in parallel.
+            if not (child.is_dir() and place.is_dir()):
+                raise
+            merge(child, place)
     source.rmdir()
 
 

@@ -3,6 +3,8 @@
 import numpy as np
 from matplotlib.colors import to_rgb
 
+from nbica.plotting.figures import as_written
+
 BAR_WIDTH = 0.62  # inches, with its labels
 
 
@@ -60,5 +62,6 @@ def draw_key(axes, colours, names, *, ink, fontsize=6.5):
     axes.imshow(strip, aspect="auto", interpolation="nearest")
     axes.yaxis.tick_right()
     axes.set(xticks=[], yticks=range(len(names)), yticklabels=names)
+    as_written(axes.get_yticklabels())
     axes.tick_params(colors=ink, labelsize=fontsize, length=0)
     axes.spines[:].set_visible(False)

@@ -9,7 +9,7 @@ from nbica.images import load_run
 from nbica.masking import apply_mask, compute_epi_mask
 from nbica.masks import Mask, load_mask, mask_to_image, volume_on_grid
 from nbica.plotting.colours import listed
-from nbica.plotting.figures import BLACK, WHITE
+from nbica.plotting.figures import BLACK, WHITE, as_written
 from nbica.plotting.frames import Frame
 from nbica.plotting.layout import add_axes
 from nbica.plotting.volumes import load_map
@@ -85,7 +85,7 @@ def plot_carpet(
         times = (np.arange(run.n_timepoints) + 0.5) * (seconds or 1)
         _draw_motion(top, times, motion, duration)
     if title:
-        (top or grey).set_title(title, fontsize=10, loc="left", color=BLACK)
+        (top or grey).set_title(title, fontsize=10, loc="left", color=BLACK, parse_math=False)
     figure.sentence = f"grey plot of {len(signals)} voxels over {run.n_timepoints} frames"
     frame.close(figure)
     return figure
@@ -165,6 +165,7 @@ def _draw_regions(axes, rows, cmap):
     present = np.unique(rows.regions)
     middles = [np.flatnonzero(rows.regions == region).mean() for region in present]
     axes.set(xticks=[], yticks=middles, yticklabels=[rows.names[region] for region in present])
+    as_written(axes.get_yticklabels())
     axes.tick_params(labelsize=8, length=0, colors=BLACK)
     axes.spines[:].set_visible(False)
 

@@ -96,7 +96,7 @@ def plot_components(
     figure, tiles, foot = _layout(len(maps), scene.shape, n_columns, figsize)
     for index, (tile, data) in enumerate(zip(tiles, maps, strict=True)):
         _draw_tile(tile, Volume(data, affine), scene)
-        tile.set_title(titles[index], color=INK, fontsize=9, loc="left", pad=3)
+        tile.set_title(titles[index], color=INK, fontsize=9, loc="left", pad=3, parse_math=False)
         if stability is not None:
             _draw_stability(figure, tile, stability[index])
     draw_colorbar(foot, scene.scale, ink=INK, vertical=False)

@@ -121,7 +121,7 @@ class Display:
 
     def title(self, text):
         """Write a title above all panels."""
-        self.figure.suptitle(text, color=self.ink, fontsize=10)
+        self.figure.suptitle(text, color=self.ink, fontsize=10, parse_math=False)
 
     def savefig(self, filename, **options):
         """Write the picture to a file."""
@@ -217,7 +217,9 @@ class Display:
     def _write_title(self, text, strip):
         axes = add_axes(self.figure, strip)
         axes.set_axis_off()
-        axes.text(0, 0.45, text, color=self.ink, fontsize=10, ha="left", va="center")
+        axes.text(
+            0, 0.45, text, color=self.ink, fontsize=10, ha="left", va="center", parse_math=False
+        )
 
     def _size(self, view):
         across, up = plane_of(view.axis)

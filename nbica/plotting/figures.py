@@ -57,6 +57,12 @@ class MapsFigure(Figure):
             part.unlink(missing_ok=True)
 
 
+def as_written(texts):
+    """Make matplotlib show names as they are: a dollar sign in them begins no formula."""
+    for text in texts:
+        text.set_parse_math(False)
+
+
 _drawn = []  # in the running cell of a notebook
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle as Patch
 
 from nbica.plotting.figures import MapsFigure, present
 from nbica.plotting.layout import Rectangle
@@ -35,9 +36,10 @@ class Frame:
             self.axes.set_axis_off()
             figure = root_of(self.axes)
             pixels = self.axes.get_window_extent()
-            return figure, Rectangle(*np.divide(pixels.bounds, figure.dpi))
+            return figure, _fill(Rectangle(*np.divide(pixels.bounds, figure.dpi)), figure, paper)
         figure = self._figure(size, paper)
-        return figure, _in_inches(self.axes or (0, 0, 1, 1), figure)
+        rectangle = _in_inches((0, 0, 1, 1) if self.axes is None else self.axes, figure)
+        return figure, _fill(rectangle, figure, paper)
 
     def _figure(self, size, paper):
         if isinstance(self.figure, Figure):
@@ -91,6 +93,16 @@ def takes(options):
 def root_of(axes):
     """The figure that axes belong to, also by way of subfigures."""
     return axes.get_figure().canvas.figure
+
+
+def _fill(rectangle, figure, paper):
+    """Lay paper below: a user's figure may be of another colour. Returns the rectangle."""
+    width, height = figure.get_size_inches()
+    left, bottom, w, h = np.divide(rectangle, (width, height, width, height))
+    figure.add_artist(
+        Patch((left, bottom), w, h, transform=figure.transFigure, color=paper, zorder=-1)
+    )
+    return rectangle
 
 
 def _in_inches(fractions, figure):

@@ -6,7 +6,7 @@ from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import squareform
 
 from nbica.plotting.colours import BLUE_ORANGE_ON_WHITE
-from nbica.plotting.figures import BLACK, WHITE
+from nbica.plotting.figures import BLACK, WHITE, as_written
 from nbica.plotting.frames import Frame, root_of
 from nbica.plotting.layout import add_axes
 
@@ -63,7 +63,7 @@ def plot_matrix(
     if grid:
         _draw_lines(axes, mat.shape, "#bbbbbb" if grid is True else grid)
     if title:
-        axes.set_title(title, fontsize=10, loc="left", color=BLACK)
+        axes.set_title(title, fontsize=10, loc="left", color=BLACK, parse_math=False)
     if colorbar:
         figure.colorbar(image, cax=bar, ax=None if bar is not None else axes)
         if bar is not None:
@@ -134,6 +134,7 @@ def _name_cells(axes, labels):
     axes.set(xticks=range(len(labels)), yticks=range(len(labels)))
     axes.set_xticklabels(labels, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticklabels(labels)
+    as_written([*axes.get_xticklabels(), *axes.get_yticklabels()])
 
 
 def _draw_lines(axes, shape, colour):

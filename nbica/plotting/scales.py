@@ -69,7 +69,7 @@ class Labels:
 
     def colours(self, values):
         """RGBA of an array: one axis more, of length 4."""
-        table = np.array([to_rgba(colour) for colour in self.palette] or [(0, 0, 0, 0)])
+        table = np.array([to_rgba(colour) for colour in self.palette] or [(0.0, 0.0, 0.0, 0.0)])
         values = np.nan_to_num(values, nan=np.inf)
         place = np.clip(np.searchsorted(self.numbers, values), 0, len(table) - 1)
         rgba = table[place]
@@ -112,7 +112,7 @@ def scale_of(maps, *, cmap, threshold=0.0, vmin=None, vmax=None, symmetric_cbar=
     ValueError
         If the range is empty, or below the threshold.
     """
-    threshold = check_threshold(maps, threshold)
+    threshold = _without_rim(maps, check_threshold(maps, threshold))
     if vmax is None:
         vmax = abs(vmin) if vmin is not None and symmetric_cbar is True else _peak(maps, threshold)
     if symmetric_cbar is True and vmin not in (None, -vmax):
@@ -145,6 +145,15 @@ def check_threshold(maps, threshold):
         msg = f"threshold={threshold!r} must be a number from 0 on, 'auto' or None"
         raise ValueError(msg)
     return float(threshold)
+
+
+def _without_rim(maps, threshold):
+    """At least half of the smallest value: interpolated, voxels would else reach into zeros."""
+    if threshold is None:
+        return None
+    magnitude = np.abs(np.nan_to_num(maps))
+    values = magnitude[magnitude > 0]
+    return max(threshold, 0.5 * float(values.min())) if values.size else threshold
 
 
 def auto_threshold(magnitudes):

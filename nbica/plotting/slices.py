@@ -78,7 +78,8 @@ def plot_stat_map(
         schematic brain in MNI space.
     threshold : float, "auto" or None
         Smaller absolute values are transparent. "auto" shows the top 2 percent of the voxels, and
-        all of a map that is sparse already; None shows zeros as well.
+        all of a map that is sparse already; None shows zeros as well. Where it is below all values,
+        a map ends where its voxels do: at half of the smallest, between voxels.
     cmap : str or Colormap, optional
         By default blue to orange, safe for colour-blind readers.
     vmin, vmax : float, optional

@@ -100,7 +100,9 @@ def plot_spectrum(
     for index, spectrum in enumerate(power):
         panel = add_axes(figure, places[index])
         draw_spectrum(panel, frequencies, spectrum, band, color)
-        panel.set_title(str(labels[index]), fontsize=7.5, loc="left", pad=2, color=BLACK)
+        panel.set_title(
+            str(labels[index]), fontsize=7.5, loc="left", pad=2, color=BLACK, parse_math=False
+        )
         panel.set_title(
             f"{100 * shares[index]:.0f} %", fontsize=7, loc="right", pad=2, color="#666"
         )
@@ -109,7 +111,7 @@ def plot_spectrum(
         if is_lowest:
             panel.set_xlabel("Hz", fontsize=7, labelpad=1, color=BLACK)
     if title:
-        figure.suptitle(title, fontsize=10, x=0.02, ha="left", color=BLACK)
+        figure.suptitle(title, fontsize=10, x=0.02, ha="left", color=BLACK, parse_math=False)
     figure.sentence = f"power spectra of {len(power)} time courses"
     frame.close(figure)
     return figure

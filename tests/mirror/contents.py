@@ -16,7 +16,6 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-import pandas as pd
 
 from nbica.datasets import registry, simulate_group
 
@@ -278,25 +277,20 @@ def _flipped(n_regions, is_prob):
 
 
 def tgz(files):
-    """The bytes of a tar.gz."""
+    """The bytes of a tar.gz, the same whenever it is made."""
     stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w:gz", compresslevel=1) as archive:
+    with tarfile.open(fileobj=stream, mode="w") as archive:
         for name, data in files.items():
             info = tarfile.TarInfo(name)
             info.size = len(data)
             archive.addfile(info, io.BytesIO(data))
-    return stream.getvalue()
+    return gzip.compress(stream.getvalue(), compresslevel=1, mtime=0)
 
 
 def zipped(files):
-    """The bytes of a zip."""
+    """The bytes of a zip, likewise."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in files.items():
-            archive.writestr(name, data)
+            archive.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
     return stream.getvalue()
-
-
-def csv_bytes(table, **options):
-    """The bytes of a data frame as text."""
-    return pd.DataFrame(table).to_csv(index=False, lineterminator="\n", **options).encode()

@@ -1,0 +1,87 @@
+"""`nbica run`: a fit from files to files."""
+
+import json
+import logging
+import sys
+from pathlib import Path
+
+
+def add(commands):
+    """Declare the command."""
+    about = "find the components of 4D images; write maps, table of runs and record"
+    fit = commands.add_parser("run", help=about, description=about)
+    fit.add_argument("imgs", nargs="*", metavar="IMG", help="4D images, or patterns in quotes")
+    fit.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER",
+                     help="for maps.nii.gz, mask.nii.gz, runs.csv, record.json")  # fmt: skip
+    fit.add_argument("--again", type=Path, metavar="RECORD",
+                     help="repeat the fit of a record.json instead")  # fmt: skip
+    add_parameters(fit)
+    fit.set_defaults(run=run)
+
+
+def add_parameters(parser):
+    """Declare the parameters of a fit, which `run` and `plan` share."""
+    add = parser.add_argument
+    add("-c", "--confounds", nargs="+", metavar="TABLE", help="one table per image, in order")
+    add("-m", "--mask", metavar="IMG", help="default: computed from the images")
+    add("-n", "--n-components", type=int, default=20, metavar="N", help="default: 20")
+    add("--smoothing-fwhm", type=float, default=6.0, metavar="MM", help="default: 6; 0 is none")
+    add("--t-r", type=float, metavar="S", help="seconds between frames, for a band-pass")
+    add("--low-pass", type=float, metavar="HZ")
+    add("--high-pass", type=float, metavar="HZ")
+    add("--threshold", default="auto", help="'auto', 'none' or a ratio (default: auto)")
+    add("--seed", type=int, default=0, help="of the ICA (default: 0)")
+    add("-j", "--n-jobs", type=int, default=1, metavar="N", help="processes (default: 1)")
+    add("--ram", metavar="BYTES", help="budget such as 1.5GB (default: what is free)")
+    add("--memory", metavar="FOLDER", help="cache (default: OUTPUT/cache)")
+    add("--cache-limit", metavar="BYTES", help="such as 5GB (default: half of the free disk)")
+    add("--skip-errors", action="store_true", help="leave out runs that cannot be read")
+
+
+def estimator_of(options):
+    """The CanICA that the options describe."""
+    from nbica import CanICA
+
+    threshold = options.threshold
+    if threshold not in ("auto", "none"):
+        threshold = float(threshold)
+    output = getattr(options, "output", None)
+    return CanICA(
+        mask=options.mask, n_components=options.n_components,
+        smoothing_fwhm=options.smoothing_fwhm, t_r=options.t_r, low_pass=options.low_pass,
+        high_pass=options.high_pass, threshold=None if threshold == "none" else threshold,
+        random_state=options.seed, n_jobs=options.n_jobs, ram=options.ram, verbose=1,
+        memory=options.memory or (output and output / "cache"), cache_limit=options.cache_limit,
+        on_error="skip" if options.skip_errors else "raise",
+    )  # fmt: skip
+
+
+def run(options):
+    """Fit and write; returns 0."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    if options.again:
+        from nbica.record import repeat
+
+        ica = repeat(json.loads(options.again.read_text()), memory=options.output / "cache")
+    elif options.imgs:
+        options.output.mkdir(parents=True, exist_ok=True)
+        ica = estimator_of(options).fit(options.imgs, confounds=options.confounds)
+    else:
+        msg = "No images: name files or patterns, or --again a record.json."
+        raise ValueError(msg)
+    write(ica, options.output)
+    n_cached, n_runs = int(ica.runs_["cached"].sum()), len(ica.runs_)
+    print(f"{ica.n_components_} components of {n_runs} runs ({n_cached} from the cache): ", end="")
+    print(options.output)
+    return 0
+
+
+def write(ica, folder):
+    """Write the maps, the mask, the table of runs and the record of a fit."""
+    import nibabel as nib
+
+    folder.mkdir(parents=True, exist_ok=True)
+    nib.save(ica.components_img_, folder / "maps.nii.gz")
+    nib.save(ica.mask_img_, folder / "mask.nii.gz")
+    ica.runs_.to_csv(folder / "runs.csv", index=False)
+    (folder / "record.json").write_text(json.dumps(ica.record_, indent=1) + "\n")

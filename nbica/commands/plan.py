@@ -1,0 +1,18 @@
+"""`nbica plan`: what a fit would take, from headers alone."""
+
+from nbica.commands.fit import add_parameters, estimator_of
+
+
+def add(commands):
+    """Declare the command."""
+    about = "say how much memory, disk and time a fit would take; reads headers only"
+    plan = commands.add_parser("plan", help=about, description=about)
+    plan.add_argument("imgs", nargs="+", metavar="IMG", help="4D images, or patterns in quotes")
+    add_parameters(plan)
+    plan.set_defaults(run=run)
+
+
+def run(options):
+    """Print the plan; returns 0."""
+    print(estimator_of(options).plan(options.imgs, options.confounds))
+    return 0

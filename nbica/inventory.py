@@ -1,0 +1,144 @@
+"""What is in a cache, in words, and how to empty it."""
+
+import time
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+
+from nbica.budget import human
+from nbica.renderers import duration
+from nbica.store import NoStore, open_store
+
+
+def cache_info(folder):
+    """What a cache holds: data set, run, parameters, size, last use of every entry.
+
+    Opens one small file per entry.
+
+    Parameters
+    ----------
+    folder : path or joblib.Memory
+        What was given as `memory`.
+
+    Returns
+    -------
+    CacheInfo
+        Prints as a table; `.table` is a DataFrame, `.n_bytes` the sum of the sizes.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder.
+    """
+    store = _existing(folder)
+    rows = [_row(store, entry) for entry in store.entries()]
+    return CacheInfo(store.location, sorted(rows, key=lambda row: -row["last_used"]))
+
+
+def cache_clear(folder, run=None, older_than=None):
+    """Remove entries of a cache; other files in the folder stay.
+
+    Fits that have read these entries are not disturbed.
+
+    Parameters
+    ----------
+    folder : path or joblib.Memory
+    run : str, optional
+        Only entries of runs whose path or file name matches this pattern, such as "sub-01*".
+    older_than : float, optional
+        Only entries that were not used for so many days.
+
+    Returns
+    -------
+    CacheInfo
+        What was removed.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder.
+    """
+    store, removed = _existing(folder), []
+    for entry in store.entries():
+        row = _row(store, entry)
+        if _is_meant(row, run, older_than):
+            store.drop(entry.stage, entry.key)
+            removed.append(row)
+    store.sweep()
+    return CacheInfo(store.location, removed)
+
+
+def _existing(folder):
+    store = open_store(folder)
+    if isinstance(store, NoStore) or not Path(store.location).is_dir():
+        msg = f"There is no cache in {store.location}: no such folder."
+        raise FileNotFoundError(msg)
+    return store
+
+
+def _is_meant(row, run, older_than):
+    path = Path(row["dataset"]) / row["run"]
+    if run is not None and not (fnmatch(row["run"], run) or fnmatch(str(path), run)):
+        return False
+    return older_than is None or time.time() - row["last_used"] > 86400 * older_than
+
+
+def _row(store, entry):
+    about = store.about(entry.stage, entry.key)
+    path = Path(about.get("run", ""))
+    return {
+        "stage": entry.stage,
+        "dataset": "" if path.parent == Path() else str(path.parent),
+        "run": path.name,
+        "parameters": about.get("parameters", ""),
+        "n_bytes": entry.n_bytes,
+        "last_used": entry.last_used,
+        "key": entry.key,
+    }
+
+
+@dataclass(frozen=True)
+class CacheInfo:
+    """Entries of a cache, those used last first.
+
+    Attributes
+    ----------
+    location : Path
+    rows : list of dict
+        stage, dataset, run, parameters, n_bytes, last_used (seconds since the epoch), key.
+    """
+
+    location: Path
+    rows: list
+
+    @property
+    def n_bytes(self):
+        """Sum of the sizes of all entries."""
+        return sum(row["n_bytes"] for row in self.rows)
+
+    @property
+    def table(self):
+        """The same as a DataFrame."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows)
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __repr__(self):
+        title = f"{self.location}: {len(self)} entries, {human(self.n_bytes)}"
+        if not self.rows:
+            return title
+        header = f"{'stage':<10} {'run':<36} {'size':>8}  {'last used':<12} parameters"
+        lines, dataset = [], None
+        for row in self.rows:
+            if row["dataset"] and row["dataset"] != dataset:
+                dataset = row["dataset"]
+                lines.append(f"in {dataset}")
+            ago = f"{duration(max(0, time.time() - row['last_used']))} ago"
+            size = human(row["n_bytes"])
+            lines.append(
+                f"{row['stage']:<10} {row['run']:<36} {size:>8}  {ago:<12} {row['parameters']}"
+            )
+        return "\n".join([title, "", header, *lines])

@@ -1,0 +1,275 @@
+"""Fits that go on: what is computed again and what is not, in pieces, without a broken run."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from planted import estimator, write_cohort
+
+from nbica import cache_clear, cache_info, reduction
+from nbica.__main__ import main
+from nbica.exceptions import CacheWarning, DataError, DataWarning
+from nbica.record import repeat
+from nbica.store import Store
+from nbica.subspace import GroupSubspace
+
+
+@pytest.fixture
+def cohort(tmp_path):
+    return write_cohort(tmp_path, n_runs=4)
+
+
+@pytest.fixture
+def counts(monkeypatch):
+    """How many runs were reduced and how many were merged, since the last look."""
+    done = {"reduced": 0, "merged": 0}
+
+    def counted(name, function):
+        def call(*args, **kwargs):
+            done[name] += 1
+            return function(*args, **kwargs)
+
+        return call
+
+    monkeypatch.setattr(reduction, "_values_of", counted("reduced", reduction._values_of))
+    merge = counted("merged", GroupSubspace.partial_fit)
+    monkeypatch.setattr(GroupSubspace, "partial_fit", merge)
+
+    def look():
+        seen = tuple(done.values())
+        done.update(reduced=0, merged=0)
+        return seen
+
+    return look
+
+
+def test_what_is_computed_again(cohort, tmp_path, counts):
+    """Nothing for the same fit, n_init or seed; a merge for another k; one run for one run more."""
+    memory = tmp_path / "cache"
+    fits = [
+        (3, {}, (3, 3)),
+        (3, {}, (0, 0)),
+        (3, {"random_state": 5, "n_init": 2, "threshold": 1.0}, (0, 0)),
+        (3, {"random_state": None}, (0, 0)),
+        (3, {"n_components": 4}, (0, 3)),
+        (3, {"do_cca": False}, (0, 3)),
+        (4, {}, (1, 4)),
+    ]
+
+    for n_runs, options, expected in fits:
+        estimator(memory=memory, **options).fit(cohort.func[:n_runs])
+        assert counts() == expected, options
+
+
+def test_a_new_version_of_a_stage(cohort, tmp_path, counts, monkeypatch):
+    """Raising the version of the reduction makes every run anew."""
+    estimator(memory=tmp_path / "cache").fit(cohort.func)
+    counts()
+
+    monkeypatch.setattr(reduction, "VERSION", reduction.VERSION + 1)
+    estimator(memory=tmp_path / "cache").fit(cohort.func)
+
+    assert counts() == (4, 4)
+
+
+def test_a_cache_too_small_still_helps(cohort, tmp_path):
+    """With room for two of four runs, the next fit computes two: not none, as by age alone."""
+    memory = tmp_path / "cache"
+    estimator(memory=memory).fit(cohort.func)
+    per_run = max(entry.n_bytes for entry in Store(memory).entries())
+    cache_clear(memory)
+    limit = int(2.6 * per_run)  # the group takes a sixth of a run
+
+    cached = []
+    for n_components in (5, 4):
+        with pytest.warns(CacheWarning, match="over its limit"):
+            ica = estimator(memory=memory, cache_limit=limit, n_components=n_components).fit(
+                cohort.func
+            )
+        cached.append(int(ica.runs_["cached"].sum()))
+
+    assert cached == [0, 2]
+    assert cache_info(memory).n_bytes <= limit
+
+
+def test_an_interrupt_says_what_is_cached(cohort, tmp_path):
+    """The error names how many of how many runs are there, and the same call goes on."""
+    memory = tmp_path / "cache"
+
+    def stop(state):
+        if state.n_runs == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt, match="2 of 4 runs are cached; run again to continue"):
+        estimator(memory=memory, callback=stop).fit(cohort.func)
+
+    assert (
+        list(estimator(memory=memory).fit(cohort.func).runs_["cached"]) == [True] * 2 + [False] * 2
+    )
+
+
+# ---- in pieces -----------------------------------------------------------------------------------
+
+
+def test_pieces_equal_the_whole(cohort):
+    """Runs added one by one, or two and two, give the maps of one fit to the last bit."""
+    whole = estimator().fit(cohort.func, confounds=cohort.confounds)
+
+    for n_runs in (1, 2):
+        ica = estimator()
+        for start in range(0, 4, n_runs):
+            some = slice(start, start + n_runs)
+            ica.partial_fit(cohort.func[some], confounds=cohort.confounds[some])
+        np.testing.assert_array_equal(ica.components_, whole.components_)
+        assert list(ica.runs_["path"]) == cohort.func
+        assert len(ica.record_["inputs"]) == 4
+
+
+def test_a_bad_piece_changes_nothing(cohort, tmp_path):
+    """A run that cannot be read leaves the maps of those before."""
+    ica = estimator().partial_fit(cohort.func[:2])
+    before = ica.components_
+    bad = tmp_path / "bad.nii"
+    bad.write_bytes(b"no image")
+
+    with pytest.raises(DataError, match=r"bad\.nii"):
+        ica.partial_fit(bad)
+
+    np.testing.assert_array_equal(ica.components_, before)
+    ica.partial_fit(cohort.func[2:])
+    np.testing.assert_array_equal(ica.components_, estimator().fit(cohort.func).components_)
+
+
+def test_partial_fit_after_fit_is_refused(cohort):
+    """Fit keeps no more than the maps, and says what to do."""
+    with pytest.raises(ValueError, match="Begin anew"):
+        estimator().fit(cohort.func).partial_fit(cohort.func[0])
+
+
+# ---- runs that fail ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["no image", "cut short", "missing"])
+def test_a_run_that_fails(cohort, how):
+    """It stops the fit with its name; with on_error="skip" it is left out and listed."""
+    path = Path(cohort.func[1])
+    if how == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[: 5000 if how == "cut short" else 0])
+    with pytest.raises((DataError, FileNotFoundError), match=path.name):
+        estimator().fit(cohort.func, confounds=cohort.confounds)
+
+    with pytest.warns(DataWarning, match="skipped"):
+        ica = estimator(on_error="skip").fit(cohort.func, confounds=cohort.confounds)
+
+    good = [0, 2, 3]
+    expected = estimator().fit(
+        [cohort.func[n] for n in good], confounds=[cohort.confounds[n] for n in good]
+    )
+    assert ica.runs_["skipped"].sum() == 1
+    assert ica.runs_.set_index("path")["skipped"][str(path)]
+    np.testing.assert_array_equal(ica.components_, expected.components_)
+    np.testing.assert_allclose(ica.variance_, expected.variance_)
+
+
+def test_no_run_at_all(cohort):
+    """Where every run fails there is nothing to skip to."""
+    for path in cohort.func:
+        Path(path).write_bytes(b"")
+
+    with pytest.raises(DataError):
+        estimator(on_error="skip").fit(cohort.func)
+
+
+def test_an_unknown_on_error(cohort):
+    """A typo is named before anything is read."""
+    with pytest.raises(ValueError, match="'ignore'; expected 'raise' or 'skip'"):
+        estimator(on_error="ignore").fit(cohort.func)
+
+
+# ---- record, inventory, command line -------------------------------------------------------------
+
+
+def test_a_record_is_enough_to_repeat(cohort, tmp_path):
+    """Through JSON and back, a record gives the same maps; a changed file is said."""
+    import nibabel as nib
+
+    nib.save(cohort.mask_img, tmp_path / "mask.nii")
+    ica = estimator(mask=str(tmp_path / "mask.nii"))
+    ica.fit(cohort.func, confounds=cohort.confounds)
+    record = json.loads(json.dumps(ica.record_))
+
+    again = repeat(record)
+
+    np.testing.assert_array_equal(again.components_, ica.components_)
+    assert record["parameters"]["n_components"] == 5
+    assert [one["path"] for one in record["inputs"]] == cohort.func
+    assert {"nbica", "numpy", "python"} <= set(record["versions"])
+    with pytest.raises(ValueError, match="mask"):
+        repeat(json.loads(json.dumps(estimator().fit(cohort.func).record_)))
+
+
+def test_inventory(cohort, tmp_path):
+    """cache_info names data set, runs and parameters; cache_clear removes what is meant."""
+    memory = tmp_path / "cache"
+    estimator(memory=memory).fit(cohort.func)
+
+    info = cache_info(memory)
+
+    assert len(info) == 5
+    assert info.n_bytes == sum(p.stat().st_size for p in memory.rglob("*") if p.is_file())
+    assert set(info.table["stage"]) == {"reduction", "subspace"}
+    assert all(word in repr(info) for word in (str(tmp_path), "sub-00_bold.nii", "32 components"))
+    assert len(cache_clear(memory, older_than=1)) == 0
+    assert len(cache_clear(memory, run="sub-01*")) == 1
+    assert len(cache_clear(memory)) == 4
+    assert repr(cache_info(memory)).endswith("0 entries, -")
+    with pytest.raises(FileNotFoundError, match="no such folder"):
+        cache_info(tmp_path / "nowhere")
+
+
+def test_commands(cohort, tmp_path, capsys):
+    """plan, run, run --again, cache info and cache clear, as a person types them."""
+    out, pattern = tmp_path / "out", str(tmp_path / "sub-*_bold.ni*")
+    options = ["-n", "5", "--smoothing-fwhm", "0", "--threshold", "none"]
+    options += ["-c", *map(str, cohort.confounds)]
+
+    assert main(["plan", pattern, *options]) == 0
+    assert "4 runs of up to 63 timepoints" in capsys.readouterr().out
+    assert main(["run", pattern, "-o", str(out), *options]) == 0
+    assert "5 components of 4 runs (0 from the cache)" in capsys.readouterr().out
+    assert main(["run", "-o", str(out), "--again", str(out / "record.json")]) == 0
+    assert "4 from the cache" in capsys.readouterr().out
+    assert {path.name for path in out.iterdir()} == {
+        "cache", "maps.nii.gz", "mask.nii.gz", "record.json", "runs.csv",
+    }  # fmt: skip
+    assert main(["cache", "info", str(out / "cache")]) == 0
+    assert "sub-03_bold.nii.gz" in capsys.readouterr().out
+    assert main(["cache", "clear", str(out / "cache")]) == 0
+    assert "Removed" in capsys.readouterr().out
+    assert main(["cache", "info", str(tmp_path / "nowhere")]) == 1
+    assert main(["run", "-o", str(out)]) == 1
+
+
+def test_full_fingerprint_on_request(cohort, tmp_path, monkeypatch):
+    """With NBICA_FINGERPRINT=full a byte in the middle counts, though time and size are kept."""
+    import os
+
+    from nbica import images
+
+    path = Path(cohort.func[0])
+    status = path.stat()
+    prints = {}
+    for setting in ("", "full"):
+        monkeypatch.setenv("NBICA_FINGERPRINT", setting)
+        prints[setting] = images.fingerprint(images.load_run(path))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    for setting, changes in (("", False), ("full", True)):
+        monkeypatch.setenv("NBICA_FINGERPRINT", setting)
+        assert (images.fingerprint(images.load_run(path)) != prints[setting]) == changes
