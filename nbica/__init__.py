@@ -26,6 +26,7 @@ _HOME_OF = {
     "plotting": "nbica.plotting",
     "report": "nbica.reporting",
     "start": "nbica.running",
+    "to_niivue": "nbica.viewer.niivue",
     "view_img": "nbica.viewer.slices",
 }
 
@@ -47,6 +48,7 @@ __all__ = [
     "plotting",
     "report",
     "start",
+    "to_niivue",
     "view_img",
 ]
 

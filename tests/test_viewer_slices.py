@@ -1,6 +1,7 @@
 """SliceViewer without a browser: what it takes, holds, says and leaves behind."""
 
 import json
+import sys
 
 import ipywidgets
 import nibabel as nib
@@ -9,7 +10,7 @@ import pytest
 import traitlets
 from ipywidgets.widgets.widget import _instances
 
-from nbica import SliceViewer, view_img
+from nbica import SliceViewer, to_niivue, view_img
 from nbica.exceptions import DataError, DataWarning
 from nbica.viewer import colors, page, render
 
@@ -252,7 +253,7 @@ def test_sizes_and_angles_that_need_a_word_get_one(rng):
 
     header = json.loads(_header(viewer._payload))
     assert header["notices"] == [
-        "The image is oblique: resampled once, to 3.0 mm along the world's axes."
+        "The image is oblique: resampled once, to 3 mm along the world's axes."
     ]
 
 
@@ -275,6 +276,29 @@ def test_contours_and_regions(maps):
         view_img(maps, labels_img=mask)
     with pytest.raises(DataError, match=r"overlays: .* has 3 volumes; give one 3D image each"):
         view_img(maps, overlays=[maps])
+
+
+def test_niivue_gets_what_is_in_view(maps, anatomy):
+    """The map and the background arrive with their mm, values to half a quantum, and threshold."""
+    pytest.importorskip("ipyniivue")
+    viewer = view_img(maps, anatomy, threshold=2.0)
+    viewer.component = 1
+
+    under, shown = to_niivue(viewer).volumes
+
+    img = nib.Nifti1Image.from_bytes(bytes(shown.data))
+    voxel = nib.affines.apply_affine(np.linalg.inv(img.affine), viewer.peaks(1)[0])
+    assert img.get_fdata()[tuple(np.rint(voxel).astype(int))] == pytest.approx(-12, abs=12 / 254)
+    assert (shown.cal_min, shown.cal_max) == (2.0, viewer.vmax)
+    assert nib.Nifti1Image.from_bytes(bytes(under.data)).shape == SHAPE
+
+
+def test_without_ipyniivue_the_way_to_it_is_said(maps, monkeypatch):
+    """An ImportError with the line that installs it."""
+    monkeypatch.setitem(sys.modules, "ipyniivue", None)
+
+    with pytest.raises(ImportError, match=r"pip install 'nbica\[niivue\]'"):
+        to_niivue(view_img(maps))
 
 
 # ---- colours ------------------------------------------------------------------------------------

@@ -56,8 +56,7 @@ function tablesOf(places, volume) {
 function drawPane(scene, look, axis, mm, step) {
   const places = placesOf(scene, look, axis, mm, step);
   const image = new ImageData(places.right.length, places.down.length);
-  image.data.fill(0);
-  for (let i = 3; i < image.data.length; i += 4) image.data[i] = 255;
+  new Uint32Array(image.data.buffer).fill(0xff000000);  // opaque black, alpha last in memory
   if (scene.background) paintGrey(image, scene, look, places);
   for (const layer of look.layers) paintMap(image, scene, layer, look, places);
   if (look.outlines && !look.glass) for (const volume of scene.regions) paintOutlines(image, scene, volume, places);

@@ -4,7 +4,6 @@ Memory: the images as they are in their files, one map as float, the codes. Time
 for 20 maps at 2 mm.
 """
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -138,13 +137,14 @@ def _mean_of(series):
 
 
 def _head(background):
-    return background.codes > max(1, (0.02 * 254)), background.grid
+    """Where a background is more than a fiftieth of its range: head, and not air."""
+    return background.codes > 254 / 50, background.grid
 
 
 def _tell(notices, name, grid, shown, resampled):
     if resampled:
-        side = json.dumps(round(float(grid.step[0]), 2))
-        notices.append(f"{name} is oblique: resampled once, to {side} mm along the world's axes.")
+        side = f"{grid.step[0]:.3g} mm"
+        notices.append(f"{name} is oblique: resampled once, to {side} along the world's axes.")
     if not np.allclose(grid.step, shown.step):
         size = " × ".join(f"{side:.3g}" for side in shown.step)
         notices.append(f"{name} is large: shown in voxels of {size} mm, each the mean of its own.")
