@@ -8,6 +8,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from nbica import frames
+
 # Anisotropic, flipped along x as most scanners have it, and shifted, so that a mixed-up axis shows.
 AFFINE = np.array(
     [[-3.0, 0.0, 0.0, 30.0], [0.0, 2.5, 0.0, -25.0], [0.0, 0.0, 4.0, -20.0], [0.0, 0.0, 0.0, 1.0]]
@@ -44,6 +46,20 @@ def save_image(tmp_path, make_image):
         return path
 
     return save_image
+
+
+@pytest.fixture
+def n_reads(monkeypatch):
+    """Names of the runs whose frames were read: a list that grows."""
+    names = []
+    iter_blocks = frames.iter_blocks
+
+    def counted(run, *args, **kwargs):
+        names.append(run.name)
+        return iter_blocks(run, *args, **kwargs)
+
+    monkeypatch.setattr(frames, "iter_blocks", counted)
+    return names
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 from sklearn.utils import estimator_checks
 
-from nbica import CanICA, NiftiMasker, canica, frames, images
+from nbica import CanICA, NiftiMasker, canica, images
 from nbica.exceptions import DataError, DataWarning, NotConvergedWarning
 from nbica.masking import extract, load_mask
 from nbica.matching import match
@@ -44,20 +44,6 @@ def own_cohort(tmp_path):
 @pytest.fixture(scope="module")
 def fitted(cohort):
     return estimator().fit(cohort.func, confounds=cohort.confounds)
-
-
-@pytest.fixture
-def n_reads(monkeypatch):
-    """How often the frames of a run were read: a list that grows by its name."""
-    names = []
-    iter_blocks = frames.iter_blocks
-
-    def counted(run, *args, **kwargs):
-        names.append(run.name)
-        return iter_blocks(run, *args, **kwargs)
-
-    monkeypatch.setattr(frames, "iter_blocks", counted)
-    return names
 
 
 def worst_match(maps, references):

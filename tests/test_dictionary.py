@@ -10,7 +10,7 @@ import pytest
 from planted import brain_mask, mask_image, write_cohort
 from sklearn.base import clone
 
-from nbica import DictLearning, frames
+from nbica import DictLearning
 from nbica.exceptions import DataError, DataWarning, NotConvergedWarning
 from nbica.matching import match
 
@@ -34,19 +34,6 @@ def estimator(**options):
 @pytest.fixture(scope="module")
 def fitted(cohort):
     return estimator().fit(cohort.func, confounds=cohort.confounds)
-
-
-@pytest.fixture
-def n_reads(monkeypatch):
-    names = []
-    iter_blocks = frames.iter_blocks
-
-    def counted(run, *args, **kwargs):
-        names.append(run.name)
-        return iter_blocks(run, *args, **kwargs)
-
-    monkeypatch.setattr(frames, "iter_blocks", counted)
-    return names
 
 
 def test_finds_planted_networks_as_well_as_nilearn(cohort, fitted):

@@ -38,6 +38,9 @@ def test_the_script_of_the_talk_shows_its_figures(tmp_path):
         "plot_stat_map(cur_img, output_file='saved.png').close()",
         "plot_stat_map(cur_img).close()",
         "import sys\n'matplotlib.pyplot' in sys.modules",
+        # pyplot brings a picture of its own for every figure.
+        "import matplotlib.pyplot as plt\nplot_stat_map(cur_img)",
+        "from nbica.plotting import plot_components\nplot_components(components_img)",
     ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
 
@@ -47,13 +50,13 @@ def test_the_script_of_the_talk_shows_its_figures(tmp_path):
         sum("image/png" in output.get("data", {}) for output in cell.outputs)
         for cell in notebook.cells
     ]
-    assert shown == [0, 4, 1, 1, 0, 0, 0]
+    assert shown == [0, 4, 1, 1, 0, 0, 0, 1, 1]
     pictures = [
         output for output in notebook.cells[1].outputs if "image/png" in output.get("data", {})
     ]
     texts = [output.data["text/plain"] for output in pictures]
     assert all(text.startswith("<slices of a brain map: z = ") for text in texts)
-    assert notebook.cells[-1].outputs[0].data["text/plain"] == "False"
+    assert notebook.cells[6].outputs[0].data["text/plain"] == "False"
 
 
 # ---- matrices -----------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ import pytest
 from planted import estimator, write_cohort
 from planted import mask_image as planted_mask
 
-from nbica import frames
 from nbica.exceptions import DataError
 from nbica.matching import match, split_half
 from nbica.reproducibility import compare, random_halves
@@ -16,20 +15,6 @@ from nbica.reproducibility import compare, random_halves
 def cohort(tmp_path_factory):
     """Six runs with five networks."""
     return write_cohort(tmp_path_factory.mktemp("cohort"))
-
-
-@pytest.fixture
-def n_reads(monkeypatch):
-    """Names of the runs whose frames were read."""
-    names = []
-    iter_blocks = frames.iter_blocks
-
-    def counted(run, *args, **kwargs):
-        names.append(run.name)
-        return iter_blocks(run, *args, **kwargs)
-
-    monkeypatch.setattr(frames, "iter_blocks", counted)
-    return names
 
 
 def test_networks_come_back_and_noise_does_not(cohort, n_reads):

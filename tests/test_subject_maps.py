@@ -5,7 +5,7 @@ import pytest
 from planted import brain_mask, estimator, run_image, write_cohort
 from sklearn.exceptions import NotFittedError
 
-from nbica import DictLearning, frames, images
+from nbica import DictLearning, images
 from nbica.connectivity import back_reconstruct, dual_regression
 from nbica.exceptions import DataError, DataWarning
 from nbica.matching import match
@@ -25,20 +25,6 @@ def cohort(tmp_path_factory):
 @pytest.fixture(scope="module")
 def ica(cohort):
     return estimator().fit(cohort.func, confounds=cohort.confounds)
-
-
-@pytest.fixture
-def n_reads(monkeypatch):
-    """Names of the runs whose frames were read: a list that grows."""
-    names = []
-    iter_blocks = frames.iter_blocks
-
-    def counted(run, *args, **kwargs):
-        names.append(run.name)
-        return iter_blocks(run, *args, **kwargs)
-
-    monkeypatch.setattr(frames, "iter_blocks", counted)
-    return names
 
 
 def signals_of(ica, cohort, number):

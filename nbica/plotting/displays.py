@@ -244,6 +244,9 @@ class Display:
     def __repr__(self):
         return f"<{self.figure.sentence}>"
 
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        return self.figure._repr_mimebundle_(include, exclude)
+
     def _repr_png_(self):
         return self.figure._repr_png_()
 

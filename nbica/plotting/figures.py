@@ -20,10 +20,14 @@ class MapsFigure(Figure):
     def __repr__(self):
         return f"<{self.sentence}>"
 
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        # Asked before every other form: pyplot brings a PNG of its own for all figures.
+        self.is_shown = True
+        return {}
+
     def _repr_png_(self):
         from PIL import Image
 
-        self.is_shown = True
         drawn, small = BytesIO(), BytesIO()
         super().savefig(drawn, format="png")
         # 256 colours look the same (within 6 of 255, greys stay grey) and make a saved notebook
