@@ -9,7 +9,7 @@ from nbica.commands import cache, demo, fit, plan
 _EXAMPLES = """examples:
   nbica demo                                        a simulated group, its networks in demo/
   nbica plan 'data/*_bold.nii.gz'                   what a fit would take: memory, disk, time
-  nbica run 'data/*_bold.nii.gz' -o out -n 20 -j 2  maps, table of runs, record in out/
+  nbica run 'data/*_bold.nii.gz' -o out -n 20 -j 2  maps, report, record in out/
   nbica run --again out/record.json -o again        the same fit again
   nbica cache info out/cache                        what is in a cache
   nbica COMMAND --help                              all options of a command

@@ -306,8 +306,7 @@ def _costed(work, n_workers, on_cluster, in_ram, ram, base, scratch_folder):
     pool = POOL if here else 0
     transient = worker_transient(work, in_ram)
     worker = int(transient + (0 if alone else WORKER_BASE))
-    # Reductions wait in files, but for a cluster, which may share none.
-    merging = base + merge_transient(work, n_workers + 1 if on_cluster else 1)
+    merging = base + merge_transient(work, _rows_waiting(work, n_workers, on_cluster))
     parent = int(max(merging + (transient if alone else 0), base + ica_transient(work)))
     mask = base + mask_transient(work, here, pool) if work.mask_pass else 0
     return Plan(
@@ -329,12 +328,14 @@ def _costed(work, n_workers, on_cluster, in_ram, ram, base, scratch_folder):
 
 def worker_transient(work, in_ram):
     """Bytes that one run takes while it is reduced."""
-    T, V = work.n_timepoints, work.n_voxels
-    matrix = 4 * T * V if in_ram else 4 * T * 3 * BLOCK
-    gram = 8 * T * T * (6 if work.band_pass else 4)
-    components = 4 * work.n_stored * V
+    T = work.n_timepoints
+    block, components = 4 * T * BLOCK, 4 * work.n_stored * work.n_voxels
+    gram = 8 * T * T * (6 if work.band_pass else 4)  # with what its eigenvectors need
     libraries = CONFOUNDS_EXTRA * work.confounds + BAND_PASS_EXTRA * work.band_pass
-    return matrix + max(_frames(work), gram + components) + libraries
+    # One after the other: reading, cleaning, eigenvectors, projection.
+    if in_ram:
+        return work.matrix_bytes + max(_frames(work), gram, components) + libraries
+    return max(_frames(work), 3 * block + gram / 4, gram, block + components) + libraries
 
 
 def _frames(work):
@@ -352,11 +353,19 @@ def mask_transient(work, n_workers, pool):
     return workers + (2 * n_workers + 6) * mean + MASK_EXTRA + PARENT_EXTRA
 
 
-def merge_transient(work, n_reductions):
-    """Bytes of the parent's group subspace and of the reductions in memory beside it."""
+def merge_transient(work, rows_waiting):
+    """Bytes of the parent's group subspace and of the rows in memory beside it."""
     # The stack of the subspace is filled run by run up to ten times the components.
-    rows = work.n_components * min(10, work.n_runs or 10) + work.n_stored * n_reductions
+    rows = work.n_components * min(10, work.n_runs or 10) + rows_waiting
     return 4 * work.n_voxels * rows + PARENT_EXTRA
+
+
+def _rows_waiting(work, n_workers, on_cluster):
+    """Rows of reductions in the parent's memory while another run is reduced."""
+    if on_cluster:  # which may share no folder
+        return work.n_stored * (n_workers + 1)
+    # Those of workers are in files, of which only what is wanted is read.
+    return work.n_stored if n_workers == 1 else work.n_components
 
 
 def ica_transient(work):

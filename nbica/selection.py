@@ -27,6 +27,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft, ndimage
 
+from nbica.progress import checkpoint
 from nbica.spatial import bounding_box
 from nbica.subspace import GroupSubspace, leading_components
 
@@ -167,6 +168,7 @@ class Null:
         rng = np.random.default_rng(0)  # not the user's seed: the same runs share the same
         subspace = GroupSubspace(n_rows, 2 * n_rows)
         for _ in range(n_runs):
+            checkpoint()
             subspace.partial_fit(orthonormal(self._random_maps(power, n_rows, rng)))
         return subspace.singular_values_**2 / n_runs
 

@@ -71,7 +71,7 @@ def test_bytes_for_people(n_bytes, text):
 def test_less_ram_first_moves_to_disk_then_drops_workers():
     """As a budget shrinks: all in RAM, then scratch files, then one worker, then an error."""
     seen = []
-    for ram in np.arange(5e9, 0.5e9, -0.02e9):
+    for ram in np.arange(5e9, 0.2e9, -0.02e9):
         try:
             plan = planned(ram)
         except MemoryError:

@@ -243,7 +243,7 @@ def test_commands(cohort, tmp_path, capsys):
     assert main(["run", "-o", str(out), "--again", str(out / "record.json")]) == 0
     assert "4 from the cache" in capsys.readouterr().out
     assert {path.name for path in out.iterdir()} == {
-        "cache", "maps.nii.gz", "mask.nii.gz", "record.json", "runs.csv",
+        "cache", "maps.nii.gz", "mask.nii.gz", "record.json", "report.html", "runs.csv",
     }  # fmt: skip
     assert main(["cache", "info", str(out / "cache")]) == 0
     assert "sub-03_bold.nii.gz" in capsys.readouterr().out

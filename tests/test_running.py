@@ -10,6 +10,7 @@ from planted import estimator, write_cohort
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
+from nbica import ica as ica_of_maps
 from nbica import start
 from nbica.exceptions import DataError, RunCancelled
 from nbica.matching import match
@@ -109,6 +110,24 @@ def test_stop_within_a_run(cohort, monkeypatch):
     with pytest.raises(RunCancelled, match="reduce runs, 0 of 6"):
         listener.fit.result(timeout=60)
     assert len(n_blocks) < 60
+
+
+@pytest.mark.parametrize("moments_up_to", [40, 0], ids=["moments", "voxels"])
+def test_stop_within_the_ica(cohort, monkeypatch, moments_up_to):
+    """The ICA looks at the stop flag too, by whichever way it takes its steps."""
+    monkeypatch.setattr(ica_of_maps, "MOMENTS_UP_TO", moments_up_to)
+    told = threading.Event()
+
+    def listener(event):
+        told.wait()
+        if event.stage == "ICA":
+            fit.stop()
+
+    fit = start(estimator(), cohort.func, listeners=[listener])
+    told.set()
+
+    with pytest.raises(RunCancelled, match="ICA"):
+        fit.result(timeout=60)
 
 
 def test_errors_are_handed_over():

@@ -8,11 +8,11 @@ from pathlib import Path
 
 def add(commands):
     """Declare the command."""
-    about = "find the components of 4D images; write maps, table of runs and record"
+    about = "find the components of 4D images; write maps, report, table of runs and record"
     fit = commands.add_parser("run", help=about, description=about)
     fit.add_argument("imgs", nargs="*", metavar="IMG", help="4D images, or patterns in quotes")
     fit.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER",
-                     help="for maps.nii.gz, mask.nii.gz, runs.csv, record.json")  # fmt: skip
+                     help="for maps, mask, report.html, runs.csv, record.json")  # fmt: skip
     fit.add_argument("--again", type=Path, metavar="RECORD",
                      help="repeat the fit of a record.json instead")  # fmt: skip
     add_parameters(fit)
@@ -24,7 +24,8 @@ def add_parameters(parser):
     add = parser.add_argument
     add("-c", "--confounds", nargs="+", metavar="TABLE", help="one table per image, in order")
     add("-m", "--mask", metavar="IMG", help="default: computed from the images")
-    add("-n", "--n-components", type=int, default=20, metavar="N", help="default: 20")
+    add("-n", "--n-components", type=_number_or_auto, default=20, metavar="N",
+        help="a number or 'auto' (default: 20)")  # fmt: skip
     add("--smoothing-fwhm", type=float, default=6.0, metavar="MM", help="default: 6; 0 is none")
     add("--t-r", type=float, metavar="S", help="seconds between frames, for a band-pass")
     add("--low-pass", type=float, metavar="HZ")
@@ -36,6 +37,10 @@ def add_parameters(parser):
     add("--memory", metavar="FOLDER", help="cache (default: OUTPUT/cache)")
     add("--cache-limit", metavar="BYTES", help="such as 5GB (default: half of the free disk)")
     add("--skip-errors", action="store_true", help="leave out runs that cannot be read")
+
+
+def _number_or_auto(text):
+    return text if text == "auto" else int(text)
 
 
 def estimator_of(options):
@@ -77,11 +82,14 @@ def run(options):
 
 
 def write(ica, folder):
-    """Write the maps, the mask, the table of runs and the record of a fit."""
+    """Write the maps, the mask, the report, the table of runs and the record of a fit."""
     import nibabel as nib
+
+    from nbica import report
 
     folder.mkdir(parents=True, exist_ok=True)
     nib.save(ica.components_img_, folder / "maps.nii.gz")
     nib.save(ica.mask_img_, folder / "mask.nii.gz")
     ica.runs_.to_csv(folder / "runs.csv", index=False)
     (folder / "record.json").write_text(json.dumps(ica.record_, indent=1) + "\n")
+    report(ica, folder / "report.html")
