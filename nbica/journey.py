@@ -23,6 +23,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from nbica import budget, images, machine
+from nbica.automask import mean_volume
 from nbica.cache import key_of, recall
 from nbica.checks import check_dtype, check_n_components, check_n_jobs
 from nbica.exceptions import CacheWarning, DataError, RunCancelled
@@ -155,8 +156,9 @@ class Journey:
             first = _plan_with_mask_pass(estimator, runs, with_confounds)
             masker.set_params(n_jobs=first.n_workers)
         with self.watch.stage("mask"):
-            estimator.masker_ = masker if is_fitted else masker.fit(runs)
-        estimator.mask_img_ = masker.mask_img_
+            if not is_fitted:
+                runs, confounds = self._fit_masker(masker, runs, confounds)
+        estimator.masker_, estimator.mask_img_ = masker, masker.mask_img_
         _check_mask_size(masker.n_elements_, estimator.n_components)
         estimator.plan_, runs = plan_of(estimator, runs, masker.n_elements_, with_confounds)
         self._runs = runs if isinstance(runs, list) else None
@@ -177,6 +179,33 @@ class Journey:
             runs += found
             kept += [table] * len(found)
         return runs, None if confounds is None else kept
+
+    def _fit_masker(self, masker, runs, confounds):
+        """Fit the masker; return the runs that it could be fitted to, with their confounds."""
+        try:
+            masker.fit(runs)
+        except (ValueError, OSError):
+            if self._on_error != "skip" or masker.mask_img is not None:
+                raise
+            sound, tables = self._without_damaged(runs, confounds)
+            if not 0 < len(sound) < len(runs):
+                raise
+            masker.fit(sound)
+            runs, confounds, self._n_runs = sound, tables, len(sound)
+        return runs, confounds
+
+    def _without_damaged(self, runs, confounds):
+        """Runs that can be read to their end, with their confounds; the others become rows."""
+        sound = []
+        for run, table in zip(runs, confounds or [None] * len(runs), strict=True):
+            try:
+                mean_volume(run)
+            except (ValueError, OSError) as error:
+                self._rows.append(row_of_failure(run.name, error))
+            else:
+                sound.append((run, table))
+        runs, tables = ([both[i] for both in sound] for i in (0, 1))
+        return runs, None if confounds is None else tables
 
     def _written_down(self, tasks):
         for run, arguments in tasks:

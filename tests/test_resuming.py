@@ -174,6 +174,28 @@ def test_a_run_that_fails(cohort, how):
     np.testing.assert_allclose(ica.variance_, expected.variance_)
 
 
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_run_that_fails_while_the_mask_is_made(cohort, n_jobs):
+    """Without a mask every run is read for one; a damaged one is left out of that as well."""
+    path = next(Path(name) for name in cohort.func if name.endswith(".gz"))
+    path.write_bytes(path.read_bytes()[:-200])
+    sound = [number for number, name in enumerate(cohort.func) if name != str(path)]
+    options = {"mask": None, "mask_strategy": "background", "mask_args": {"opening": False}}
+    with pytest.raises(DataError, match=path.name):
+        estimator(**options).fit(cohort.func)
+
+    with pytest.warns(DataWarning, match="skipped"):
+        ica = estimator(on_error="skip", n_jobs=n_jobs, **options).fit(
+            cohort.func, confounds=cohort.confounds
+        )
+
+    expected = estimator(**options).fit(
+        [cohort.func[n] for n in sound], confounds=[cohort.confounds[n] for n in sound]
+    )
+    assert list(ica.runs_["path"][ica.runs_["skipped"]]) == [str(path)]
+    np.testing.assert_array_equal(ica.components_, expected.components_)
+
+
 def test_no_run_at_all(cohort):
     """Where every run fails there is nothing to skip to."""
     for path in cohort.func:
