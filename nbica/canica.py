@@ -10,9 +10,10 @@ from nbica.checks import check_count, warn_of_y
 from nbica.decomposition import GroupDecompositionMixin
 from nbica.exceptions import DataError, DataWarning, NotConvergedWarning
 from nbica.ica import check_random_state, fast_ica
-from nbica.journey import check_parameters, depart
+from nbica.journey import depart
 from nbica.maps import canonical_share, check_threshold, flip_signs, threshold_maps
 from nbica.masks import load_mask
+from nbica.preflight import check_parameters
 from nbica.selection import MOST_COMPONENTS, ComponentSpectrum, Null, choose, orthonormal
 from nbica.subspace import GroupSubspace
 

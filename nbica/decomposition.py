@@ -6,7 +6,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from nbica import images, machine
 from nbica.group import each_run, list_confounds, pair, warn_about_runs
-from nbica.journey import plan_before, plan_of
+from nbica.preflight import plan_before, plan_of
 from nbica.projection import explain_run, project_run
 
 

@@ -10,9 +10,10 @@ from nbica.checks import check_count, warn_of_y
 from nbica.decomposition import GroupDecompositionMixin
 from nbica.exceptions import DataError, NotConvergedWarning
 from nbica.ica import check_random_state, fast_ica
-from nbica.journey import check_parameters, depart
+from nbica.journey import depart
 from nbica.maps import flip_signs
 from nbica.masking import apply_mask
+from nbica.preflight import check_parameters
 from nbica.sparse_coding import learn_dictionary
 from nbica.subspace import GroupSubspace
 

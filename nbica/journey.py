@@ -17,15 +17,12 @@ from collections.abc import Callable
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import chain
 
-import numpy as np
 from threadpoolctl import threadpool_limits
 
-from nbica import budget, images, machine
+from nbica import images, machine
 from nbica.automask import mean_volume
 from nbica.cache import key_of, recall
-from nbica.checks import check_dtype, check_n_components, check_n_jobs
 from nbica.exceptions import CacheWarning, DataError, RunCancelled
 from nbica.group import (
     list_confounds,
@@ -36,29 +33,22 @@ from nbica.group import (
     table_of_runs,
     warn_about_runs,
 )
-from nbica.masker import NiftiMasker
+from nbica.preflight import (
+    check_mask_size,
+    confounds_of,
+    list_runs,
+    make_masker,
+    plan_of,
+    plan_with_mask_pass,
+)
 from nbica.progress import monitor
 from nbica.record import input_of, record_of
 from nbica.reduction import STAGE as REDUCTION
-from nbica.reduction import identify, reduce_runs, stored_components
-from nbica.replacement import Keeper, parse_limit
+from nbica.reduction import identify, reduce_runs
+from nbica.replacement import Keeper
 from nbica.selection import dimensions_per_run
 from nbica.stopwatch import Stopwatch
 from nbica.store import open_store
-
-
-def check_parameters(estimator):
-    """Raise ValueError or TypeError for a parameter of the journey that cannot be."""
-    check_n_components(estimator.n_components, getattr(estimator, "do_cca", False))
-    check_n_jobs(estimator.n_jobs)
-    budget.parse_ram(estimator.ram)
-    check_dtype(estimator.dtype)
-    open_store(estimator.memory)
-    parse_limit(getattr(estimator, "cache_limit", None))
-    on_error = getattr(estimator, "on_error", "raise")
-    if on_error not in ("raise", "skip"):
-        msg = f"on_error is {on_error!r}; expected 'raise' or 'skip'."
-        raise ValueError(msg)
 
 
 @contextmanager
@@ -104,13 +94,6 @@ def _telling_what_is_kept(journey):
         raise
 
 
-def confounds_of(imgs, confounds):
-    """The confounds that were passed, else those of a Bunch of runs."""
-    if confounds is None and hasattr(imgs, "func"):
-        return getattr(imgs, "confounds", None)
-    return confounds
-
-
 def forget(estimator):
     """Drop what an earlier fit learnt."""
     for name in [name for name in vars(estimator) if name.endswith("_")]:
@@ -149,17 +132,17 @@ class Journey:
         is_fitted = hasattr(masker, "mask_img_")
         if self._on_error == "skip":
             imgs, confounds = self._without_unreadable(imgs, confounds)
-        runs, self._n_runs = _list_runs(imgs, needed_twice=masker.mask_img is None)
+        runs, self._n_runs = list_runs(imgs, needed_twice=masker.mask_img is None)
         confounds = list_confounds(confounds, self._n_runs)
         with_confounds = confounds is not None
         if masker.mask_img is None and not is_fitted:
-            first = _plan_with_mask_pass(estimator, runs, with_confounds)
+            first = plan_with_mask_pass(estimator, runs, with_confounds)
             masker.set_params(n_jobs=first.n_workers)
         with self.watch.stage("mask"):
             if not is_fitted:
                 runs, confounds = self._fit_masker(masker, runs, confounds)
         estimator.masker_, estimator.mask_img_ = masker, masker.mask_img_
-        _check_mask_size(masker.n_elements_, estimator.n_components)
+        check_mask_size(masker.n_elements_, estimator.n_components)
         estimator.plan_, runs = plan_of(estimator, runs, masker.n_elements_, with_confounds)
         self._runs = runs if isinstance(runs, list) else None
         self._tasks = self._written_down(pair(runs, confounds))
@@ -402,73 +385,3 @@ class GroupState:
     from_cache: bool
     mask_img: object
     maps: Callable
-
-
-def make_masker(estimator):
-    """The masker that an estimator's parameters ask for, not yet fitted."""
-    names = set(NiftiMasker().get_params()) - {"mask_img", "runs"}
-    own = {name: getattr(estimator, name) for name in names}
-    mask = estimator.mask
-    if not hasattr(mask, "get_params"):
-        return NiftiMasker(mask_img=mask, **own)
-    # Where and how to compute remains the estimator's business.
-    names -= {"memory", "memory_level", "n_jobs", "verbose", "dtype"}
-    theirs = {name: value for name, value in mask.get_params().items() if name in names}
-    mask_img = getattr(mask, "mask_img_", None) or mask.mask_img
-    return NiftiMasker(mask_img=mask_img, **(own | theirs))
-
-
-def _check_mask_size(n_voxels, n_components):
-    if n_components != "auto" and n_voxels < n_components:
-        msg = (
-            f"n_components is {n_components}, but the mask has only {n_voxels} voxels: lower "
-            "n_components or widen the mask."
-        )
-        raise ValueError(msg)
-
-
-def _list_runs(imgs, needed_twice):
-    """Runs, and how many; a generator stays one where a single pass is enough."""
-    runs = images.iter_runs(imgs)
-    if images.is_iterator(imgs) and not needed_twice:
-        return runs, None
-    runs = list(runs)
-    return runs, len(runs)
-
-
-def plan_before(estimator, imgs, confounds=None):
-    """Plan for a fit that was not begun; reads headers only."""
-    runs = list(images.iter_runs(imgs))
-    with_confounds = confounds_of(imgs, confounds) is not None
-    masker = make_masker(estimator)
-    if masker.mask_img is None:
-        return _plan_with_mask_pass(estimator, runs, with_confounds)
-    return plan_of(estimator, runs, masker.fit().n_elements_, with_confounds)[0]
-
-
-def _plan_with_mask_pass(estimator, runs, with_confounds):
-    third = int(np.prod(runs[0].grid.shape) / 3)  # what a mask usually keeps
-    return plan_of(estimator, runs, third, with_confounds, mask_pass=True)[0]
-
-
-def plan_of(estimator, runs, n_voxels, with_confounds=False, mask_pass=False):
-    """Plan for runs, and the runs; of a generator the first speaks for all."""
-    listed, n_runs = runs, None
-    if isinstance(runs, list):
-        n_runs = len(runs)
-    else:
-        listed = [next(runs)]
-        runs = chain(listed, runs)
-    workload = budget.workload_of(
-        listed,
-        n_runs,
-        n_voxels,
-        dimensions_per_run(estimator.n_components),
-        stored_components(dimensions_per_run(estimator.n_components)),
-        smooth=bool(np.any(estimator.smoothing_fwhm)),
-        confounds=with_confounds,
-        band_pass=estimator.low_pass is not None or estimator.high_pass is not None,
-        mask_pass=mask_pass,
-    )
-    location = open_store(estimator.memory).location
-    return budget.plan_for(workload, estimator.n_jobs, estimator.ram, location), runs

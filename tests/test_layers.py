@@ -42,7 +42,7 @@ LAYERS = [
     ["matching"],
     ["preparation"],
     ["masker", "projection", "reduction"],
-    ["record"],
+    ["record", "preflight"],
     ["journey", "subject_maps"],
     ["decomposition"],
     ["canica", "dictionary"],

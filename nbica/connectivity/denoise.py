@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 from nbica import frames, images, machine
 from nbica.datasets.files import NiftiStream
 from nbica.group import warn_about_runs
-from nbica.journey import plan_of
+from nbica.preflight import plan_of
 from nbica.projection import project_run
 from nbica.subject_maps import standardized
 

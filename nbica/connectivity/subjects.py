@@ -7,7 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from nbica import images, machine
 from nbica.group import each_run, list_confounds, pair, warn_about_runs
-from nbica.journey import plan_of
+from nbica.preflight import plan_of
 from nbica.store import open_store
 from nbica.subject_maps import (
     basis_with_mean,
