@@ -58,7 +58,8 @@ def run(bench, n_maps, n_frames, side, n_steps):
 
     with sync_playwright() as playwright:
         for name, page in pages.items():
-            row.numbers[name] = page | _measured(playwright, path, page, n_steps)
+            found = page | _measured(playwright, path, page, n_steps)
+            row.numbers[name] = {key: found[key] for key in found if key != "path"}
     _judge(row, n_maps, n_frames)
     _tell_of_ipyniivue(row)
     row.notes.append(

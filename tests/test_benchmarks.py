@@ -3,6 +3,7 @@
 import inspect
 import json
 import platform
+import re
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -253,6 +254,13 @@ def test_results_name_no_person_and_no_folder(row):
 
 
 # ---- the runner -----------------------------------------------------------------------------
+
+
+def test_kept_results_name_no_folder():
+    """The figures beside the code hold no absolute path of whoever measured them."""
+    kept = (Path(runner.__file__).parent / "results.json").read_text(encoding="utf-8")
+
+    assert not re.findall(r'"(?:/|[A-Z]:\\\\)[^"]*"', kept)
 
 
 def test_every_row_can_be_run_at_every_size():
