@@ -385,7 +385,9 @@ def test_a_cache_is_asked_before_the_file(tmp_path, bold, labels_img, confounds,
         before = len(n_reads)
         NiftiLabelsMasker(**(options | changes)).fit_transform(bold, confounds=confounds)
         assert len(n_reads) == before + 1, changes
-    NiftiLabelsMasker(big(labels_img), memory=tmp_path / "cache").fit_transform(bold, confounds=confounds)
+    NiftiLabelsMasker(big(labels_img), memory=tmp_path / "cache").fit_transform(
+        bold, confounds=confounds
+    )
     assert len(n_reads) == 5
 
 
