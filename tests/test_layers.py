@@ -65,6 +65,7 @@ LAYERS = [
     ["plotting", "quality"],
     ["reporting"],
     ["connectivity"],
+    ["teaching"],
     ["commands"],
     ["__main__"],
 ]
