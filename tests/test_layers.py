@@ -38,7 +38,7 @@ LAYERS = [
     ["masks"],
     ["automask"],
     ["masking"],
-    ["labels", "reproducibility"],
+    ["image", "labels", "reproducibility"],
     ["matching"],
     ["preparation"],
     ["masker", "projection", "reduction"],
