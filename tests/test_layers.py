@@ -65,6 +65,7 @@ LAYERS = [
     ["plotting", "quality"],
     ["reporting"],
     ["connectivity"],
+    ["checkup"],
     ["commands"],
     ["__main__"],
 ]
