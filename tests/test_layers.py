@@ -42,6 +42,8 @@ LAYERS = [
     ["matching"],
     ["preparation"],
     ["masker", "projection", "reduction"],
+    ["regions"],
+    ["region_maskers"],
     ["record", "preflight"],
     ["journey", "subject_maps"],
     ["decomposition"],
