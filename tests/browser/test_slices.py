@@ -150,7 +150,7 @@ COUNT_PICTURES = """() => {
 
 
 def test_only_what_changed_is_drawn(open_page, viewer):
-    """A drag in a slice leaves that slice alone, zoom and crosshair all; a threshold changes each."""
+    """A drag in a slice leaves that slice, zoom and crosshair leave all; a threshold draws each."""
     page = open_page(viewer)
     page.evaluate(COUNT_PICTURES)
 
