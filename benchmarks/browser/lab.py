@@ -62,13 +62,19 @@ def jupyterlab(folder):
 def _wait_for(address, seconds, log):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        with contextlib.suppress(urllib.error.URLError, OSError):
-            with urllib.request.urlopen(address, timeout=2) as reply:
-                if reply.status == 200:
-                    return
+        if _answers(address):
+            return
         time.sleep(0.05)
     msg = f"JupyterLab did not answer within {seconds} s\n{log.read_text()[-2000:]}"
     raise RuntimeError(msg)
+
+
+def _answers(address):
+    try:
+        with urllib.request.urlopen(address, timeout=2) as reply:
+            return reply.status == 200
+    except (urllib.error.URLError, OSError):
+        return False
 
 
 def write_notebook(path, cells):
@@ -151,9 +157,7 @@ def open_notebook(page, address, name):
 
 def run_next_cell(page):
     """Run the active cell and make the next one active; returns at once."""
-    page.evaluate(
-        "() => { jupyterapp.commands.execute('notebook:run-cell-and-select-next'); }"
-    )
+    page.evaluate("() => { jupyterapp.commands.execute('notebook:run-cell-and-select-next'); }")
 
 
 def shut_down_kernel(page):

@@ -81,7 +81,9 @@ viewer
 def cells_of(viewer, scene):
     """The cells of a notebook that shows a scene."""
     background = None if scene.bg_img is None else str(scene.bg_img)
-    call = viewer.call.format(img=repr(str(scene.img)), bg_img=repr(background), threshold=THRESHOLD)
+    call = viewer.call.format(
+        img=repr(str(scene.img)), bg_img=repr(background), threshold=THRESHOLD
+    )
     return [viewer.imports, call]
 
 
