@@ -42,6 +42,8 @@ LAYERS = [
     ["matching"],
     ["preparation"],
     ["masker", "projection", "reduction"],
+    ["regions"],
+    ["region_maskers"],
     ["record", "preflight"],
     ["journey", "subject_maps"],
     ["decomposition"],
@@ -65,6 +67,7 @@ LAYERS = [
     ["plotting", "quality"],
     ["reporting"],
     ["connectivity"],
+    ["checkup"],
     ["commands"],
     ["__main__"],
 ]
