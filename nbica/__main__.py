@@ -4,7 +4,7 @@ import argparse
 import sys
 
 import nbica
-from nbica.commands import cache, class_report, demo, fit, plan
+from nbica.commands import cache, class_report, demo, doctor, fit, plan
 
 _EXAMPLES = """examples:
   nbica demo                                        a simulated group, its networks in demo/
@@ -13,6 +13,7 @@ _EXAMPLES = """examples:
   nbica run --again out/record.json -o again        the same fit again
   nbica cache info out/cache                        what is in a cache
   nbica class-report handed_in                      which learners' notebooks pass
+  nbica doctor                                      is this installation ready to work
   nbica COMMAND --help                              all options of a command
 """
 
@@ -31,7 +32,7 @@ def main(arguments=None):
     )  # fmt: skip
     parser.add_argument("--version", action="version", version=f"nbica {nbica.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (demo, fit, plan, cache, class_report):
+    for command in (demo, fit, plan, cache, class_report, doctor):
         command.add(commands)
     options = parser.parse_args(arguments)
     try:
