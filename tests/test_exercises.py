@@ -12,6 +12,7 @@ from nbica.teaching.judging import judge
 from nbica.teaching.sealing import plain
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
+_IMPORT = "import nbica\n\n"
 _ASKED = re.compile(r'\Aanswer = \.\.\.\nnbica\.check\("(q\d+)", answer\)\Z')
 _SOLUTION = re.compile(
     r"\A<details><summary>Solution of (q\d+)</summary>\n\n"
@@ -28,7 +29,7 @@ def exercises(path):
     """Name of a question to the position of its cell and to its solution."""
     cells, found = cells_of(path), {}
     for position, cell in enumerate(cells):
-        source = cell.source.removeprefix("import nbica\n\n")
+        source = cell.source.removeprefix(_IMPORT)
         if asked := _ASKED.match(source):
             folded = _SOLUTION.match(cells[position + 1].source)
             assert folded, f"{asked[1]} has no folded solution in the next cell"
@@ -70,13 +71,13 @@ def test_folded_solutions_pass_and_nothing_tells_them(path, monkeypatch):
     """In the notebook's own names, a solution gives the right answer, which no text holds."""
     monkeypatch.chdir(FOLDER)
     cells, solved = cells_of(path), exercises(path)
-    namespace = {"display": lambda shown: None}
+    namespace, done = {}, set()
     for name, (position, solution) in solved.items():
         before = [cell.source for cell in cells[:position] if cell.cell_type == "code"]
-        for source in [*needed(before, solution), solution]:
-            if source not in namespace.setdefault("__done__", []):
-                exec(compile(source, f"{path.name}, {name}", "exec"), namespace)
-                namespace["__done__"].append(source)
+        for line in [*needed(before, solution), solution]:
+            if line not in done:
+                exec(compile(line, f"{path.name}, {name}", "exec"), namespace)
+                done.add(line)
 
         asked = questions.find(name)
         assert judge(asked, namespace["answer"]).state == "passed", name
@@ -85,12 +86,13 @@ def test_folded_solutions_pass_and_nothing_tells_them(path, monkeypatch):
 
 
 def needed(sources, solution):
-    """The cells that a piece of code builds on, in their order."""
+    """The statements of the cells before that a piece of code builds on, in their order."""
     wanted, taken = _names(ast.parse(solution))[1], []
-    for source in reversed(sources):
-        bound, used = _names(ast.parse(source))
-        if bound & wanted and not _ASKED.match(source.removeprefix("import nbica\n\n")):
-            taken.insert(0, source)
+    asked = [source for source in sources if not _ASKED.match(source.removeprefix(_IMPORT))]
+    for statement in reversed([one for source in asked for one in ast.parse(source).body]):
+        bound, used = _names(statement)
+        if bound & wanted:
+            taken.insert(0, ast.unparse(statement))
             wanted |= used
     return taken
 
