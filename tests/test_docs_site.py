@@ -17,11 +17,11 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 pytest.importorskip("sphinx", reason="the site needs nbica[docs]")
 pytest.importorskip("latex2mathml", reason="the site needs nbica[docs]")
 
-import alive
-import built_links
-import docstrings
-import formulas
-import gallery
+import alive  # noqa: E402
+import built_links  # noqa: E402
+import docstrings  # noqa: E402
+import formulas  # noqa: E402
+import gallery  # noqa: E402
 
 # ---- what is on it ------------------------------------------------------------------------------
 
@@ -53,7 +53,8 @@ def test_no_notebook_is_named_twice():
     [
         ("\nIn this notebook you will\n\n* look,\n* see *more*.\n\nA minute.", "Look; see *more*."),
         ("\nIn this notebook you will do it,\nall:\n\n1. this,\n2. that,", "Do it, all."),
-        ("\nIn this notebook you fit. Then not.\n\nMore.", "In this notebook you fit."),
+        ("\nIn this notebook you fit: now. Then not.\n\nMore.", "Fit: now."),
+        ("\nWhat is a mean? Of many?\n\nMore.", "What is a mean? Of many?"),
     ],
 )
 def test_the_goal_is_one_sentence(text, goal):
