@@ -11,10 +11,10 @@ BIN     = $(VENV)/bin
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test bench format check notebooks check-links clean
+.PHONY: help demo lab test bench format check notebooks check-links binder-trial clean
 
 help:                ## this list
-	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: .*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: .*## /\t/' | expand -t 14
 
 demo: $(VENV)/base   ## simulate a group, find its networks, write demo/networks.png
 	@$(BIN)/python -m nbica demo
@@ -43,6 +43,9 @@ check: $(VENV)/test  ## style only
 
 check-links: $(VENV)/test ## ask all addresses of the data sets whether they live (online; NAMES="adhd …")
 	@$(BIN)/python -m tests.check_links $(NAMES)
+
+binder-trial: $(VENV)/test ## build and use a Binder session here: 2 GB, one CPU (as root; PY312=PATH)
+	@$(BIN)/python -m binder.trial $(if $(PY312),--python $(PY312)) $(ARGS)
 
 clean:               ## remove the environment and everything computed here
 	rm -rf $(VENV) demo build nbica.egg-info .pytest_cache .ruff_cache
