@@ -125,7 +125,7 @@ class NiftiMasker(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
             self.low_pass, self.high_pass, self.t_r,
         ).check()  # fmt: skip
         self._check_strategy()
-        _float_type(self.dtype)
+        float_type(self.dtype)
         mask = self._given_mask() if self.mask_img is not None else self._computed_mask(imgs)
         spatial.smoothing_sigma(self.smoothing_fwhm, mask.affine)
         self.preparation_ = Preparation(mask, self.smoothing_fwhm, cleaning)
@@ -186,13 +186,13 @@ class NiftiMasker(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         ndarray of shape (n_timepoints, n_voxels)
         """
         check_is_fitted(self)
-        run = _one_run(imgs)
+        run = one_run(imgs)
         confounds = load_confounds(confounds, run.n_timepoints, run.name)
         parts = _check_parts(self.runs, run)
         signals, notices = self._signals(run, confounds, parts)
         warn_of(run, notices)
         # What comes from the cache is mapped from a file: the user's own copy may be changed.
-        return np.require(signals, _float_type(self.dtype), ["ENSUREARRAY", "WRITEABLE"])
+        return np.require(signals, float_type(self.dtype), ["ENSUREARRAY", "WRITEABLE"])
 
     def _signals(self, run, confounds, parts):
         store, preparation = open_store(self.memory), self.preparation_
@@ -239,7 +239,8 @@ class NiftiMasker(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         return hasattr(self, "preparation_")
 
 
-def _float_type(dtype):
+def float_type(dtype):
+    """The type of the arrays that come out; a ValueError for what is no float type."""
     if dtype is None or (isinstance(dtype, str) and dtype == "auto"):
         return np.dtype(np.float32)
     try:
@@ -265,7 +266,8 @@ def _check_parts(labels, run):
     return labels
 
 
-def _one_run(imgs):
+def one_run(imgs):
+    """The one 4D image of what a user passes, as a Run; a ValueError for several."""
     runs = list(images.iter_runs(imgs))
     if len(runs) != 1:
         msg = f"Got {len(runs)} images; transform takes one 4D image at a time."

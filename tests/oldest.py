@@ -11,20 +11,30 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
-EXTRAS = ("test",)
 
 
-def constraints(project):
-    """Every lower bound of a project's dependencies and test extras, pinned."""
-    extras = [line for extra in EXTRAS for line in project["optional-dependencies"][extra]]
-    return sorted({_pinned(Requirement(line)) for line in [*project["dependencies"], *extras]})
+def constraints(project, extra="test"):
+    """Every lower bound of a project's dependencies and of an extra, pinned."""
+    lines = [*project["dependencies"], *_lines_of(project, extra)]
+    return sorted({_pinned(Requirement(line)) for line in lines})
+
+
+def _lines_of(project, extra):
+    """What an extra asks for, and what the project's own extras do that it names."""
+    for line in project["optional-dependencies"][extra]:
+        requirement = Requirement(line)
+        if requirement.name == project["name"]:
+            for other in requirement.extras:
+                yield from _lines_of(project, other)
+        else:
+            yield line
 
 
 def _pinned(requirement):
-    """`numpy>=1.26` to `numpy==1.26`."""
+    """`numpy>=2.0.2` becomes `numpy==2.0.2`."""
     bounds = [spec.version for spec in requirement.specifier if spec.operator == ">="]
     if len(bounds) != 1:
-        msg = f"{requirement} states {len(bounds)} lower bounds, one is needed: {PYPROJECT.name}"
+        msg = f"{requirement} has {len(bounds)} lower bounds in {PYPROJECT.name}; give it one"
         raise ValueError(msg)
     return f"{requirement.name}=={bounds[0]}"
 

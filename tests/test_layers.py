@@ -20,14 +20,14 @@ LAYERS = [
         "pairing",
         "maps",
         "scratch",
-        "slicing",
         "spatial",
         "stopwatch",
         "store",
         "machine",
     ],
     ["signal", "subspace", "files", "budget", "cache"],
-    ["renderers", "replacement"],
+    ["grids", "renderers", "replacement"],
+    ["slicing"],
     ["inventory"],
     ["progress"],
     ["parallel"],
@@ -38,10 +38,12 @@ LAYERS = [
     ["masks"],
     ["automask"],
     ["masking"],
-    ["labels", "reproducibility"],
+    ["image", "labels", "reproducibility"],
     ["matching"],
     ["preparation"],
     ["masker", "projection", "reduction"],
+    ["regions"],
+    ["region_maskers"],
     ["record", "preflight"],
     ["journey", "subject_maps"],
     ["decomposition"],
@@ -65,14 +67,16 @@ LAYERS = [
     ["plotting", "quality"],
     ["reporting"],
     ["connectivity"],
+    ["checkup"],
     ["commands"],
     ["__main__"],
 ]
 LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names}
 # Layers of arrays only: neither images nor paths to them.
 ARRAYS_ONLY = [
-    "pairing", "maps", "progress", "slicing", "spatial", "subspace", "signal", "ica", "selection",
-    "sparse_coding", "viewer/geometry", "viewer/payload", "viewer/quantise", "viewer/render",
+    "pairing", "maps", "progress", "grids", "slicing", "spatial", "subspace", "signal", "ica",
+    "selection", "sparse_coding", "viewer/geometry", "viewer/payload", "viewer/quantise",
+    "viewer/render",
 ]  # fmt: skip
 # Folders whose modules have layers of their own.
 ROOMS_OF_ROOMS = ["viewer"]

@@ -18,6 +18,7 @@ import numpy as np
 
 from nbica.budget import human
 from nbica.exceptions import RunCancelled
+from nbica.maps import display_threshold
 from nbica.masking import unmask
 from nbica.progress import watched
 from nbica.running import start
@@ -354,7 +355,7 @@ def _picture_of(state, bg_img):
     largest = float(np.abs(maps).max()) or 1.0
     scene, _ = load_scene(unmask(maps, state.mask_img), bg_img, quantum=largest / 127)
     sizes = np.abs(maps)
-    threshold = float(np.median(np.percentile(sizes, 95, axis=1)))
+    threshold = display_threshold(sizes, int(np.prod(state.mask_img.shape)))
     vmax = max(float(np.median(sizes.max(axis=1))), 1.01 * threshold)
     window = tuple(scene.background.window) if scene.background else (0.0, 1.0)
     looks = [

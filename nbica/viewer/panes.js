@@ -73,7 +73,8 @@ function placeAt(ctx, axis, depth, [right, down]) {
 function makePane(ctx, axis, { cut = null, coarse = 1, caption = true } = {}) {
   const [horizontal, vertical] = others(axis);
   const size = (a) => ctx.scene.bounds[a][1] - ctx.scene.bounds[a][0];
-  const canvas = h("canvas", { "aria-hidden": "true" });
+  const canvas = h("canvas", { "aria-hidden": "true" }), pen = canvas.getContext("2d", { alpha: false });
+  const plate = makePlate(ctx.scene, axis, ctx.scene.step * coarse);
   const lines = [h("i", { class: "nbv-line nbv-down" }), h("i", { class: "nbv-line nbv-across" })];
   const letters = ["left", "right"].map((side) => h("b", { class: `nbv-letter nbv-${side}`, "aria-hidden": "true" }));
   const text = h("span", { class: "nbv-caption", "aria-hidden": "true" });
@@ -83,12 +84,8 @@ function makePane(ctx, axis, { cut = null, coarse = 1, caption = true } = {}) {
 
   pane.depth = () => cut ?? ctx.state.get("cut_coords")[axis];
   pane.draw = () => {
-    const image = drawPane(ctx.scene, ctx.look(), axis, pane.depth(), ctx.scene.step * coarse);
-    if (canvas.width !== image.width || canvas.height !== image.height) {
-      canvas.width = image.width;
-      canvas.height = image.height;
-    }
-    canvas.getContext("2d").putImageData(image, 0, 0);
+    const image = paint(plate, ctx.look(), pane.depth());
+    if (image) put(canvas, pen, image);
   };
   pane.mark = () => {
     const at = fractions(ctx, axis, ctx.state.get("cut_coords"));
@@ -103,6 +100,14 @@ function makePane(ctx, axis, { cut = null, coarse = 1, caption = true } = {}) {
   };
   listenToPointer(ctx, pane);
   return pane;
+}
+
+function put(canvas, pen, image) {
+  if (canvas.width !== image.width || canvas.height !== image.height) {
+    canvas.width = image.width;
+    canvas.height = image.height;
+  }
+  pen.putImageData(image, 0, 0);
 }
 
 function writePane(ctx, pane, letters, text, caption) {

@@ -138,6 +138,40 @@ def test_drag_wheel_and_zoom(open_page, viewer):
     assert state(page, "zoom") == 1
 
 
+COUNT_PICTURES = """() => {
+  const pen = CanvasRenderingContext2D.prototype, own = pen.putImageData;
+  window.drawn = [];
+  pen.putImageData = function (...given) {
+    const pane = this.canvas.closest(".nbv-pane");
+    if (pane) window.drawn.push(pane.dataset.plane);
+    return own.apply(this, given);
+  };
+}"""
+
+
+def test_only_what_changed_is_drawn(open_page, viewer):
+    """A drag in a slice leaves that slice, zoom and crosshair leave all; a threshold draws each."""
+    page = open_page(viewer)
+    page.evaluate(COUNT_PICTURES)
+
+    def drawn_by(act):
+        page.evaluate("window.drawn.length = 0")
+        act()
+        settle(page)
+        return set(page.evaluate("window.drawn"))
+
+    click_at(page, "axial", 0.4, 0.4)
+    assert drawn_by(lambda: click_at(page, "axial", 0.6, 0.5)) == {"sagittal", "coronal"}
+    assert drawn_by(lambda: page.keyboard.press("PageUp")) == {"axial"}
+    assert drawn_by(lambda: page.keyboard.press("c")) == set()
+    assert drawn_by(lambda: page.keyboard.press("+")) == set()
+    assert drawn_by(lambda: page.keyboard.press("t")) == {"sagittal", "coronal", "axial"}
+    page.evaluate("nbica.set('view', 'glass')")
+    settle(page)
+    # Through all of the head, it does not matter where the slices were.
+    assert drawn_by(lambda: page.keyboard.press("ArrowUp")) == set()
+
+
 def test_keys_alone_reach_everything(open_page, viewer):
     """Tab reaches the panes; arrows, page keys and letters change what they promise."""
     page = open_page(viewer)

@@ -1,0 +1,302 @@
+"""Regions of an atlas, and their signals: each frame of a run becomes one number per region.
+
+A region is a set of voxels (a label) or a map of weights. Frames are summarised while they are
+read, so that of a run only (n_timepoints, n_regions) is ever in memory.
+"""
+
+import warnings
+from dataclasses import dataclass
+from functools import cached_property
+
+import joblib
+import numpy as np
+from scipy import ndimage, sparse
+
+from nbica.exceptions import DataError, DataWarning
+from nbica.files import checked_affine, load_volume, open_image, read_array
+from nbica.masking import notices_of, read_into
+from nbica.masks import Mask, volume_on_grid
+from nbica.projection import inverse_overlaps
+from nbica.signal import Cleaner
+
+STRATEGIES = ("mean", "median", "sum", "minimum", "maximum", "variance", "standard_deviation")
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledRegions:
+    """Regions that do not overlap.
+
+    Attributes
+    ----------
+    mask : Mask
+        The voxels of all regions.
+    which : ndarray of int, shape (n_voxels,)
+        The region of each voxel, counted from 0.
+    n_regions : int
+        Regions may be empty.
+    strategy : str
+        One of `STRATEGIES`: what stands for a region's voxels.
+    """
+
+    mask: Mask
+    which: np.ndarray
+    n_regions: int
+    strategy: str = "mean"
+
+    @cached_property
+    def sizes(self):
+        """Voxels of each region."""
+        return np.bincount(self.which, minlength=self.n_regions)
+
+    @cached_property
+    def _indicators(self):
+        """1 where a voxel is in a region, (n_voxels, n_regions)."""
+        n_voxels = len(self.which)
+        entries = np.ones(n_voxels), (np.arange(n_voxels), self.which)
+        return sparse.csr_array(entries, shape=(n_voxels, self.n_regions))
+
+    def summarise(self, rows):
+        """Values of the regions in frames of shape (n_frames, n_voxels); 0 for empty regions."""
+        if self.strategy in ("mean", "sum"):
+            sums = rows @ self._indicators
+            return sums if self.strategy == "sum" else sums / np.maximum(self.sizes, 1)
+        values = np.zeros((len(rows), self.n_regions))
+        present, statistic = np.flatnonzero(self.sizes), getattr(ndimage, self.strategy)
+        for row, out in zip(rows.astype(float), values, strict=True):
+            out[present] = statistic(row, self.which, present)
+        return values
+
+    def spread(self, signals):
+        """The regions' values in each of their voxels."""
+        return np.asarray(signals)[..., self.which]
+
+    def key(self):
+        """What determines the signals, besides the run."""
+        place = self.mask.array, np.asarray(self.mask.affine).round(6)
+        return joblib.hash((place, self.which, self.n_regions)), self.strategy
+
+
+@dataclass(frozen=True, eq=False)
+class MapRegions:
+    """Regions that may overlap, as maps of weights.
+
+    Attributes
+    ----------
+    mask : Mask
+        Voxels in which any map is not 0.
+    maps : ndarray of shape (n_regions, n_voxels)
+        Maps may be empty.
+    """
+
+    mask: Mask
+    maps: np.ndarray
+
+    @property
+    def n_regions(self):
+        """Number of maps."""
+        return len(self.maps)
+
+    @cached_property
+    def sizes(self):
+        """Voxels in which each map is not 0."""
+        return np.count_nonzero(self.maps, axis=1)
+
+    @cached_property
+    def _to_signals(self):
+        # In float64: the overlaps of maps that share voxels lose half of the digits.
+        return (inverse_overlaps(self.maps.astype(float)) @ self.maps).T
+
+    def summarise(self, rows):
+        """Least-squares coefficients of frames on the maps; 0 for empty maps."""
+        return rows @ self._to_signals
+
+    def spread(self, signals):
+        """The maps, each times its value, summed."""
+        return np.asarray(signals) @ self.maps
+
+    def key(self):
+        """What determines the signals, besides the run."""
+        place = self.mask.array, np.asarray(self.mask.affine).round(6)
+        return joblib.hash((place, self.maps)), "least squares"
+
+
+def labelled_regions(labels, affine, numbers, grid, mask=None, strategy="mean"):
+    """Regions of an image of labels, on a grid (nearest neighbour).
+
+    Parameters
+    ----------
+    labels : ndarray of shape (nx, ny, nz)
+    affine : ndarray of shape (4, 4)
+    numbers : ndarray of int
+        Labels of the regions, increasing.
+    grid : images.Grid
+    mask : ndarray of bool on that grid, optional
+    strategy : str
+
+    Returns
+    -------
+    LabelledRegions
+        In the order of `numbers`.
+    """
+    labels = volume_on_grid(labels, affine, grid, order=0)
+    inside = np.isin(labels, numbers)
+    if mask is not None:
+        inside &= mask
+    which = np.searchsorted(numbers, labels[inside])
+    return LabelledRegions(Mask(inside, grid.affine), which, len(numbers), strategy)
+
+
+def map_regions(maps, affine, grid, mask=None):
+    """Regions of maps, on a grid (linear interpolation).
+
+    Parameters
+    ----------
+    maps : ndarray of shape (nx, ny, nz, n_maps)
+    affine : ndarray of shape (4, 4)
+    grid : images.Grid
+    mask : ndarray of bool on that grid, optional
+
+    Returns
+    -------
+    MapRegions
+    """
+    volumes = [volume_on_grid(volume, affine, grid, order=1) for volume in np.moveaxis(maps, 3, 0)]
+    inside = np.any(volumes, axis=0)
+    if mask is not None:
+        inside &= mask
+    own = np.array([volume[inside] for volume in volumes], dtype=np.float32)
+    return MapRegions(Mask(inside, grid.affine), own)
+
+
+def region_signals(run, regions, smoothing_fwhm=None):
+    """Signals of the regions in a run, not cleaned.
+
+    Memory is n_timepoints x n_regions x 8 B and a few blocks of frames; the file is read once.
+
+    Parameters
+    ----------
+    run : images.Run
+        Resampled to the regions' grid where it has another one.
+    regions : LabelledRegions or MapRegions
+    smoothing_fwhm : float, sequence of three floats or None
+        Of the frames, in mm, before regions are taken out of them.
+
+    Returns
+    -------
+    signals : ndarray of float64, shape (n_timepoints, n_regions)
+    n_nonfinite : int
+        Values that were not finite, and became 0.
+    """
+    summary = _Summary(run.n_timepoints, regions)
+    n_nonfinite = read_into(summary, run, regions.mask, smoothing_fwhm)
+    return summary.array, n_nonfinite
+
+
+class _Summary:
+    """Stands where a run's matrix does (`scratch.py`), and keeps the regions' values only."""
+
+    def __init__(self, n_timepoints, regions):
+        self.array = np.zeros((n_timepoints, regions.n_regions))
+        self._regions = regions
+        self._rows = np.empty((0, regions.mask.n_voxels), np.float32)
+
+    def rows(self, start, n_rows):
+        """Where some frames are to be written."""
+        del start
+        if len(self._rows) < n_rows:
+            self._rows = np.empty((n_rows, self._rows.shape[1]), np.float32)
+        return self._rows[:n_rows]
+
+    def put_rows(self, start, rows):
+        """Summarise frames that were written."""
+        self.array[start : start + len(rows)] = self._regions.summarise(rows)
+
+
+def cleaned_signals(run, regions, smoothing_fwhm, cleaning, confounds):
+    """Signals of the regions in a run, cleaned.
+
+    Cost, and parameters but for these, are those of :func:`region_signals`.
+
+    Parameters
+    ----------
+    cleaning : signal.Cleaning
+    confounds : ndarray of shape (n_timepoints, n_confounds) or None
+
+    Returns
+    -------
+    signals : ndarray of float64, shape (n_timepoints, n_regions)
+    notices : list of str
+        What was noticed about the run.
+
+    Raises
+    ------
+    DataError
+        If all regions are empty.
+    """
+    if not regions.mask.array.any():
+        msg = f"No region of the atlas is left on the grid of {run.name}: do they overlap in mm?"
+        raise DataError(msg)
+    signals, n_nonfinite = region_signals(run, regions, smoothing_fwhm)
+    cleaner = Cleaner(cleaning, confounds, len(signals), signals.dtype)
+    cleaner.clean(signals)
+    lost = np.flatnonzero(regions.sizes == 0)
+    notices = notices_of(run, regions.mask, n_nonfinite)
+    if len(lost):
+        notices.append(f"no voxel is left of the regions of columns {lost.tolist()}: they are 0")
+    elif cleaner.n_constant:
+        notices.append(f"{cleaner.n_constant} of {regions.n_regions} regions are constant")
+    return signals, [*notices, *cleaner.notices()]
+
+
+# ---- atlases as users pass them ----------------------------------------------------------------
+
+
+def load_labels(labels_img):
+    """The numbers of a labelled atlas, its affine, and what to call it."""
+    volume, affine, name = load_volume(labels_img, "labels_img")
+    volume = np.nan_to_num(volume)
+    if (volume != np.round(volume)).any():
+        msg = f"{name} holds fractions; expected a whole number per region. See NiftiMapsMasker."
+        raise DataError(msg)
+    return volume.astype(np.int32), affine, name
+
+
+def load_maps(maps_img):
+    """The maps of a probabilistic atlas, its affine, and what to call it."""
+    img, name = open_image(maps_img, "maps_img")
+    if len(img.shape) != 4:
+        msg = f"{name} has shape {img.shape}; expected 4D: one map after the other."
+        raise DataError(msg)
+    return np.nan_to_num(read_array(img, name)), checked_affine(img, name), name
+
+
+def names_of(numbers, labels, lut):
+    """One name per region: of a table, of a list, or its number."""
+    if labels is not None and lut is not None:
+        msg = "Both labels and lut name the regions: pass one of them."
+        raise ValueError(msg)
+    if lut is not None:
+        names = dict(zip(lut["index"].tolist(), lut["name"].tolist(), strict=True))
+        return [str(names.get(number, number)) for number in numbers.tolist()]
+    if labels is None:
+        return [str(number) for number in numbers.tolist()]
+    names = list(map(str, labels))
+    if len(names) == len(numbers) + 1:
+        names = names[1:]  # atlases name the background first
+    if len(names) != len(numbers):
+        msg = f"{len(names)} labels for {len(numbers)} regions; give one each, or a lut."
+        raise ValueError(msg)
+    return names
+
+
+def nonempty(regions, names, atlas):
+    """Indices of the regions that have voxels; the names of the others are told."""
+    kept = np.flatnonzero(regions.sizes)
+    if not len(kept):
+        msg = f"No region of {atlas} is left: it is empty, or mask_img covers none of it."
+        raise DataError(msg)
+    if len(kept) < len(names):
+        dropped = [name for name, size in zip(names, regions.sizes, strict=True) if not size]
+        msg = f"mask_img leaves nothing of {', '.join(dropped)}: dropped from {atlas}."
+        warnings.warn(msg, DataWarning, stacklevel=3)
+    return kept
