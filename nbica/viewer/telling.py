@@ -97,7 +97,7 @@ def maps_as_png(state, bg_img):
 
     Parameters
     ----------
-    state : group.GroupState
+    state : journey.GroupState
         What an estimator's callback is given.
     bg_img : image, path or None
 
