@@ -60,7 +60,7 @@ LAYERS = [
         "viewer/scene",
         "viewer/state",
     ],
-    ["viewer/slices"],
+    ["viewer/slices", "viewer/telling"],
     ["viewer/components"],
     ["viewer/fit"],
     ["datasets"],
