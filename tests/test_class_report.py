@@ -9,10 +9,10 @@ from nbica.teaching import checking, class_report, handins, rerun
 
 
 def code(source, *outputs):
-    """A code cell, as a file holds it."""
+    """A code cell as a file holds it: the source in lines."""
     return {
-        "cell_type": "code", "source": source, "metadata": {}, "execution_count": 1,
-        "outputs": list(outputs),
+        "cell_type": "code", "source": source.splitlines(keepends=True), "metadata": {},
+        "execution_count": 1, "outputs": list(outputs),
     }  # fmt: skip
 
 
