@@ -25,6 +25,7 @@ LAYERS = [
         "stopwatch",
         "store",
         "machine",
+        "weighting",
     ],
     ["signal", "subspace", "files", "budget", "cache"],
     ["renderers", "replacement"],
@@ -76,6 +77,7 @@ LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names}
 ARRAYS_ONLY = [
     "pairing", "maps", "progress", "slicing", "spatial", "subspace", "signal", "ica", "selection",
     "sparse_coding", "viewer/geometry", "viewer/payload", "viewer/quantise", "viewer/render",
+    "weighting",
 ]  # fmt: skip
 # Folders whose modules have layers of their own.
 ROOMS_OF_ROOMS = ["viewer"]
