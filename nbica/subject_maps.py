@@ -7,12 +7,11 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from nbica import images
-from nbica.cache import Recalled, key_of, recall
+from nbica.cache import key_of, remember
 from nbica.confounds import load_confounds
 from nbica.preparation import PreparedRun
 from nbica.projection import along_maps, inverse_overlaps, project_run
 from nbica.reduction import reduce_run
-from nbica.replacement import Keeper
 from nbica.selection import dimensions_per_run, orthonormal
 from nbica.weighting import weighted_rows
 
@@ -67,13 +66,8 @@ def regress_run(run, preparation, maps, store, confounds=None, scratch_folder=No
     def compute():
         return _regressed(run, preparation, maps, confounds, scratch_folder)
 
-    if store.location is None:
-        found = Recalled(compute(), False)
-    else:
-        before, keeper = key(), Keeper(store)
-        about = {"run": run.name, "parameters": f"{len(maps)} maps"}
-        found = recall(store, STAGE, before, compute, lambda: key() == before, about)
-        keeper.added(before)
+    about = {"run": run.name, "parameters": f"{len(maps)} maps"}
+    found = remember(store, STAGE, key, compute, about)
     values = found.values
     notices = [*values["notices"], *found.notes]
     return SubjectMaps(run.name, values["time_courses"], values["maps"]), notices
