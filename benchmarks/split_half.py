@@ -10,16 +10,18 @@ from benchmarks.results import Row
 
 WAYS = {"nbica": {}, "nbica, weighted": {"do_cca": "weighted"}, "nilearn": {}}
 SIZES = {
-    "full": {"n_splits": 30, "n_subjects": 12},
-    "quick": {"n_splits": 3, "n_subjects": 8},
-    "tiny": {"n_splits": 1, "n_subjects": 4},
+    "full": {"n_splits": (30, 10), "n_subjects": 12},
+    "quick": {"n_splits": (3, 3), "n_subjects": 8},
+    "tiny": {"n_splits": (1, 1), "n_subjects": 4},
 }
 
 
 def run(bench, n_splits, n_subjects):
-    row = Row(f"{n_splits} split halves, 20 components, the same halves for both")
+    real, simulated = n_splits
+    row = Row(f"{real} split halves ({simulated} of simulated runs), 20 components, all the same")
     for name, imgs, confounds, options in _groups(bench, n_subjects):
-        found = {who: _split_half(who, imgs, n_splits, confounds, options) for who in WAYS}
+        n = real if confounds is None else simulated
+        found = {who: _split_half(who, imgs, n, confounds, options) for who in WAYS}
         for measure in ("e", "t"):
             values = {who: getattr(split, measure) for who, split in found.items()}
             for who in ("nbica", "nbica, weighted"):
@@ -29,8 +31,8 @@ def run(bench, n_splits, n_subjects):
         "e = tr(CᵀC)/d, t = tr(C)/d, C the |correlations| of the maps of two halves, paired by the "
         'Hungarian algorithm; "weighted" is do_cca="weighted", chosen on simulated cohorts of '
         "other seeds; splits share runs, so that p is no test of a population; ± is the standard "
-        "deviation over splits. All: the same mask, smoothing, confounds, threshold=None, n_init=10 "
-        "(3 on simulated runs), random_state=0; each fits the halves from its own cache."
+        "deviation over splits. All: the same mask, smoothing, confounds, threshold=None, "
+        "n_init=10 (3 on simulated runs), random_state=0; each fits the halves from its own cache."
     )
     return row
 

@@ -52,8 +52,9 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         Give every principal component of a run the same weight (canonical correlation analysis),
         or its standard deviation (a plain PCA of the concatenated runs). "weighted" takes three
         times as many of each run, in a cache as well, and weights each by the share of signal in
-        it (see `weighting`): halves of a group then agree better, and networks are found in fewer
-        runs; nilearn has no such thing.
+        it (see `weighting`). Halves of a group then agree better (20 real runs: e .79, not .70)
+        and weak networks are found in fewer simulated runs; the 20 real runs' likeness to known
+        networks was the same (mean r .51, not .52).
     threshold : None, "auto", float, ("p", p) or ("robust p", p), default="auto"
         A ratio r keeps the r x n_voxels largest values of all maps together, "auto" is 1;
         ("p", 0.05) keeps of each map what a Gaussian null exceeds in 5 % of the voxels, as in the
