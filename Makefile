@@ -13,10 +13,10 @@ WORKERS ?= 2
 SPHINX  = $(BIN)/python -m sphinx -c docs -d docs/_build/doctrees -E -W --keep-going -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test bench docs docs-links format check notebooks check-links clean
+.PHONY: help demo lab test bench docs docs-links format check notebooks check-links binder-trial clean
 
 help:                ## this list
-	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: .*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: .*## /\t/' | expand -t 14
 
 demo: $(VENV)/base   ## simulate a group, find its networks, write demo/networks.png
 	@$(BIN)/python -m nbica demo
@@ -52,6 +52,9 @@ check: $(VENV)/test  ## style only
 
 check-links: $(VENV)/test ## ask all addresses of the data sets whether they live (online; NAMES="adhd …")
 	@$(BIN)/python -m tests.check_links $(NAMES)
+
+binder-trial: $(VENV)/test ## build and use a Binder session here: 2 GB, one CPU (as root; PY312=PATH)
+	@$(BIN)/python -m binder.trial $(if $(PY312),--python $(PY312)) $(ARGS)
 
 clean:               ## remove the environment and everything computed here
 	rm -rf $(VENV) demo build docs/_build docs/api/generated nbica.egg-info .pytest_cache .ruff_cache

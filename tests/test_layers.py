@@ -67,6 +67,7 @@ LAYERS = [
     ["plotting", "quality"],
     ["reporting"],
     ["connectivity"],
+    ["teaching"],
     ["checkup"],
     ["commands"],
     ["__main__"],
