@@ -90,7 +90,7 @@ def names_in_the_reference():
 
 
 def names_that_are_public():
-    rooms = ("datasets", "plotting", "connectivity")
+    rooms = ("datasets", "plotting", "connectivity", "teaching")
     for name in nbica.__all__:
         if name not in (*rooms, "__version__"):
             yield f"nbica.{name}"
