@@ -73,7 +73,6 @@ html_theme_options = {
     "logo": {"text": "nbica", "image_light": "_static/icon.svg", "image_dark": "_static/icon.svg"},
     "navbar_align": "left",
     "header_links_before_dropdown": 5,
-    "show_prev_next": False,
     "secondary_sidebar_items": {"**": ["page-toc"], "docs/index": [], "docs/gallery": []},
     "footer_start": ["copyright"],
     "footer_end": [],
@@ -81,7 +80,7 @@ html_theme_options = {
 html_sidebars = {
     "docs/*": [],
     "benchmarks/*": [],
-    "notebooks/*": ["sidebar-nav-bs"],
+    "notebooks/*": [],  # code and pictures need the width
     "docs/api/**": ["sidebar-nav-bs"],
 }
 

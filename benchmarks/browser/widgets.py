@@ -1,7 +1,7 @@
-"""Viewers as widgets in JupyterLab: how long until they are there, what they send, how fast they follow.
+"""Viewers in JupyterLab: how long until they are there, what crosses, how fast they follow.
 
-All are driven alike, by clicks and drags of a real mouse, and looked at from outside, by pictures of
-the screen: none is asked how it thinks it did.
+All are driven alike, by clicks and drags of a real mouse, and looked at from outside, by pictures
+of the screen: none is asked how it thinks it did.
 """
 
 import contextlib
@@ -23,7 +23,8 @@ _PATIENCE = 60.0  # seconds, for a viewer to appear
 # When the mouse went down, in ms since 1970, in each document.
 NOTE_CLICKS = """() => {
   window.clicks = [];
-  addEventListener("pointerdown", (e) => window.clicks.push(performance.timeOrigin + e.timeStamp), true);
+  const note = (event) => window.clicks.push(performance.timeOrigin + event.timeStamp);
+  addEventListener("pointerdown", note, true);
 }"""
 
 

@@ -20,7 +20,7 @@ THUMBNAILS = Path(__file__).parents[1] / "_build" / "thumbnails"
 SIZE = (560, 350)
 # The cell that has this tag gives the thumbnail; without one, the most colourful picture does.
 TAG = "thumbnail"
-_PROMISE = "In this notebook you will"
+_PROMISE = "In this notebook you "
 
 
 @dataclass(frozen=True)
@@ -58,14 +58,13 @@ def card_of(path):
 
 def goal_of(text):
     """One sentence: what the reader will do, or else how the notebook begins."""
-    begin, *rest = text.strip().split("\n\n")
-    promised = begin.removeprefix(_PROMISE)
-    if promised == begin:
-        return _joined(begin).split(". ")[0].rstrip(".") + "."
-    bullets = re.split(r"^\s*(?:\*|\d+\.)\s+", "\n\n".join([promised, *rest]), flags=re.MULTILINE)
-    said, *steps = (_joined(part.split("\n\n")[0]).rstrip(",.:;") for part in bullets)
-    sentence = said or "; ".join(step.removesuffix(" and").rstrip(",") for step in steps)
-    return sentence[:1].upper() + sentence[1:] + "."
+    text = text.strip().removeprefix(_PROMISE).removeprefix("will")
+    bullets = re.split(r"^\s*(?:\*|\d+\.)\s+", text, flags=re.MULTILINE)
+    said, *steps = (_joined(part.split("\n\n")[0]) for part in bullets)
+    ends = re.compile(r"(,? and)?[,.:;]*$")
+    sentence = said.split(". ")[0] or "; ".join(ends.sub("", step) for step in steps)
+    sentence = sentence[:1].upper() + ends.sub("", sentence[1:])
+    return sentence if sentence.endswith("?") else sentence + "."
 
 
 def _joined(text):

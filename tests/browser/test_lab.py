@@ -2,10 +2,18 @@
 
 import json
 
-import nbformat
 import pytest
-from lab import opened, run_all, serving, wait_for
+from lab import new_page, run_all, wait_for
 from planted import write_cohort
+
+from benchmarks.browser.lab import (
+    Traffic,
+    is_state,
+    jupyterlab,
+    n_buffers,
+    open_notebook,
+    write_notebook,
+)
 
 CELLS = [
     """
@@ -38,12 +46,8 @@ def lab(tmp_path_factory):
     cohort = write_cohort(folder, n_runs=6, n_timepoints=40)
     cohort.mask_img.to_filename(folder / "mask.nii.gz")
     (folder / "cohort.json").write_text(json.dumps(cohort.func))
-    python = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    notebook = nbformat.v4.new_notebook(
-        metadata=python, cells=[nbformat.v4.new_code_cell(cell.strip()) for cell in CELLS]
-    )
-    nbformat.write(notebook, folder / "viewers.ipynb")
-    with serving(folder) as address:
+    write_notebook(folder / "viewers.ipynb", CELLS)
+    with jupyterlab(folder) as address:
         yield address, folder
 
 
@@ -59,12 +63,15 @@ def test_viewer_and_fit_panel_in_jupyterlab(chromium, lab):
     address, folder = lab
     context = chromium.new_context(viewport={"width": 1300, "height": 1000})
     troubles = []
-    page = opened(context, address, "viewers.ipynb", troubles)
+    page = new_page(context, troubles)
+    traffic = Traffic(page)
+    open_notebook(page, address, "viewers.ipynb")
     run_all(page)
     page.wait_for_selector(".nbv-pane canvas")
     page.wait_for_function("document.querySelector('.nbv-pane canvas').width > 50")
 
     _click_and_type(page, folder)
+    _drag_and_count(page, traffic, folder)
     _change_theme(page)
     _start_stop_resume(page)
 
@@ -89,6 +96,35 @@ def _click_and_type(page, folder):
     assert typed["cut_coords"][0] == pytest.approx(clicked[0] + 4)
     # Lab would have copied, cut and pasted cells.
     assert page.locator(".jp-Cell").count() == n_cells
+
+
+def _drag_and_count(page, traffic, folder):
+    """The volumes crossed once, in one buffer; a drag sends places and nothing else."""
+    sent, received = traffic.since()
+    assert max(map(n_buffers, received)) == 1
+    assert sum(map(n_buffers, sent)) == 0
+    page.keyboard.press("v")
+    page.keyboard.press("v")
+    page.wait_for_selector(".nbv-ortho")
+    box = page.locator('.nbv-pane[data-plane="axial"]').first.bounding_box()
+    traffic.settle(page)
+    mark, n_moves = traffic.mark(), 60
+
+    page.mouse.move(box["x"] + 20, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 80, box["y"] + 80, steps=n_moves)
+    page.mouse.up()
+    page.keyboard.press("p")
+    wait_for(lambda: _state(folder).get("presenter"), 20)
+    page.keyboard.press("p")
+    traffic.settle(page)
+
+    sent, received = traffic.since(mark)
+    assert sum(map(n_buffers, [*sent, *received])) == 0
+    told = [frame for frame in sent if is_state(frame)]
+    # On a slow machine each move is told; on a fast one a tenth of them.
+    assert 0 < len(told) <= n_moves + 3
+    assert max(map(len, told)) < 2000
 
 
 def _change_theme(page):

@@ -5,7 +5,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from lab import opened, run_all, serving, wait_for
+from lab import new_page, run_all, wait_for
+
+from benchmarks.browser.lab import jupyterlab, open_notebook
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 FIRST, VIEWERS = "01_first_look.ipynb", "17_viewers.ipynb"
@@ -20,7 +22,7 @@ def tutorials(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tutorials")
     for name in (FIRST, VIEWERS):
         shutil.copy(NOTEBOOKS / name, folder / name)
-    with serving(folder, OMP_NUM_THREADS="1") as address:
+    with jupyterlab(folder, OMP_NUM_THREADS="1") as address:
         yield address, folder
 
 
@@ -29,7 +31,13 @@ def open_tutorial(chromium, tutorials):
     """A function: name of a tutorial to its page; at the end, no error was in the console."""
     troubles = []
     context = chromium.new_context(viewport={"width": 1300, "height": 1000})
-    yield lambda name: opened(context, tutorials[0], name, troubles)
+
+    def open_tutorial(name):
+        page = new_page(context, troubles)
+        open_notebook(page, tutorials[0], name)
+        return page
+
+    yield open_tutorial
     context.close()
     assert troubles == []
 
