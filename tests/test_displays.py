@@ -16,8 +16,8 @@ from nbica.exceptions import DataError
 from nbica.plotting import cuts
 from nbica.plotting.colours import BLUE_ORANGE, BLUE_ORANGE_ON_WHITE, distinct
 from nbica.plotting.scales import scale_of
-from nbica.plotting.views import plane_of
 from nbica.plotting.volumes import Volume
+from nbica.slicing import plane_of
 
 MM = np.array([-20.0, 14, 8])
 

@@ -20,7 +20,6 @@ LAYERS = [
         "pairing",
         "maps",
         "scratch",
-        "slicing",
         "spatial",
         "stopwatch",
         "store",
@@ -28,8 +27,8 @@ LAYERS = [
         "weighting",
     ],
     ["signal", "subspace", "files", "budget"],
-    ["renderers", "replacement"],
-    ["cache"],
+    ["grids", "renderers", "replacement"],
+    ["cache", "slicing"],
     ["inventory"],
     ["progress"],
     ["parallel"],
@@ -62,13 +61,14 @@ LAYERS = [
         "viewer/scene",
         "viewer/state",
     ],
-    ["viewer/slices"],
+    ["viewer/slices", "viewer/telling"],
     ["viewer/components"],
     ["viewer/fit"],
     ["datasets"],
     ["plotting", "quality"],
     ["reporting"],
     ["connectivity"],
+    ["teaching"],
     ["checkup"],
     ["commands"],
     ["__main__"],
@@ -76,9 +76,9 @@ LAYERS = [
 LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names}
 # Layers of arrays only: neither images nor paths to them.
 ARRAYS_ONLY = [
-    "pairing", "maps", "progress", "slicing", "spatial", "subspace", "signal", "ica", "selection",
-    "sparse_coding", "viewer/geometry", "viewer/payload", "viewer/quantise", "viewer/render",
-    "weighting",
+    "pairing", "maps", "progress", "grids", "slicing", "spatial", "subspace", "signal", "ica",
+    "selection", "sparse_coding", "viewer/geometry", "viewer/payload", "viewer/quantise",
+    "viewer/render", "weighting",
 ]  # fmt: skip
 # Folders whose modules have layers of their own.
 ROOMS_OF_ROOMS = ["viewer"]

@@ -11,8 +11,9 @@ from nbica.plotting.colours import BLUE_ORANGE, BLUE_ORANGE_ON_WHITE, distinct
 from nbica.plotting.displays import Display
 from nbica.plotting.frames import Frame
 from nbica.plotting.scales import Scale, scale_of
-from nbica.plotting.views import Projection, plane_of
+from nbica.plotting.views import Projection
 from nbica.plotting.volumes import Volume, box_around, load_map, load_opacity, schematic_brain
+from nbica.slicing import plane_of
 
 _VIEWS = {letter: Projection("xyz".index(letter)) for letter in "xyz"} | {
     side: Projection(0, side) for side in "lr"

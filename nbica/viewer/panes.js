@@ -94,8 +94,8 @@ function makePane(ctx, axis, { cut = null, coarse = 1, caption = true } = {}) {
     const shown = at.map((f, i) => pane.origin[i] + (f - pane.origin[i]) * zoom);
     canvas.style.transformOrigin = pane.origin.map((f) => `${100 * f}%`).join(" ");
     canvas.style.transform = zoom > 1 ? `scale(${zoom})` : "";
-    lines[0].style.left = `${100 * shown[0]}%`;
-    lines[1].style.top = `${100 * shown[1]}%`;
+    lines[0].style.transform = `translateX(${100 * shown[0]}%)`;
+    lines[1].style.transform = `translateY(${100 * shown[1]}%)`;
     writePane(ctx, pane, letters, text, caption);
   };
   listenToPointer(ctx, pane);
@@ -111,13 +111,13 @@ function put(canvas, pen, image) {
 }
 
 function writePane(ctx, pane, letters, text, caption) {
-  const { axis } = pane, glass = ctx.look().glass;
+  const { axis } = pane, glass = ctx.state.get("view") === "glass";
   const [horizontal] = others(axis);
   const ends = horizontal === 0 && ctx.state.get("radiological") ? [...ENDS[0]].reverse() : ENDS[horizontal];
-  letters.forEach((letter, i) => { letter.textContent = ends[i]; });
+  letters.forEach((letter, i) => say(letter, ends[i]));
   const depth = pane.depth();
   const half = axis === 0 && Math.abs(depth) >= 0.5 && !glass ? (depth < 0 ? " (left)" : " (right)") : "";
-  text.textContent = glass ? "" : caption ? `${AXES[axis]} ${inMm(depth)} mm${half}` : inMm(Math.round(depth));
+  say(text, glass ? "" : caption ? `${AXES[axis]} ${inMm(depth)} mm${half}` : inMm(Math.round(depth)));
   const where = glass ? "maximum through the head" : `at ${AXES[axis]} = ${inMm(depth)} mm${half}`;
   pane.el.setAttribute("aria-label", `${PLANES[axis]} view ${where}. ${ends[0]} is on the left. ` +
     "Arrow keys move the crosshair, page keys the slice.");

@@ -172,6 +172,30 @@ def test_only_what_changed_is_drawn(open_page, viewer):
     assert drawn_by(lambda: page.keyboard.press("ArrowUp")) == set()
 
 
+def test_python_is_told_once_of_many_steps(open_page, viewer):
+    """A slider's steps are drawn at once and saved together: one message, with the last value."""
+    page = open_page(viewer)
+    values = (
+        page.locator(".nbv-controls input[type=range]")
+        .nth(1)
+        .evaluate("""(input) => {
+      window.told = [];
+      nbica.save_changes = () => window.told.push(nbica.get("threshold"));
+      return [1, 2, 3, 4, 5].map((value) => {
+        input.value = value;
+        input.dispatchEvent(new Event("input"));
+        return [nbica.get("threshold"), told.length];
+      });
+    }""")
+    )
+    page.wait_for_function("told.length > 0")
+    page.wait_for_timeout(300)
+
+    assert [round(value) for value, _ in values] == [1, 2, 3, 4, 5]
+    assert [n_told for _, n_told in values] == [0] * 5
+    assert page.evaluate("told") == [values[-1][0]]
+
+
 def test_keys_alone_reach_everything(open_page, viewer):
     """Tab reaches the panes; arrows, page keys and letters change what they promise."""
     page = open_page(viewer)
