@@ -5,14 +5,13 @@ block and only its mean is kept.
 """
 
 import os
-from functools import partial
 
 import nibabel as nib
 import numpy as np
 from joblib import delayed
 
 from nbica import frames, images, spatial
-from nbica.cache import key_of, recall
+from nbica.cache import key_of, remember
 from nbica.exceptions import DataError
 from nbica.files import checked_affine, load_volume, open_image
 from nbica.masks import Mask, intersect, is_thick, mask_to_image, target_grid, tidy, volume_on_grid
@@ -197,19 +196,12 @@ def _means(imgs, n_jobs, memory):
 
 
 def _recalled_mean(run, store):
-    if store.location is None:
-        return mean_volume(run)
-
     def key():
         return key_of("mean", 1, images.fingerprint(run))
 
-    before, about = key(), {"run": run.name, "parameters": "mean over time"}
-    compute = partial(_named_mean, run)
-    return recall(store, "mean", before, compute, lambda: key() == before, about).values["mean"]
-
-
-def _named_mean(run):
-    return {"mean": mean_volume(run)}
+    about = {"run": run.name, "parameters": "mean over time"}
+    found = remember(store, "mean", key, lambda: {"mean": mean_volume(run)}, about)
+    return found.values["mean"]
 
 
 def _masks_of_means(means, of_mean, why_empty, tidying, target_affine, target_shape):
