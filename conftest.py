@@ -1,9 +1,18 @@
-"""How pytest runs the notebooks: strictly, by nbval, wherever it is called from."""
+"""How pytest runs the notebooks: strictly, by nbval, wherever it is called from.
+
+All text is compared to the letter (notebooks/sanitize.cfg names what cannot repeat), and pictures
+as a person would compare them (tests/pictures.py).
+"""
 
 import os
+from functools import partial
 from pathlib import Path
 
+from pictures import unlike_outputs
+
 ROOT = Path(__file__).parent
+# Pictures that are not as saved are left here, to be looked at.
+LOOK_AT = ROOT / ".pytest_cache" / "pictures"
 
 
 def pytest_configure(config):
@@ -17,6 +26,23 @@ def pytest_configure(config):
 
 
 def pytest_itemcollected(item):
-    # nbval waits 5 s for an output after a cell is done, which a loaded machine may exceed.
-    if hasattr(item, "output_timeout"):
+    if hasattr(item, "output_timeout"):  # a cell of a notebook
+        # nbval waits 5 s for an output after a cell is done, which a loaded machine may exceed.
         item.output_timeout = 60
+        item.compare_outputs = partial(_compare_outputs, item, item.compare_outputs)
+
+
+def _compare_outputs(item, compare_text, found, saved):
+    """Nbval's comparison, which skips pictures, and that of the pictures."""
+    if not compare_text(found, saved):
+        return False
+    told = unlike_outputs(found, saved)
+    for number, (sentence, *pictures) in enumerate(told, start=1):
+        item.comparison_traceback.append(f"{sentence}\n")
+        for picture, which in zip(pictures, ("found", "saved"), strict=True):
+            if picture is not None:
+                LOOK_AT.mkdir(parents=True, exist_ok=True)
+                file = LOOK_AT / f"{item.path.stem}-cell-{item.cell_num}-{number}-{which}.png"
+                picture.save(file)
+                item.comparison_traceback.append(f"{which}: {file}\n")
+    return not told

@@ -30,6 +30,7 @@ from scipy import fft, ndimage
 from nbica.progress import checkpoint
 from nbica.spatial import bounding_box
 from nbica.subspace import GroupSubspace, leading_components
+from nbica.weighting import rows_per_run
 
 # Principal components that each run contributes, and so the most that can be chosen.
 MOST_COMPONENTS = 64
@@ -81,9 +82,11 @@ class ComponentSpectrum:
         )
 
 
-def dimensions_per_run(n_components):
+def dimensions_per_run(estimator):
     """How many principal components each run contributes, also where `n_components` is "auto"."""
-    return MOST_COMPONENTS if n_components == "auto" else n_components
+    if estimator.n_components == "auto":
+        return MOST_COMPONENTS
+    return rows_per_run(estimator.n_components, getattr(estimator, "do_cca", True))
 
 
 def choose(subspace, null):

@@ -24,10 +24,11 @@ LAYERS = [
         "stopwatch",
         "store",
         "machine",
+        "weighting",
     ],
-    ["signal", "subspace", "files", "budget", "cache"],
+    ["signal", "subspace", "files", "budget"],
     ["grids", "renderers", "replacement"],
-    ["slicing"],
+    ["cache", "slicing"],
     ["inventory"],
     ["progress"],
     ["parallel"],
@@ -67,6 +68,7 @@ LAYERS = [
     ["plotting", "quality"],
     ["reporting"],
     ["connectivity"],
+    ["teaching"],
     ["checkup"],
     ["commands"],
     ["__main__"],
@@ -76,7 +78,7 @@ LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names}
 ARRAYS_ONLY = [
     "pairing", "maps", "progress", "grids", "slicing", "spatial", "subspace", "signal", "ica",
     "selection", "sparse_coding", "viewer/geometry", "viewer/payload", "viewer/quantise",
-    "viewer/render",
+    "viewer/render", "weighting",
 ]  # fmt: skip
 # Folders whose modules have layers of their own.
 ROOMS_OF_ROOMS = ["viewer"]

@@ -3,6 +3,7 @@
 import io
 import threading
 import warnings
+from contextvars import ContextVar
 from pathlib import Path
 
 import ipywidgets
@@ -68,6 +69,36 @@ def test_start_fits_and_ends_in_a_browser(cohort):
     assert "6 computed" in panel._runs_box.value
     assert bytes(panel._picture.value).startswith(b"\x89PNG")
     assert panel.estimator.callback is None
+
+
+def test_end_is_shown_in_the_context_of_the_cell(cohort, monkeypatch):
+    """The threads of a fit know which cell they are of: ipykernel 7.0 refuses others."""
+    cell, seen = ContextVar("cell"), []
+    cell.set("In[3]")
+    show_result = FitPanel._show_result
+    monkeypatch.setattr(
+        FitPanel, "_show_result", lambda self: (seen.append(cell.get()), show_result(self))
+    )
+    panel = FitPanel(estimator(), cohort.func, cohort.confounds)
+    panel.start()
+    panel.wait(LONG)
+
+    assert seen == ["In[3]"]
+    assert panel.state == "done"
+
+
+def test_wait_ends_even_if_the_end_cannot_be_shown(cohort, monkeypatch):
+    """A front end that is gone or broken leaves nobody waiting; the thread's error is told."""
+    told, errors = threading.Event(), []
+    monkeypatch.setattr(FitPanel, "_show_result", lambda self: 1 / 0)
+    monkeypatch.setattr(threading, "excepthook", lambda e: (errors.append(e.exc_type), told.set()))
+    panel = FitPanel(estimator(), cohort.func, cohort.confounds)
+    panel.start()
+    panel.wait(LONG)
+
+    assert panel.handle.result() is panel.estimator
+    assert told.wait(LONG)
+    assert errors == [ZeroDivisionError]
 
 
 def test_stop_keeps_what_is_done_and_start_resumes(cohort, tmp_path):

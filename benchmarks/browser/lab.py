@@ -19,12 +19,14 @@ _N_FIXED_PARTS = 5
 
 
 @contextlib.contextmanager
-def jupyterlab(folder):
+def jupyterlab(folder, **variables):
     """Serve a folder with JupyterLab, with settings of its own and without a token.
 
     Parameters
     ----------
     folder : Path
+    **variables
+        Of its environment, and of its kernels'.
 
     Yields
     ------
@@ -45,11 +47,11 @@ def jupyterlab(folder):
         "--ServerApp.allow_root=True", f"--ServerApp.root_dir={folder}",
     ]  # fmt: skip
     places = ("JUPYTER_CONFIG_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
-    own = {name: str(folder / "config") for name in (*places, "IPYTHONDIR")}
+    own = {name: str(folder / "config") for name in (*places, "IPYTHONDIR", "JUPYTER_DATA_DIR")}
     address, log = f"http://127.0.0.1:{port}", folder / "lab.log"
     with log.open("w") as output:
         server = subprocess.Popen(
-            command, env=os.environ | own, stdout=output, stderr=output, cwd=folder
+            command, env=os.environ | own | variables, stdout=output, stderr=output, cwd=folder
         )
         try:
             _wait_for(f"{address}/api", 60, log)
@@ -151,6 +153,7 @@ def is_state(frame):
 def open_notebook(page, address, name):
     """Open a notebook and wait until its kernel is idle."""
     page.goto(f"{address}/lab/tree/{name}?reset")  # without those that were open before
+    page.wait_for_function(f"window.jupyterapp?.shell.currentWidget?.context?.path === '{name}'")
     page.wait_for_selector(".jp-Notebook .jp-CodeCell")
     page.wait_for_function(KERNEL_IS_IDLE)
 

@@ -11,6 +11,7 @@ import html
 import threading
 import time
 import warnings
+from contextvars import copy_context
 
 import ipywidgets
 
@@ -110,7 +111,9 @@ class FitPanel(ipywidgets.VBox):
             return self.handle
         self._begin(can_stop=True)
         self.handle = start(self.estimator, self._imgs, self._confounds, listeners=[self._hear])
-        threading.Thread(target=self._wait_for, args=(self.handle,), daemon=True).start()
+        # In a context of this cell: without one, ipykernel 7.0 sends nothing.
+        context, ending = copy_context(), (self._wait_for, self.handle)
+        threading.Thread(target=context.run, args=ending, daemon=True).start()
         return self.handle
 
     def stop(self):
@@ -183,6 +186,12 @@ class FitPanel(ipywidgets.VBox):
             self._end(None)
 
     def _end(self, error):
+        try:
+            self._show_end(error)
+        finally:
+            self._ended.set()  # who waits goes on, even where the end cannot be shown
+
+    def _show_end(self, error):
         self.estimator.callback = self._their_callback
         if warnings.showwarning == self._note_warning:
             warnings.showwarning = self._their_show
@@ -197,7 +206,6 @@ class FitPanel(ipywidgets.VBox):
         self._status.value = escaped(self._last_words(), strong=True)
         if self.state == "done":
             self._show_result()
-        self._ended.set()
 
     def _last_words(self):
         if self.state == "done":

@@ -1,9 +1,9 @@
 """The widgets in a real JupyterLab: open, run, click, keys, theme; the fit panel's buttons."""
 
 import json
-import time
 
 import pytest
+from lab import new_page, run_all, wait_for
 from planted import write_cohort
 
 from benchmarks.browser.lab import (
@@ -51,16 +51,6 @@ def lab(tmp_path_factory):
         yield address, folder
 
 
-def _wait_for(condition, seconds):
-    """Wait until a condition holds; fail, with the server's log, if it never does."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := condition():
-            return found
-        time.sleep(0.05)
-    pytest.fail(f"nothing after {seconds} s")
-
-
 def _state(folder):
     try:
         return json.loads((folder / "state.json").read_text())
@@ -72,14 +62,11 @@ def test_viewer_and_fit_panel_in_jupyterlab(chromium, lab):
     """What is clicked and typed arrives in Python; Lab's own keys stay off; a fit resumes."""
     address, folder = lab
     context = chromium.new_context(viewport={"width": 1300, "height": 1000})
-    page = context.new_page()
-    page.set_default_timeout(30_000)
     troubles = []
-    page.on("pageerror", lambda error: troubles.append(str(error)))
-    page.on("console", lambda m: troubles.append(m.text) if m.type == "error" else None)
+    page = new_page(context, troubles)
     traffic = Traffic(page)
     open_notebook(page, address, "viewers.ipynb")
-    page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
+    run_all(page)
     page.wait_for_selector(".nbv-pane canvas")
     page.wait_for_function("document.querySelector('.nbv-pane canvas').width > 50")
 
@@ -98,10 +85,10 @@ def _click_and_type(page, folder):
     axial = page.locator('.nbv-pane[data-plane="axial"]').first
     n_cells = page.locator(".jp-Cell").count()
     axial.click(position={"x": 40, "y": 60})
-    clicked = _wait_for(lambda: _state(folder).get("cut_coords"), 20)
+    clicked = wait_for(lambda: _state(folder).get("cut_coords"), 20)
     for key in ("ArrowRight", "r", "c", "x", "v", "]", "]"):
         page.keyboard.press(key)
-    typed = _wait_for(lambda: (s := _state(folder)).get("component") == 2 and s, 20)
+    typed = wait_for(lambda: (s := _state(folder)).get("component") == 2 and s, 20)
 
     assert typed["radiological"] is True
     assert typed["crosshair"] is False
@@ -128,7 +115,7 @@ def _drag_and_count(page, traffic, folder):
     page.mouse.move(box["x"] + 80, box["y"] + 80, steps=n_moves)
     page.mouse.up()
     page.keyboard.press("p")
-    _wait_for(lambda: _state(folder).get("presenter"), 20)
+    wait_for(lambda: _state(folder).get("presenter"), 20)
     page.keyboard.press("p")
     traffic.settle(page)
 
