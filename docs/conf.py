@@ -48,6 +48,7 @@ templates_path = [str(HERE / "_templates")]
 # `alive` puts pages of ours in the place of the viewers.
 nb_execution_mode = "off"
 nb_ipywidgets_js = {}
+nb_mime_priority_overrides = [("linkcheck", "text/html", 1)]
 nb_merge_streams = True
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3

@@ -127,9 +127,11 @@ def prepared(notebook, stem):
         notebook.cells[c].outputs[o].data = {"text/html": frame(stem, c, o, sentence)}
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
-            words = output.get("data", {}).get("text/plain", "")
-            if "image/png" in output.get("data", {}):
-                cell.metadata["mystnb"] = {"image": {"alt": words.strip("<>")}}
+            data = output.get("data", {})
+            if "image/png" in data:
+                cell.metadata["mystnb"] = {"image": {"alt": data["text/plain"].strip("<>")}}
+            for kind in [kind for kind in data if kind.startswith("application/")]:
+                del data[kind]  # for programs: a widget's model, whether an exercise is passed
     take = f"{{download}}`Download this notebook <{stem}.ipynb>`"
     title, _, rest = notebook.cells[0].source.partition("\n")
     notebook.cells[0].source = f"{title}\n\n{take}\n\n{rest}"
