@@ -13,7 +13,8 @@ WORKERS ?= 2
 SPHINX  = $(BIN)/python -m sphinx -c docs -d docs/_build/doctrees -E -W --keep-going -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test bench docs docs-links format check notebooks check-links binder-trial clean
+.PHONY: help demo lab test test-oldest net bench docs docs-links format check notebooks check-links \
+  binder-trial clean
 
 help:                ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: .*## /\t/' | expand -t 14
@@ -28,6 +29,18 @@ test: $(VENV)/test   ## style, unit tests and strict notebooks
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+# The oldest dependencies are in an environment of their own.
+test-oldest: pyproject.toml ## all tests and notebooks with the oldest dependencies
+	@test -d $(VENV)-oldest || $(PYTHON) -m venv $(VENV)-oldest
+	@$(VENV)-oldest/bin/python -m pip install --quiet --disable-pip-version-check packaging
+	@$(VENV)-oldest/bin/python -m tests.oldest > $(VENV)-oldest/constraints.txt
+	@$(VENV)-oldest/bin/python -m pip install --quiet --disable-pip-version-check \
+	  -c $(VENV)-oldest/constraints.txt -e '.[test]'
+	@$(VENV)-oldest/bin/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+net: $(VENV)/test    ## break nbica line by line: does a notebook notice? (half an hour)
+	@$(BIN)/python -m tests.mutants
 
 bench: $(VENV)/bench ## time and memory side by side with nilearn (QUICK=1: a few minutes)
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)

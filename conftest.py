@@ -5,6 +5,7 @@ as a person would compare them (tests/pictures.py).
 """
 
 import os
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -21,8 +22,13 @@ def pytest_configure(config):
         config.option.nbval_sanitize_with = str(ROOT / "notebooks" / "sanitize.cfg")
     # The embedded cohort is simulated once for all notebooks and test runs, apart from a user's.
     os.environ.setdefault("NBICA_DATA", str(ROOT / ".pytest_cache" / "nbica_data"))
+    # What notebooks cached in an earlier run would hide what this one computes.
+    if not hasattr(config, "workerinput"):  # before the workers of pytest-xdist begin
+        shutil.rmtree(ROOT / "notebooks" / "nbica_cache", ignore_errors=True)
     # No test depends on how a person likes to see progress.
     os.environ.pop("NBICA_PROGRESS", None)
+    # Notebook 06 takes real runs from a mirror where one is named; as a test, its simulated ones.
+    os.environ.pop("NBICA_MIRROR", None)
 
 
 def pytest_itemcollected(item):

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 CGROUPS = Path("/sys/fs/cgroup")
@@ -119,6 +119,7 @@ class Cell:
     home: Path
     variables: dict
     network: int | None = None
+    started: list = field(default_factory=list)
 
     def start(self, command, log):
         """Start a process; the first one makes the network that the others enter."""
@@ -127,6 +128,7 @@ class Cell:
                 self._inside(command), cwd=self.home, env=self.variables,
                 stdout=stream, stderr=stream, start_new_session=True,
             )  # fmt: skip
+        self.started.append(process)
         if self.network is None:
             _wait_for(lambda: _network(process.pid) != _network("self"))
             self.network = process.pid
@@ -146,11 +148,12 @@ class Cell:
         tasks = self.group.folder / "cgroup.procs"
         return [*into, "sh", str(tasks), str(pwd.getpwnam(self.user).pw_uid), *command]
 
-    def end(self, process):
-        """End a process that was started here, with its children."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
-        process.wait(30)
+    def end(self):
+        """End all that was started here, with its children."""
+        for process in self.started:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+            process.wait(30)
         # Kernels end when they see that their server has; until then the group is in use.
         _wait_for(lambda: not (self.group.folder / "cgroup.procs").read_text())
 

@@ -18,6 +18,7 @@ import json
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -73,6 +74,7 @@ def main(arguments=None):
     """Build, use, and report; returns 0 if all of it held."""
     options = _parse(arguments)
     jail.check_can()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # tidying up on the way out
     place = Place(options.folder.absolute())
     jail.make_user(USER, place.home)
     try:
@@ -154,9 +156,8 @@ def run(place, command):
 
 
 def _output(python, code):
-    return subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout[
-        :-1
-    ]
+    done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
 
 
 def step(name, act):
@@ -176,7 +177,8 @@ def use(place, names):
     Returns
     -------
     dict
-        bytes of the environment and of the home; where the session lands; a row per notebook.
+        Bytes of the environment and of the home, where the session lands, what it holds when idle,
+        what `nbica doctor` says in it, and a row per notebook.
     """
     folder = place.home / "notebooks"
     names = names or sorted(path.name for path in folder.glob("[0-9]*.ipynb"))
@@ -190,10 +192,11 @@ def use(place, names):
         try:
             lands = _landing(cell, place.folder / "server.log")
             idle = group.resident()
+            doctor = _examined(cell)
             rows = [_execute(cell, server, group, folder / Path(name).name) for name in names]
         finally:
-            cell.end(server)
-    return {"bytes": sizes, "lands": lands, "idle": idle, "notebooks": rows}
+            cell.end()
+    return {"bytes": sizes, "lands": lands, "idle": idle, "doctor": doctor, "notebooks": rows}
 
 
 def _session_variables(place):
@@ -221,6 +224,12 @@ def _landing(cell, log):
     if not found.stdout:
         sys.exit(f"the server does not answer:\n{log.read_text()[-3000:]}")
     return found.stdout.strip().split("?")[0].removeprefix(f"http://127.0.0.1:{PORT}")
+
+
+def _examined(cell):
+    """What `nbica doctor` says within the limits."""
+    done = cell.run(["binder/start", "nbica", "doctor", "--offline", "--json"], wait=120)
+    return json.loads(done.stdout)
 
 
 def _execute(cell, server, group, path):
@@ -267,6 +276,8 @@ def troubles(found):
         said.append("the server was killed")
     if found["lands"] != f"/lab/tree/{FIRST}":
         said.append(f"the session lands at {found['lands']}")
+    if found["doctor"]["problems"]:
+        said.append("nbica doctor has found problems")
     if found["idle"] > IDLE:
         said.append(f"the idle session holds {found['idle'] / 1e6:.0f} MB")
     return said
@@ -277,6 +288,7 @@ def as_text(found):
     lines = [
         f"Environment {found['bytes']['srv'] / 1e6:.0f} MB, home {found['bytes']['home'] / 1e6:.0f}"
         f" MB; lands at {found['lands']}; idle session {found['idle'] / 1e6:.0f} MB",
+        *(f"{line['name']}: {line['found']}" for line in found["doctor"]["findings"]),
         "", "| notebook | seconds | CPU s | peak, kernel and client | peak, whole session | |",
         "|---|---|---|---|---|---|",
     ]  # fmt: skip

@@ -21,7 +21,7 @@ from nbica.weighting import weighted_rows
 # Maps shown during a fit whose number of components is chosen at its end.
 MAPS_SO_FAR = 20
 # Raised when a change of the merge changes the numbers.
-SUBSPACE_VERSION = 1
+SUBSPACE_VERSION = 2
 
 
 class CanICA(GroupDecompositionMixin, BaseEstimator):

@@ -55,5 +55,5 @@ def warn_of_y(y, stacklevel):
         As `warnings.warn` takes it, from the caller.
     """
     if y is not None:
-        msg = "y is not used; confounds are passed by name: fit(imgs, confounds=...)."
+        msg = "y is not used; confounds are passed by name: confounds=..."
         warnings.warn(msg, DataWarning, stacklevel=stacklevel + 1)

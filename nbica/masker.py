@@ -7,6 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from nbica import automask, images, masks, spatial
 from nbica.cache import key_of, remember
+from nbica.checks import warn_of_y
 from nbica.masking import unmask, warn_of
 from nbica.preparation import Preparation, prepare
 from nbica.signal import Cleaning, load_confounds
@@ -210,6 +211,8 @@ class NiftiMasker(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
 
     def fit_transform(self, imgs, y=None, confounds=None):
         """Fit to one image and transform it; see :meth:`fit` and :meth:`transform`."""
+        if np.ndim(y) != 1:  # labels of frames, in a Pipeline, are; a table of confounds is not
+            warn_of_y(y, stacklevel=2)
         return self.fit(imgs, y).transform(imgs, confounds)
 
     def inverse_transform(self, X):

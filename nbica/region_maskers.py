@@ -7,6 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from nbica import images, masks, spatial
 from nbica.cache import key_of, remember
+from nbica.checks import warn_of_y
 from nbica.confounds import load_confounds
 from nbica.masker import float_type, one_run
 from nbica.masking import unmask, warn_of
@@ -56,6 +57,8 @@ class _RegionMasker(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
 
     def fit_transform(self, imgs, y=None, confounds=None):
         """Fit to one image and transform it; see :meth:`fit` and :meth:`transform`."""
+        if np.ndim(y) != 1:  # labels of frames, in a Pipeline, are; a table of confounds is not
+            warn_of_y(y, stacklevel=2)
         return self.fit(imgs, y).transform(imgs, confounds)
 
     def transform(self, imgs, confounds=None):

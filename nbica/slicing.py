@@ -75,7 +75,7 @@ def _sample(data, voxels, order):
 
     # The outermost half voxel belongs to the volume: clip into it, then cut at the faces.
     limits = np.reshape(data.shape, (3, 1, 1))
-    outside = ((voxels < -0.5) | (voxels > limits - 0.5)).any(axis=0)
+    outside = ((voxels < -0.5) | (voxels >= limits - 0.5)).any(axis=0)
     voxels = np.clip(voxels, 0, limits - 1)
     missing = np.isnan(data)
     if missing.any():

@@ -14,6 +14,7 @@ from planted import AFFINES, BOX, one_voxel
 from nbica import plotting
 from nbica.exceptions import DataError
 from nbica.plotting import cuts
+from nbica.plotting.bars import draw_colorbar
 from nbica.plotting.colours import BLUE_ORANGE, BLUE_ORANGE_ON_WHITE, distinct
 from nbica.plotting.scales import scale_of
 from nbica.plotting.volumes import Volume
@@ -600,3 +601,22 @@ def test_show_opens_windows_where_there_are_any(tmp_path, backend, told):
     )  # fmt: skip
 
     assert told in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("threshold", [0.001, 0.0047, 0.009, 0.02])
+def test_numbers_below_a_bar_keep_apart(threshold):
+    """Whatever the threshold, the labels of a bar as wide as that of a mosaic do not overlap."""
+    figure = Figure(figsize=(7, 4), dpi=120)
+    axes = figure.add_axes((0.35, 0.1, 0.3, 0.02))
+    data = np.linspace(-0.046, 0.046, 1000).reshape(1, 10, 10, 10)
+
+    draw_colorbar(
+        axes, scale_of(data, cmap=BLUE_ORANGE, threshold=threshold), ink="w", vertical=False
+    )
+
+    figure.draw_without_rendering()
+    ends = np.sort(
+        [label.get_window_extent().intervalx for label in axes.get_xticklabels()], axis=0
+    )
+    assert len(ends) >= 3
+    assert (ends[1:, 0] > ends[:-1, 1]).all()

@@ -24,6 +24,7 @@ LAYERS = [
         "stopwatch",
         "store",
         "machine",
+        "time_operator",
         "weighting",
     ],
     ["signal", "subspace", "files", "budget"],

@@ -336,6 +336,13 @@ def test_wrong_numbers_of_columns_and_images_are_refused(bold, labels_img):
         masker.transform([bold, bold])
 
 
+def test_confounds_in_the_place_of_y_are_told(bold, labels_img, confounds):
+    """The second argument is y, as in scikit-learn: a table there would be ignored in silence."""
+    with pytest.warns(DataWarning, match="passed by name"):
+        NiftiLabelsMasker(labels_img).fit_transform(bold, confounds)
+    NiftiLabelsMasker(labels_img).fit_transform(bold, np.zeros(N_TIMEPOINTS))
+
+
 # ---- as an estimator, with a cache, in little memory --------------------------------------------
 
 
@@ -366,19 +373,21 @@ def test_parameters_are_those_of_nilearn(kind):
 def test_a_cache_is_asked_before_the_file(tmp_path, bold, labels_img, confounds, n_reads):
     """The same run, regions and cleaning are read once; anything else is read anew."""
     options = {"labels_img": labels_img, "memory": tmp_path / "cache"}
-    first = NiftiLabelsMasker(**options).fit_transform(bold, confounds)
+    first = NiftiLabelsMasker(**options).fit_transform(bold, confounds=confounds)
     assert len(n_reads) == 1
 
-    again = NiftiLabelsMasker(**options).fit_transform(bold, confounds)
+    again = NiftiLabelsMasker(**options).fit_transform(bold, confounds=confounds)
     assert len(n_reads) == 1
     np.testing.assert_array_equal(again, first)
     again[0] = 0  # the user's own copy
 
     for changes in ({"detrend": True}, {"smoothing_fwhm": 5}, {"strategy": "median"}):
         before = len(n_reads)
-        NiftiLabelsMasker(**(options | changes)).fit_transform(bold, confounds)
+        NiftiLabelsMasker(**(options | changes)).fit_transform(bold, confounds=confounds)
         assert len(n_reads) == before + 1, changes
-    NiftiLabelsMasker(big(labels_img), memory=tmp_path / "cache").fit_transform(bold, confounds)
+    NiftiLabelsMasker(big(labels_img), memory=tmp_path / "cache").fit_transform(
+        bold, confounds=confounds
+    )
     assert len(n_reads) == 5
 
 

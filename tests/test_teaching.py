@@ -126,6 +126,7 @@ def test_hint_fits_the_mistake(asked, answer, said):
         (MINUTES, nib.Nifti1Image(LARGE, AFFINE), "this is an image of shape (9, 10, 11)"),
         (COUNT, 11.5, "between two"),
         (TABLE, np.zeros((3, 2)), "this is an array of shape (3, 2). Transpose it."),
+        (TABLE, np.zeros((1, 2, 3)), "Leave out the axis of length 1"),
         (TABLE, [[1, 2], [3]], "this is a list"),
         (TABLE, np.full((2, 3), np.inf), "no finite numbers"),
         (TABLE, "abc", "this is a text"),

@@ -120,7 +120,7 @@ class Traffic:
         """Frames that the browser sent and received since."""
         return self.sent[mark[0] :], self.received[mark[1] :]
 
-    def settle(self, page, quiet=1.5, most=60.0):
+    def settle(self, page, quiet=1.0, most=60.0):
         """Wait until nothing has crossed for so many seconds; return when the last frame did."""
         end = time.monotonic() + most
         while time.monotonic() < min(end, self._changed + quiet):

@@ -14,9 +14,9 @@ ARGUMENTS = (
 
 
 def missing():
-    """Why no browser can be driven; empty if one can."""
-    if _path() is None or find_spec("playwright") is None:
-        return "needs playwright and a Chromium on the path"
+    """Why no browser can be driven in JupyterLab; empty if one can."""
+    if _path() is None or not all(map(find_spec, ("playwright", "jupyterlab"))):
+        return "needs playwright, jupyterlab and a Chromium on the path"
     return ""
 
 

@@ -108,7 +108,7 @@ def lab(version, extensions, server_prefix, prefix, in_colab):
     """
     if in_colab:
         remedy = "from google.colab import output; output.enable_custom_widget_manager()"
-        return "note", "Colab shows the viewers once it is told so", remedy
+        return "note", "Colab: a viewer turns custom widgets on, a FitPanel needs them on", remedy
     if server_prefix and server_prefix != prefix:
         found = f"the server runs in another environment, {server_prefix}"
         remedy = f"Where viewers stay empty, install ipywidgets and anywidget in {server_prefix}."

@@ -104,7 +104,7 @@ def read(path):
     try:
         notebook = json.loads(text)
     except (ValueError, RecursionError) as error:
-        msg = f"no notebook: {str(error).splitlines()[0]}"
+        msg = f"no notebook, or not all of it ({str(error).splitlines()[0]})"
         raise ValueError(msg) from error
     if isinstance(notebook, dict) and "worksheets" in notebook:
         msg = "an old notebook format (3): open and save it in JupyterLab"

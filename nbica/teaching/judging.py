@@ -113,13 +113,21 @@ def _form(question, answer):
     if not question.shape and values.size == 1:
         values = values.reshape(())
     if values.shape != question.shape:
-        hint = " Transpose it." if values.T.shape == question.shape else ""
-        return f"{wanted} is asked for, and this is {found}.{hint}"
+        return f"{wanted} is asked for, and this is {found}.{_way_out(values, question.shape)}"
     if not np.isfinite(values).all():
         return "It holds values that are no finite numbers (NaN or infinity)."
     if question.kind == "count" and values % 1:
         return f"{wanted} is asked for, and this is between two."
     return ""
+
+
+def _way_out(values, shape):
+    """What makes the wanted shape of this one, where that is simple."""
+    if values.T.shape == shape:
+        return " Transpose it."
+    return (
+        " Leave out the axis of length 1: `.squeeze()`." if values.squeeze().shape == shape else ""
+    )
 
 
 def _wanted(question):

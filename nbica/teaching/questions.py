@@ -97,4 +97,5 @@ def _listed(questions):
     by_notebook = {}
     for question in questions.values():
         by_notebook.setdefault(question.notebook, []).append(question.name)
-    return "; ".join(f"{', '.join(names)} in {where}" for where, names in by_notebook.items())
+    listed = sorted(by_notebook.items())
+    return "; ".join(f"{', '.join(names)} in {where}" for where, names in listed)

@@ -11,7 +11,7 @@ from nbica.teaching.judging import PASSED, STATES, TRIED, UNANSWERED
 _MARKS = {PASSED: "+", TRIED: "~", UNANSWERED: "."}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ClassReport:
     """Who passed what.
 
@@ -28,8 +28,8 @@ class ClassReport:
     troubles: pd.DataFrame
 
     def __repr__(self):
-        lines = [self._grid(), "", "+ passed   ~ tried   . not answered", *self._told()]
-        return "\n".join(lines)
+        told = [_line(row) for row in self.troubles.itertuples(index=False)]
+        return "\n".join([self._grid(), "", "+ passed   ~ tried   . not answered", *told])
 
     def _grid(self):
         """The table in marks, with the number of those that pass on two sides."""
@@ -38,10 +38,6 @@ class ClassReport:
         marks["passed"] = [f"{n} of {self.table.shape[1]}" for n in is_passed.sum(axis=1)]
         marks.loc[f"{len(self.table)} learners"] = [*is_passed.sum().astype(str), ""]
         return marks.to_string()
-
-    def _told(self):
-        rows = self.troubles.itertuples(index=False)
-        return [f"{row.learner}, {row.notebook}: {row.trouble}" for row in rows]
 
     def to_csv(self, path):
         """Write the table, with the troubles of each learner in a last column.
@@ -53,12 +49,10 @@ class ClassReport:
         """
         table = self.table.copy()
         table.insert(0, "n_passed", (self.table == PASSED).sum(axis=1))
-        told = self.troubles.groupby("learner").apply(
-            lambda rows: "; ".join(f"{r.notebook}: {r.trouble}" for r in rows.itertuples()),
-            include_groups=False,
-        )
-        table["troubles"] = told.reindex(table.index) if len(told) else ""
-        table["troubles"] = table["troubles"].fillna("")
+        told = {name: [] for name in table.index}
+        for row in self.troubles.itertuples(index=False):
+            told[row.learner].append(_line(row))
+        table["troubles"] = ["; ".join(told[name]) for name in table.index]
         table.index = [_harmless(name) for name in table.index]
         table.to_csv(path, sep="\t" if Path(path).suffix == ".tsv" else ",", index_label="learner")
 
@@ -99,7 +93,7 @@ def class_report(folder, *, run=False, timeout=300.0):
         msg = f"No notebooks (*.ipynb) in {folder}; expected one or more for each learner."
         raise ValueError(msg)
     parts = [_hand_in(learner, path, run, timeout) for learner, paths in found for path in paths]
-    empty = [(learner, "-", "no notebook in this folder") for learner, paths in found if not paths]
+    empty = [(learner, "", "no notebook in this folder") for learner, paths in found if not paths]
     base = Path(folder).expanduser()
     told = [(p.learner, str(p.path.relative_to(base)), t) for p in parts for t in p.troubles]
     troubles = pd.DataFrame(
@@ -144,6 +138,10 @@ def _table(learners, parts):
             )
     table.index = [_printable(name) for name in table.index]
     return table
+
+
+def _line(row):
+    return f"{row.notebook or row.learner}: {row.trouble}"
 
 
 def _printable(text):

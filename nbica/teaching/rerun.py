@@ -1,5 +1,6 @@
 """Run a learner's notebook anew, in a kernel and a folder of its own."""
 
+import json
 import tempfile
 
 _MISSING = (
@@ -41,7 +42,8 @@ def run(notebook, timeout=300.0):
     except ImportError as error:
         raise ImportError(_MISSING) from error
     try:
-        fresh = nbformat.convert(nbformat.from_dict(notebook), 4)
+        # Reading joins the lines that a file holds a source in.
+        fresh = nbformat.reads(json.dumps(notebook), as_version=4)
         nbformat.validate(fresh)
     except (nbformat.ValidationError, AttributeError, KeyError, TypeError) as error:
         msg = f"not run, its form is wrong: {str(error).splitlines()[0]}"
@@ -58,6 +60,8 @@ def run(notebook, timeout=300.0):
             return fresh, [f"stopped: a cell ran for more than {timeout:g} s"]
         except nbclient.exceptions.DeadKernelError:
             return fresh, ["stopped: the kernel died (out of memory?)"]
+        except RuntimeError as error:  # a kernel that does not start
+            return fresh, [f"stopped: {str(error).splitlines()[0]}"]
     return fresh, list(_errors(fresh))
 
 

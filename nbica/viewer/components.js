@@ -80,6 +80,7 @@ function makeTile(ctx, k, marks) {
     const image = paint(plate, look, peak[2]);
     if (image) put(canvas, pen, image);
   };
+  redrawIfLost(canvas, plate, tile.draw);
   tile.write = () => {
     const facts = ctx.scene.facts[k], mark = marks.of(k);
     name.textContent = ctx.name(k);

@@ -87,6 +87,7 @@ function makePane(ctx, axis, { cut = null, coarse = 1, caption = true } = {}) {
     const image = paint(plate, ctx.look(), pane.depth());
     if (image) put(canvas, pen, image);
   };
+  redrawIfLost(canvas, plate, pane.draw);
   pane.mark = () => {
     const at = fractions(ctx, axis, ctx.state.get("cut_coords"));
     const zoom = cut === null ? ctx.state.get("zoom") : 1;
@@ -100,6 +101,11 @@ function makePane(ctx, axis, { cut = null, coarse = 1, caption = true } = {}) {
   };
   listenToPointer(ctx, pane);
   return pane;
+}
+
+// A browser short of memory may take a canvas's pixels away; it says so when there is room again.
+function redrawIfLost(canvas, plate, draw) {
+  canvas.addEventListener("contextrestored", () => { plate.picture = ""; draw(); });
 }
 
 function put(canvas, pen, image) {

@@ -172,6 +172,23 @@ def test_only_what_changed_is_drawn(open_page, viewer):
     assert drawn_by(lambda: page.keyboard.press("ArrowUp")) == set()
 
 
+def test_pixels_that_were_lost_are_drawn_again(open_page, viewer):
+    """A canvas that the browser has emptied is filled again as soon as it may be."""
+    page = open_page(viewer)
+    before = shots(page, [{"component": 1, "cut_coords": MM.tolist()}])[0]
+
+    page.evaluate("""() => {
+      for (const canvas of document.querySelectorAll(".nbv-pane canvas")) {
+        canvas.getContext("2d").fillRect(0, 0, canvas.width, canvas.height);
+        canvas.dispatchEvent(new Event("contextrestored"));
+      }
+    }""")
+
+    assert any(picture.any() for picture in before)
+    for was, now in zip(before, shots(page, [{}])[0], strict=True):
+        np.testing.assert_array_equal(now, was)
+
+
 def test_python_is_told_once_of_many_steps(open_page, viewer):
     """A slider's steps are drawn at once and saved together: one message, with the last value."""
     page = open_page(viewer)

@@ -1,6 +1,8 @@
 """Single lines of nbica, broken on purpose: does a notebook notice?
 
-    python -m tests.mutants [NAME ...]      runs the notebook that should, for each; prints a table
+    make net        (python -m tests.mutants [NAME ...])
+
+runs the notebook that should, for each, and prints a table.
 
 Nothing in the tree changes: `sitecustomize.py`, beside this file, breaks the line as Python
 imports its module, in the notebook's kernel and in its workers.
@@ -12,8 +14,10 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,15 +33,15 @@ class Mutant:
     module : str
     line, instead : str
         Text that the module has once, and what stands there in its place.
-    notebook : str
-        Number of one that should notice.
+    noticed_by : str
+        Number of a notebook that should notice; or a file of tests, where no notebook needs to.
     """
 
     name: str
     module: str
     line: str
     instead: str
-    notebook: str
+    noticed_by: str
 
 
 MUTANTS = [
@@ -57,13 +61,14 @@ MUTANTS = [
     Mutant("voxel size ignored in smoothing", "nbica.spatial",
            "** 2).sum(axis=0))\n    return widths", "** 0).sum(axis=0))\n    return widths", "01"),
     Mutant("mask one voxel aside", "nbica.masks",
-           "return (z * n_y + y) * n_x + x", "return (z * n_y + y) * n_x + x + 1", "01"),
+           "return (z * n_y + y) * n_x + x", "return (z * n_y + y) * n_x + x + 1",
+           "test_masking.py"),
     Mutant("mask's x and y swapped", "nbica.masks",
            "return (z * n_y + y) * n_x + x", "return (z * n_y + x) * n_x + y", "01"),
     Mutant("repetition time ignored in the filter", "nbica.signal",
-           "fs=1 / cleaning.t_r", "fs=1.0", "07"),
+           "fs=1 / cleaning.t_r", "fs=1.0", "test_signal.py"),
     Mutant("header's scale ignored", "nbica.frames",
-           "if frames.slope != 1.0:", "if False:", "05"),
+           "if frames.slope != 1.0:", "if False:", "test_frames.py"),
     # group
     Mutant("components of a run not whitened", "nbica.reduction",
            "np.ascontiguousarray((U / s).T", "np.ascontiguousarray(U.T", "02"),
@@ -135,15 +140,26 @@ MUTANTS = [
     Mutant("slices 4 mm aside", "nbica.slicing",
            "    world[axis] = mm\n", "    world[axis] = mm + 4\n", "07"),
     Mutant("glass brain sees no negative values", "nbica.slicing",
-           "np.where(-low > high, low, high).T", "high.T", "09"),
+           "np.abs(world).argmax(axis=axis)", "world.argmax(axis=axis)", "09"),
 ]  # fmt: skip
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
 
 
-def notebook_of(number):
-    """A notebook's path by its number."""
-    [path] = (ROOT / "notebooks").glob(f"{number}_*.ipynb")
+def net_of(mutant):
+    """Path of what should notice a mutant."""
+    if mutant.noticed_by.endswith(".py"):
+        return ROOT / "tests" / mutant.noticed_by
+    [path] = (ROOT / "notebooks").glob(f"{mutant.noticed_by}_*.ipynb")
     return path
+
+
+@contextmanager
+def workplace():
+    """A folder that is gone in the end, inside of the project, so that its conftest.py counts."""
+    around = ROOT / ".pytest_cache"
+    around.mkdir(exist_ok=True)
+    with TemporaryDirectory(dir=around, prefix="net-") as folder:
+        yield Path(folder)
 
 
 def linked_cohorts(folder):
@@ -155,12 +171,13 @@ def linked_cohorts(folder):
     return shutil.copytree(common, folder, copy_function=os.link)
 
 
-def run_strictly(notebook, data, *options, mutant=None):
-    """Run a notebook as `make test` does, in a process of its own.
+def run_strictly(path, data, *options, mutant=None):
+    """Run a notebook or tests as `make test` does, in a process of its own.
 
     Parameters
     ----------
-    notebook : path
+    path : path
+        Inside of the project.
     data : path
         Folder of simulated cohorts; for a mutant from :func:`linked_cohorts`.
     *options : str
@@ -169,11 +186,11 @@ def run_strictly(notebook, data, *options, mutant=None):
 
     Returns
     -------
-    passed, failed : list of int
-        Numbers of its code cells.
+    passed, failed : list of str
+        Such as "Cell 3".
     output : str
     """
-    paths = [ROOT, ROOT / "tests"] + ([Path(__file__).parent] if mutant else [])
+    paths = [ROOT, Path(__file__).parent] if mutant else [ROOT]
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join(map(str, paths)),
         "NBICA_DATA": str(data),
@@ -181,8 +198,8 @@ def run_strictly(notebook, data, *options, mutant=None):
     }
     environment.pop("PYTEST_ADDOPTS", None)
     command = [
-        sys.executable, "-m", "pytest", "-c", ROOT / "pyproject.toml", "--rootdir", ROOT,
-        "-p", "conftest", "-p", "no:cacheprovider", "--color=no", "-v", *options, notebook,
+        sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--color=no", "-v",
+        *options, path,
     ]  # fmt: skip
     done = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
@@ -191,8 +208,4 @@ def run_strictly(notebook, data, *options, mutant=None):
     if done.returncode not in (0, 1):
         msg = f"pytest ended with {done.returncode}:\n{output[-3000:]}"
         raise RuntimeError(msg)
-    return _cells(output, "PASSED"), _cells(output, "FAILED"), output
-
-
-def _cells(output, word):
-    return [int(number) for number in re.findall(rf"::Cell (\d+) {word}", output)]
+    return *(re.findall(rf"::([^:\n]+) {word}", output) for word in ("PASSED", "FAILED")), output
