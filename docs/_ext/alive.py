@@ -69,6 +69,8 @@ def write_all(notebooks=ROOT / "notebooks", folder=PAGES):
         stamp, state = folder.parent.parent / f"{path.stem}.stamp", _state_of(notebook)
         if not expected or (stamp.is_file() and stamp.read_text() == state):
             continue
+        for old in folder.glob(f"{path.stem}-*.html"):
+            old.unlink()
         for name, page in run(notebook, path).items():
             (folder / name).write_text(page, encoding="utf-8")
         stamp.write_text(state)
