@@ -314,7 +314,7 @@ def cluster(restarts):
     k = len(restarts[0].rotation)
     vectors = np.vstack([restart.rotation for restart in restarts])
     r = np.minimum(np.abs(vectors @ vectors.T), 1.0)
-    # The maps of one start are a cluster each; scipy before 1.14 joins what is equally far apart.
+    # The maps of one start are a cluster each; scipy 1.13 would join what is equally far apart.
     labels = np.arange(len(r))
     if len(restarts) > 1:
         tree = hierarchy.linkage(1.0 - r[np.triu_indices(len(r), 1)], "average")
