@@ -135,10 +135,10 @@ MUTANTS = [
            "    fingerprint = images.fingerprint(run)\n", '    fingerprint = "a run"\n', "03"),
     # pictures
     Mutant("left is right in slices", "nbica.slicing",
-           "world[horizontal] = lines[horizontal]", "world[horizontal] = lines[horizontal][::-1]",
-           "07"),
+           "table(grid, horizontal, lines[horizontal])",
+           "table(grid, horizontal, lines[horizontal][::-1])", "07"),
     Mutant("slices 4 mm aside", "nbica.slicing",
-           "    world[axis] = mm\n", "    world[axis] = mm + 4\n", "07"),
+           "table(grid, axis, np.array([mm]))", "table(grid, axis, np.array([mm + 4]))", "07"),
     Mutant("glass brain sees no negative values", "nbica.slicing",
            "np.abs(world).argmax(axis=axis)", "world.argmax(axis=axis)", "09"),
 ]  # fmt: skip

@@ -4,6 +4,7 @@ import re
 import shutil
 import sys
 import time
+from pathlib import Path
 
 from tests.mutants import BY_NAME, MUTANTS, linked_cohorts, net_of, run_strictly, workplace
 
@@ -15,7 +16,7 @@ def main(names):
         start, path = time.monotonic(), net_of(mutant)
         with workplace() as folder:
             if path.suffix == ".ipynb":  # a copy: what it caches beside itself must be its own
-                path = shutil.copy(path, folder)
+                path = Path(shutil.copy(path, folder))
             data = linked_cohorts(folder / "data")
             _, failed, output = run_strictly(path, data, "-x", mutant=mutant)
         n_alive += not failed
