@@ -9,12 +9,15 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 # The tests of a laptop with two cores; more workers only make them wait for each other.
 WORKERS ?= 2
+# Anew each time; a warning is an error, and all of them are shown.
+SPHINX  = $(BIN)/python -m sphinx -c docs -d docs/_build/doctrees -E -W --keep-going -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test bench format check notebooks check-links clean
+.PHONY: help demo lab test test-oldest net bench docs docs-links format check notebooks check-links \
+  binder-trial clean
 
 help:                ## this list
-	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: .*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: .*## /\t/' | expand -t 14
 
 demo: $(VENV)/base   ## simulate a group, find its networks, write demo/networks.png
 	@$(BIN)/python -m nbica demo
@@ -27,8 +30,27 @@ test: $(VENV)/test   ## style, unit tests and strict notebooks
 	@$(BIN)/ruff format --check .
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
+# The oldest dependencies are in an environment of their own.
+test-oldest: pyproject.toml ## all tests and notebooks with the oldest dependencies
+	@test -d $(VENV)-oldest || $(PYTHON) -m venv $(VENV)-oldest
+	@$(VENV)-oldest/bin/python -m pip install --quiet --disable-pip-version-check packaging
+	@$(VENV)-oldest/bin/python -m tests.oldest > $(VENV)-oldest/constraints.txt
+	@$(VENV)-oldest/bin/python -m pip install --quiet --disable-pip-version-check \
+	  -c $(VENV)-oldest/constraints.txt -e '.[test]'
+	@$(VENV)-oldest/bin/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+net: $(VENV)/test    ## break nbica line by line: does a notebook notice? (half an hour)
+	@$(BIN)/python -m tests.mutants
+
 bench: $(VENV)/bench ## time and memory side by side with nilearn (QUICK=1: a few minutes)
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
+
+docs: $(VENV)/docs   ## the site, in docs/_build/html: gallery, guides, API
+	@$(SPHINX) -b html . docs/_build/html
+	@echo "Open docs/_build/html/index.html"
+
+docs-links: $(VENV)/docs ## ask all addresses in notebooks and guides whether they live (online)
+	@$(SPHINX) -b linkcheck . docs/_build/linkcheck
 
 notebooks: $(VENV)/test ## run all notebooks anew and save them in canonical form
 	@$(BIN)/python notebooks/refresh.py
@@ -44,8 +66,11 @@ check: $(VENV)/test  ## style only
 check-links: $(VENV)/test ## ask all addresses of the data sets whether they live (online; NAMES="adhd …")
 	@$(BIN)/python -m tests.check_links $(NAMES)
 
+binder-trial: $(VENV)/test ## build and use a Binder session here: 2 GB, one CPU (as root; PY312=PATH)
+	@$(BIN)/python -m binder.trial $(if $(PY312),--python $(PY312)) $(ARGS)
+
 clean:               ## remove the environment and everything computed here
-	rm -rf $(VENV) demo build nbica.egg-info .pytest_cache .ruff_cache
+	rm -rf $(VENV) demo build docs/_build docs/api/generated nbica.egg-info .pytest_cache .ruff_cache
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "nbica needs Python 3.11 or newer, and none is on the path." \
@@ -58,6 +83,6 @@ $(VENV)/base: $(BIN)/python pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	@touch $@
 
-$(VENV)/lab $(VENV)/test $(VENV)/bench: $(VENV)/%: $(BIN)/python pyproject.toml
+$(VENV)/lab $(VENV)/test $(VENV)/bench $(VENV)/docs: $(VENV)/%: $(BIN)/python pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$*]'
 	@touch $@

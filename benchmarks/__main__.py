@@ -12,6 +12,7 @@ from benchmarks.bench import Bench
 ROWS = [
     "cold_fit", "scale", "long_run", "transient", "plan", "ica_stage", "subspace", "memory_curves",
     "profile", "warm", "reproducibility", "split_half", "dictionary", "viewer", "talk",
+    "notebooks",
 ]  # fmt: skip
 
 

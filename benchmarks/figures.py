@@ -35,6 +35,36 @@ def lines(path, panels):
     return path.name
 
 
+def bars(path, xlabel, values, marks):
+    """Draw a bar for each value, and lines to stay left of.
+
+    Parameters
+    ----------
+    path : Path
+        PNG to write.
+    xlabel : str
+    values, marks : dict of str to float
+
+    Returns
+    -------
+    str
+        Name of the file.
+    """
+    with mpl.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
+        figure = Figure(figsize=(7, 0.9 + 0.26 * len(values)), dpi=90, layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.subplots()
+        axes.barh(list(values), list(values.values()), color=COLOURS["nbica"], height=0.7)
+        for (name, value), style in zip(marks.items(), ("--", "-", ":"), strict=False):
+            axes.axvline(value, color=COLOURS["floor"], ls=style, lw=1, label=name)
+        axes.set(xlabel=xlabel)
+        axes.invert_yaxis()
+        figure.legend(loc="outside upper right", frameon=False, ncols=len(marks))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path)
+    return path.name
+
+
 def memory_panel(title, curves, xlabel="seconds"):
     """A panel of memory over time; curves are {name: [(seconds, bytes), ...]}."""
     drawn = {

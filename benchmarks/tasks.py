@@ -38,16 +38,67 @@ def nilearn_fit(runs, mask, maps_to=None, **parameters):
 
 def nbica_dictionary(runs, mask, maps_to=None, **parameters):
     """Fit nbica's DictLearning; see :func:`nbica_fit`."""
-    from nbica import DictLearning
-
-    return _fit(DictLearning(**_dictionary_settings(mask, parameters)), runs, maps_to)
+    estimator = _dictionary_of("nbica")(**_dictionary_settings(mask, parameters))
+    return _fit(estimator, runs, maps_to)
 
 
 def nilearn_dictionary(runs, mask, maps_to=None, **parameters):
     """Fit nilearn's DictLearning; see :func:`nbica_fit`."""
-    from nilearn.decomposition import DictLearning
+    estimator = _dictionary_of("nilearn")(**_dictionary_settings(mask, parameters))
+    return _fit(estimator, runs, maps_to)
 
-    return _fit(DictLearning(**_dictionary_settings(mask, parameters)), runs, maps_to)
+
+def dictionary_agreement(who, runs, mask, halves, **parameters):
+    """Fit real runs with two seeds, and both halves of some splits, in one process.
+
+    Parameters
+    ----------
+    who : {"nbica", "nilearn"}
+    runs, mask
+        As :func:`nbica_fit` takes them.
+    halves : list of pairs of lists of int
+        Numbers of the runs in either half.
+    **parameters
+        Of the estimator.
+
+    Returns
+    -------
+    dict
+        seeds: :func:`matched` maps of two seeds; halves: their mean |r| for each split.
+    """
+
+    def maps(some, seed=0):
+        options = _dictionary_settings(mask, parameters | {"random_state": seed})
+        return _dictionary_of(who)(**options).fit(some).components_
+
+    seeds = matched(maps(runs, 0), maps(runs, 1))
+    pairs = [[maps([runs[i] for i in half]) for half in both] for both in halves]
+    return {"seeds": seeds, "halves": [matched(*pair)["mean_r"] for pair in pairs]}
+
+
+def dictionary_planted(who, n_subjects, n_timepoints, **parameters):
+    """Fit the embedded cohort; how well its networks are found, and in how many seconds."""
+    from nbica import datasets
+    from nbica.confounds import load_confounds
+    from nbica.masking import apply_mask
+
+    cohort = datasets.simulate_group(n_subjects, n_timepoints)
+    # Read by us, for both: nilearn takes no table with an empty first row of derivatives.
+    tables = [load_confounds(path, n_timepoints, path) for path in cohort.confounds]
+    estimator = _dictionary_of(who)(**_dictionary_settings(cohort.mask_img, parameters))
+    start = time.perf_counter()
+    estimator.fit(cohort.func, confounds=tables)
+    seconds = time.perf_counter() - start
+    truth = apply_mask(cohort.maps_img, cohort.mask_img)
+    return {"seconds": seconds} | matched(estimator.components_, truth)
+
+
+def _dictionary_of(who):
+    if who == "nbica":
+        from nbica import DictLearning
+    else:
+        from nilearn.decomposition import DictLearning
+    return DictLearning
 
 
 def _dictionary_settings(mask, parameters):

@@ -1,10 +1,10 @@
-"""The command line: `nbica demo`, `run`, `plan`, `cache`; or `python -m nbica ...`."""
+"""The command line: `nbica demo`, `run`, `plan`, ...; or `python -m nbica ...`."""
 
 import argparse
 import sys
 
 import nbica
-from nbica.commands import cache, demo, fit, plan
+from nbica.commands import cache, class_report, demo, doctor, fit, plan
 
 _EXAMPLES = """examples:
   nbica demo                                        a simulated group, its networks in demo/
@@ -12,6 +12,8 @@ _EXAMPLES = """examples:
   nbica run 'data/*_bold.nii.gz' -o out -n 20 -j 2  maps, report, record in out/
   nbica run --again out/record.json -o again        the same fit again
   nbica cache info out/cache                        what is in a cache
+  nbica class-report handed_in                      which learners' notebooks pass
+  nbica doctor                                      is this installation ready to work
   nbica COMMAND --help                              all options of a command
 """
 
@@ -30,12 +32,12 @@ def main(arguments=None):
     )  # fmt: skip
     parser.add_argument("--version", action="version", version=f"nbica {nbica.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (demo, fit, plan, cache):
+    for command in (demo, fit, plan, cache, class_report, doctor):
         command.add(commands)
     options = parser.parse_args(arguments)
     try:
         return options.run(options)
-    except (ValueError, OSError, MemoryError) as error:
+    except (ValueError, OSError, MemoryError, ImportError) as error:
         print(f"nbica: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt as stopped:

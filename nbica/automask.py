@@ -5,17 +5,16 @@ block and only its mean is kept.
 """
 
 import os
-from functools import partial
 
 import nibabel as nib
 import numpy as np
 from joblib import delayed
 
 from nbica import frames, images, spatial
-from nbica.cache import key_of, recall
+from nbica.cache import key_of, remember
 from nbica.exceptions import DataError
 from nbica.files import checked_affine, load_volume, open_image
-from nbica.masks import Mask, intersect, mask_to_image, target_grid, tidy, volume_on_grid
+from nbica.masks import Mask, intersect, is_thick, mask_to_image, target_grid, tidy, volume_on_grid
 from nbica.parallel import StoppableParallel
 from nbica.store import open_store
 
@@ -56,7 +55,8 @@ def compute_epi_mask(
     connected : bool
         Keep the largest connected component only.
     opening : int or False
-        Voxels of erosion and dilation that cut thin bridges to the skull.
+        Voxels of erosion and dilation that cut thin bridges to the skull; in a stack of 2 x opening
+        slices or fewer, such as a single slice, within the slices only.
     exclude_zeros : bool
         Leave zeros out of the histogram (images that were already masked).
     threshold : float in [0, 1]
@@ -80,8 +80,7 @@ def compute_epi_mask(
 
     def of_mean(mean):
         smooth = spatial.smooth_volume(mean, np.eye(4), 1.0) if opening else mean
-        above = smooth >= _histogram_gap(smooth, lower_cutoff, upper_cutoff, exclude_zeros)
-        return tidy(above, opening, connected)
+        return smooth >= _histogram_gap(smooth, lower_cutoff, upper_cutoff, exclude_zeros)
 
     why = (
         "Its mean image shows no gap between brain and background. Is it an EPI image whose mean "
@@ -89,7 +88,8 @@ def compute_epi_mask(
         "mask_strategy='background' for images that are 0 outside."
     )
     means = _means(imgs, n_jobs, open_store(memory))
-    masks = _masks_of_means(means, of_mean, why, target_affine, target_shape)
+    tidying = {"opening": opening, "connected": connected}
+    masks = _masks_of_means(means, of_mean, why, tidying, target_affine, target_shape)
     return mask_to_image(intersect(masks, threshold, connected))
 
 
@@ -129,14 +129,15 @@ def compute_background_mask(
     opening = 2 * is_list if opening is None else opening
 
     def of_mean(mean):
-        return tidy(mean != np.median(_border(mean, border_size)), opening, connected)
+        return mean != np.median(_border(mean, border_size))
 
     why = (
         "All of its mean image looks like background. Is it constant? "
         "Pass a mask, or mask_strategy='epi' for images with a noisy background."
     )
     means = _means(imgs, n_jobs, open_store(memory))
-    masks = _masks_of_means(means, of_mean, why, target_affine, target_shape)
+    tidying = {"opening": opening, "connected": connected}
+    masks = _masks_of_means(means, of_mean, why, tidying, target_affine, target_shape)
     return mask_to_image(intersect(masks, threshold, connected))
 
 
@@ -195,27 +196,26 @@ def _means(imgs, n_jobs, memory):
 
 
 def _recalled_mean(run, store):
-    if store.location is None:
-        return mean_volume(run)
-
     def key():
         return key_of("mean", 1, images.fingerprint(run))
 
-    before, about = key(), {"run": run.name, "parameters": "mean over time"}
-    compute = partial(_named_mean, run)
-    return recall(store, "mean", before, compute, lambda: key() == before, about).values["mean"]
+    about = {"run": run.name, "parameters": "mean over time"}
+    found = remember(store, "mean", key, lambda: {"mean": mean_volume(run)}, about)
+    return found.values["mean"]
 
 
-def _named_mean(run):
-    return {"mean": mean_volume(run)}
-
-
-def _masks_of_means(means, of_mean, why_empty, target_affine, target_shape):
+def _masks_of_means(means, of_mean, why_empty, tidying, target_affine, target_shape):
     target = None
     for run, mean in means:
         target = target or target_grid(run.grid, target_affine, target_shape)
-        mask = of_mean(volume_on_grid(mean, run.grid.affine, target))
+        found = of_mean(volume_on_grid(mean, run.grid.affine, target))
+        mask = tidy(found, **tidying)
         if not mask.any():
+            if found.any():
+                why_empty = (
+                    f"opening={tidying['opening']} takes away all of the {found.sum()} voxels that "
+                    "were found: try a smaller opening, 0 for none."
+                )
             msg = f"The mask of {run.name} is empty. {why_empty}"
             raise DataError(msg)
         yield Mask(mask, target.affine)
@@ -241,6 +241,8 @@ def _histogram_gap(volume, lower_cutoff, upper_cutoff, exclude_zeros):
 
 
 def _border(volume, size):
-    inner = np.ones(volume.shape, bool)
-    inner[tuple(slice(size, n - size) for n in volume.shape)] = False
-    return volume[inner]
+    """Values at the ends of all axes that have more than their ends: of a slice, its rim."""
+    sides = zip(volume.shape, is_thick(volume.shape, size), strict=True)
+    border = np.ones(volume.shape, bool)
+    border[tuple(slice(size, n - size) if thick else slice(None) for n, thick in sides)] = False
+    return volume[border] if border.any() else volume

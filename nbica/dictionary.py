@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator
 
 from nbica.checks import check_count, warn_of_y
 from nbica.decomposition import GroupDecompositionMixin
-from nbica.exceptions import DataError, NotConvergedWarning
+from nbica.exceptions import DataError, IgnoredWarning, NotConvergedWarning
 from nbica.ica import check_random_state, fast_ica
 from nbica.journey import depart
 from nbica.maps import flip_signs
@@ -21,6 +21,10 @@ from nbica.subspace import GroupSubspace
 # dictionary (from 20 real runs, maps of 3 and of all rows matched at |r| = .9996), and of what they
 # share, which only says where to start. Both together take the memory that CanICA takes.
 _KEPT, _KEPT_FOR_START = 3, 2
+# Raised when a change of the merge changes the numbers.
+MERGE_VERSION = 1
+# Parameters of nilearn's online solver, with their defaults.
+ONLINE = {"n_epochs": 1, "batch_size": 20, "reduction_ratio": "auto"}
 
 
 class DictLearning(GroupDecompositionMixin, BaseEstimator):
@@ -41,8 +45,9 @@ class DictLearning(GroupDecompositionMixin, BaseEstimator):
     n_components : int, default=20
         Maps to find; also the principal components that each run contributes.
     n_epochs : float, default=1
-        Accepted so that scripts port, as `batch_size`, `method` and `reduction_ratio` are: they
-        steer an online solver. Here each step takes all voxels (see `max_iter`).
+        Accepted so that scripts port, as `batch_size` and `reduction_ratio` are: they steer an
+        online solver. Here each step takes all voxels (see `max_iter`), and a value that is not
+        the default is answered by a warning.
     alpha : float, default=10
         Price of a map's values: the larger, the sparser. It is measured in the unit of the cleaned
         signals, and counts for less the more runs there are.
@@ -52,7 +57,8 @@ class DictLearning(GroupDecompositionMixin, BaseEstimator):
     random_state : int, RandomState, Generator or None
         Seed of the ICA.
     batch_size : int, default=20
-    method : default="cd"
+    method : {"cd", "lars"}
+        Two ways to one and the same lasso; here it is always coordinate descent.
     mask : path, nibabel image, NiftiMasker or None
         As in :class:`CanICA`, and so are those that follow.
     smoothing_fwhm : float, three floats or None, default=4
@@ -160,15 +166,17 @@ class DictLearning(GroupDecompositionMixin, BaseEstimator):
         """
         self._check_parameters()
         warn_of_y(y, stacklevel=2)
+        self._warn_of_online(stacklevel=2)
         with depart(self, imgs, confounds) as journey:
-            shared, rows = self._merge(journey)
+            parts = [self.n_components, self.dict_init is None]
+            group = journey.group_stage(
+                "dictionary rows", MERGE_VERSION, parts, lambda: self._group(journey)
+            )
             journey.arrive(stacklevel=2)
             with journey.stage("ICA"):
-                self.components_init_ = self._start(shared)
-            del shared
-            rows = rows.components_ * rows.singular_values_[:, np.newaxis].astype(np.float32)
+                self.components_init_ = self._start(group.pop("shared", None))
             with journey.stage("dictionary"):
-                self._find_components(rows)
+                self._find_components(group["weighted"])
         return self
 
     def _check_parameters(self):
@@ -179,10 +187,27 @@ class DictLearning(GroupDecompositionMixin, BaseEstimator):
             if not isinstance(value, Real) or isinstance(value, bool) or not value > 0:
                 msg = f"{name} is {value!r}; expected a number above 0, such as {example}."
                 raise ValueError(msg)
+        if self.method not in ("cd", "lars"):
+            msg = f"method is {self.method!r}; expected 'cd' or 'lars', which give the same maps."
+            raise ValueError(msg)
         check_random_state(self.random_state)
 
-    def _merge(self, journey):
-        """What the runs share, and the runs as they are: two subspaces."""
+    def _warn_of_online(self, stacklevel):
+        """Say which parameters were set that steer nilearn's online solver, and nothing here."""
+        given = [
+            f"{name}={getattr(self, name)!r}"
+            for name, default in ONLINE.items()
+            if getattr(self, name) != default
+        ]
+        if given:
+            msg = (
+                f"{', '.join(given)} changes nothing here: each step takes all voxels and all "
+                "components, until the maps settle (max_iter, tol)."
+            )
+            warnings.warn(msg, IgnoredWarning, stacklevel=stacklevel + 1)
+
+    def _group(self, journey):
+        """What the runs share, and the runs as they are: arrays, as the cache keeps them."""
         k = self.n_components
         shared, rows = GroupSubspace(k, _KEPT_FOR_START * k), GroupSubspace(_KEPT * k, _KEPT * k)
         for reduction in journey.reductions():
@@ -191,11 +216,13 @@ class DictLearning(GroupDecompositionMixin, BaseEstimator):
             if self.dict_init is None:
                 shared.partial_fit(reduction.components)
                 journey.tell(lambda: _independent(shared.components_, 0, n_init=1))
-        return shared, rows
+        weights = rows.singular_values_[:, np.newaxis].astype(np.float32)
+        group = {"weighted": rows.components_ * weights}
+        return group if self.dict_init is not None else group | {"shared": shared.components_}
 
     def _start(self, shared):
         if self.dict_init is None:
-            maps = _independent(shared.components_, self.random_state)
+            maps = _independent(shared, self.random_state)
         else:
             maps = apply_mask(self.dict_init, self.mask_img_)
         if maps.ndim != 2 or len(maps) != self.n_components:

@@ -17,6 +17,10 @@ class CacheWarning(NbicaWarning):
     """Something about the cache; the result is right all the same."""
 
 
+class IgnoredWarning(NbicaWarning):
+    """A parameter was given that has no say here; the message says what has."""
+
+
 class DataError(ValueError):
     """An image or a table that cannot be used as it is; the message names it and the way out."""
 

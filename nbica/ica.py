@@ -314,8 +314,9 @@ def cluster(restarts):
     k = len(restarts[0].rotation)
     vectors = np.vstack([restart.rotation for restart in restarts])
     r = np.minimum(np.abs(vectors @ vectors.T), 1.0)
-    labels = np.zeros(len(r), int)
-    if len(r) > 1:
+    # The maps of one start are a cluster each; scipy 1.13 would join what is equally far apart.
+    labels = np.arange(len(r))
+    if len(restarts) > 1:
         tree = hierarchy.linkage(1.0 - r[np.triu_indices(len(r), 1)], "average")
         labels = hierarchy.fcluster(tree, k, "maxclust") - 1
     members = [labels == label for label in range(labels.max() + 1)]

@@ -221,7 +221,7 @@ class Journey:
     @property
     def _n_wanted(self):
         """Components that each run contributes."""
-        return dimensions_per_run(self.estimator.n_components)
+        return dimensions_per_run(self.estimator)
 
     def stage(self, name):
         """A stage of the fit: told to those who watch, and timed."""
@@ -277,8 +277,8 @@ class Journey:
             self._rows.append(row_of_failure(name, result.error))
             return None
         self.report.count("cached" if result.from_cache else "computed")
-        are_chosen = self.estimator.n_components == "auto"
-        self._rows.append(row_of_run(name, result, self._n_wanted, fewer_is_fine=are_chosen))
+        fewer_is_fine = self._n_wanted != self.estimator.n_components
+        self._rows.append(row_of_run(name, result, self._n_wanted, fewer_is_fine))
         return result.reduction.leading(self._n_wanted)
 
     def _n_cached(self):

@@ -3,6 +3,7 @@
 Nothing here is sure: a limit that cannot be read is taken as absent.
 """
 
+import math
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from joblib import cpu_count
 from joblib.parallel import get_active_backend
 
 # Of what is free, the part that is planned with; the rest is for what nobody foresees.
@@ -149,13 +151,20 @@ def _number(path):
 def threads_allowed():
     """How many threads this process may keep busy.
 
-    The cores it may run on, or fewer by OMP_NUM_THREADS: joblib sets that in its workers to their
-    share of the cores, dask to 1.
+    The cores it may run on and its control group's share of them (joblib's count), or fewer by
+    `CPU_LIMIT`, which JupyterHub sets, or by OMP_NUM_THREADS: joblib sets that in its workers to
+    their share of the cores, dask to 1.
     """
-    affinity = getattr(os, "sched_getaffinity", None)
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    wanted = os.environ.get("OMP_NUM_THREADS", "")
-    return min(cores, int(wanted)) if wanted.isdigit() and int(wanted) else cores
+    limits = [_whole_cores(os.environ.get(name)) for name in ("CPU_LIMIT", "OMP_NUM_THREADS")]
+    return min([cpu_count(), *filter(None, limits)])
+
+
+def _whole_cores(text):
+    """How many cores a limit such as "0.5" begins; None where it says nothing."""
+    try:
+        return max(0, math.ceil(float(text))) or None
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 # ---- a cluster ----------------------------------------------------------------------------------

@@ -6,11 +6,10 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from nbica import automask, images, masks, spatial
-from nbica.cache import key_of, recall
+from nbica.cache import key_of, remember
 from nbica.checks import warn_of_y
 from nbica.masking import unmask, warn_of
 from nbica.preparation import Preparation, prepare
-from nbica.replacement import Keeper
 from nbica.signal import Cleaning, load_confounds
 from nbica.store import open_store
 
@@ -196,9 +195,7 @@ class NiftiMasker(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         return np.require(signals, float_type(self.dtype), ["ENSUREARRAY", "WRITEABLE"])
 
     def _signals(self, run, confounds, parts):
-        store, preparation = open_store(self.memory), self.preparation_
-        if store.location is None:
-            return prepare(run, preparation, confounds, parts)
+        preparation = self.preparation_
 
         def key():
             rest = joblib.hash(confounds), joblib.hash(parts)
@@ -208,11 +205,9 @@ class NiftiMasker(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
             signals, notices = prepare(run, preparation, confounds, parts)
             return {"signals": signals, "notices": list(notices)}
 
-        before, keeper = key(), Keeper(store)
         about = {"run": run.name, "parameters": f"{preparation.mask.n_voxels} voxels"}
-        found = recall(store, "signals", before, compute, lambda: key() == before, about)
-        keeper.added(before)
-        return found.values["signals"], found.values["notices"]
+        found = remember(open_store(self.memory), "signals", key, compute, about)
+        return found.values["signals"], [*found.values["notices"], *found.notes]
 
     def fit_transform(self, imgs, y=None, confounds=None):
         """Fit to one image and transform it; see :meth:`fit` and :meth:`transform`."""

@@ -129,19 +129,27 @@ def apply_mask(imgs, mask_img, dtype="f", smoothing_fwhm=None):
     ndarray of shape (n_timepoints, n_voxels), or (n_voxels,) for a 3D image
     """
     mask = load_mask(mask_img)
-    img, name = open_image(imgs)
-    is_volume = len(img.shape) == 3
-    run = _run_of_volume(img, name) if is_volume else images.load_run(img, name)
+    run, is_volume = run_of_image(imgs)
     signals, n_nonfinite = extract(run, mask, smoothing_fwhm)
     warn_of(run, notices_of(run, mask, n_nonfinite))
     signals = signals.astype(dtype, copy=False)
     return signals[0] if is_volume else signals
 
 
-def _run_of_volume(img, name):
+def run_of_image(img):
+    """A 4D image as a Run, or a 3D one as a run of one frame; and whether it is 3D.
+
+    Raises
+    ------
+    DataError, FileNotFoundError, TypeError
+        Naming the image, what was found and what was expected.
+    """
+    img, name = open_image(img)
+    if len(img.shape) != 3:
+        return images.load_run(img, name), False
     volume, affine, _ = load_volume(img, name)
     grid = images.Grid(volume.shape, affine)
-    return images.Run(name, grid, 1, None, images.ArrayFrames(volume[..., np.newaxis]))
+    return images.Run(name, grid, 1, None, images.ArrayFrames(volume[..., np.newaxis])), True
 
 
 def unmask(X, mask_img):
@@ -179,10 +187,14 @@ def unmask(X, mask_img):
     return nib.Nifti1Image(data, mask.affine)
 
 
-def warn_of(run, notices):
-    """Tell the user, by one warning that names the run, what was noticed about it."""
+def warn_of(run, notices, stacklevel=2):
+    """Tell the user, by one warning that names the run, what was noticed about it.
+
+    `stacklevel` is as `warnings.warn` takes it, from the caller.
+    """
     if notices:
-        warnings.warn(f"{run.name}: {'; '.join(notices)}", DataWarning, stacklevel=3)
+        message = f"{run.name}: {'; '.join(notices)}"
+        warnings.warn(message, DataWarning, stacklevel=stacklevel + 1)
 
 
 def notices_of(run, mask, n_nonfinite, n_constant=0):
@@ -194,9 +206,14 @@ def notices_of(run, mask, n_nonfinite, n_constant=0):
             f"resampled to {mask.grid.shape}"
         )
     if n_nonfinite:
-        notices.append(f"{n_nonfinite} values were NaN or infinite; set to 0")
+        notices.append(notice_of_nonfinite(n_nonfinite))
     if n_constant == mask.n_voxels:
         notices.append("all voxels of the mask are constant: the run adds nothing")
     elif n_constant:
         notices.append(f"{n_constant} of {mask.n_voxels} voxels are constant")
     return notices
+
+
+def notice_of_nonfinite(n_nonfinite):
+    """What became of values that were not finite, in words."""
+    return f"{n_nonfinite} values were NaN or infinite; set to 0"

@@ -131,18 +131,37 @@ def intersect_masks(mask_imgs, threshold=0.5, connected=True):
 
 
 def tidy(mask, opening=2, connected=True):
-    """A binary volume without thin bridges, holes of their size, and islands."""
+    """A binary volume without thin bridges, holes of their size, and islands.
+
+    A volume of one or a few slices is opened within its slices only: across them nothing would be
+    left.
+    """
     from scipy import ndimage  # only who computes a mask pays for it
 
     opening = int(opening)
+    neighbours = _neighbours(mask.shape, opening)
     if opening:
-        mask = ndimage.binary_erosion(mask, iterations=opening)
+        mask = ndimage.binary_erosion(mask, neighbours, opening)
     if connected and mask.any():
         mask = largest_component(mask)
     if opening:
-        mask = ndimage.binary_dilation(mask, iterations=2 * opening)
-        mask = ndimage.binary_erosion(mask, iterations=opening)
+        mask = ndimage.binary_dilation(mask, neighbours, 2 * opening)
+        mask = ndimage.binary_erosion(mask, neighbours, opening)
     return mask
+
+
+def _neighbours(shape, opening):
+    """Those by faces, along axes that have more voxels than an erosion takes from both ends."""
+    cross = np.zeros((3, 3, 3), bool)
+    cross[1, 1, 1] = True
+    for axis in is_thick(shape, opening).nonzero()[0]:
+        np.moveaxis(cross, axis, 0)[:, 1, 1] = True
+    return cross
+
+
+def is_thick(shape, margin):
+    """Which axes have voxels left where a margin is taken from both ends."""
+    return np.array(shape) > 2 * margin
 
 
 def largest_component(mask):

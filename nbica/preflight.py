@@ -14,11 +14,14 @@ from nbica.reduction import stored_components
 from nbica.replacement import parse_limit
 from nbica.selection import dimensions_per_run
 from nbica.store import open_store
+from nbica.weighting import check_weighting
 
 
 def check_parameters(estimator):
     """Raise ValueError or TypeError for a parameter of the journey that cannot be."""
-    check_n_components(estimator.n_components, getattr(estimator, "do_cca", False))
+    do_cca = getattr(estimator, "do_cca", False)
+    check_weighting(do_cca)
+    check_n_components(estimator.n_components, do_cca and not isinstance(do_cca, str))
     check_n_jobs(estimator.n_jobs)
     budget.parse_ram(estimator.ram)
     check_dtype(estimator.dtype)
@@ -94,12 +97,13 @@ def plan_of(estimator, runs, n_voxels, with_confounds=False, mask_pass=False):
     else:
         listed = [next(runs)]
         runs = chain(listed, runs)
+    n_rows = dimensions_per_run(estimator)
     workload = budget.workload_of(
         listed,
         n_runs,
         n_voxels,
-        dimensions_per_run(estimator.n_components),
-        stored_components(dimensions_per_run(estimator.n_components)),
+        n_rows if estimator.n_components == "auto" else estimator.n_components,
+        stored_components(n_rows),
         smooth=bool(np.any(estimator.smoothing_fwhm)),
         confounds=with_confounds,
         band_pass=estimator.low_pass is not None or estimator.high_pass is not None,

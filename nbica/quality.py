@@ -16,7 +16,9 @@ _MUCH = 0.5  # mm from one frame to the next
 
 
 def framewise_displacement(confounds):
-    """How far the head moved since the frame before [1]_.
+    """How far the head moved since the frame before.
+
+    The measure is that of Power et al. [1]_.
 
     Parameters
     ----------

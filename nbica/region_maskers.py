@@ -6,7 +6,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from nbica import images, masks, spatial
-from nbica.cache import key_of, recall
+from nbica.cache import key_of, remember
 from nbica.checks import warn_of_y
 from nbica.confounds import load_confounds
 from nbica.masker import float_type, one_run
@@ -21,7 +21,6 @@ from nbica.regions import (
     names_of,
     nonempty,
 )
-from nbica.replacement import Keeper
 from nbica.signal import Cleaning
 from nbica.store import open_store
 
@@ -138,10 +137,6 @@ class _RegionMasker(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         return self._regions_on(run.grid) if self.resampling_target == "data" else self.regions_
 
     def _signals(self, run, regions, confounds):
-        store = open_store(self.memory)
-        if store.location is None:
-            return cleaned_signals(run, regions, self.smoothing_fwhm, self.cleaning_, confounds)
-
         def key():
             width = spatial.smoothing_sigma(self.smoothing_fwhm, np.eye(4)).tolist()
             rest = width, vars(self.cleaning_), joblib.hash(confounds)
@@ -151,10 +146,8 @@ class _RegionMasker(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
             values = cleaned_signals(run, regions, self.smoothing_fwhm, self.cleaning_, confounds)
             return dict(zip(("signals", "notices"), values, strict=True))
 
-        before, keeper = key(), Keeper(store)
         about = {"run": run.name, "parameters": f"{regions.n_regions} regions"}
-        found = recall(store, STAGE, before, compute, lambda: key() == before, about)
-        keeper.added(before)
+        found = remember(open_store(self.memory), STAGE, key, compute, about)
         return found.values["signals"], [*found.values["notices"], *found.notes]
 
     def __sklearn_is_fitted__(self):

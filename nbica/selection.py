@@ -4,12 +4,14 @@ The canonical correlations of the group stage fall from 1 (in every run) to abou
 one). Where chance begins depends on how many dimensions the runs have and on how smooth they are:
 a few smooth maps resemble each other by accident. The null is therefore made of the runs
 themselves. While they stream by, the mean power spectrum of their principal components is
-gathered; afterwards, random smooth maps with that spectrum and with random phases stand for the
-runs and are merged in the same way. What the real runs share above the largest correlation of
-those is counted.
+gathered, and how much of them is in each voxel; afterwards, random smooth maps with that spectrum,
+that amplitude from place to place and random phases stand for the runs and are merged in the same
+way. What the real runs share above the largest correlation of those is counted.
 
 Networks are smooth as well, and inflate a null that is made with them in it. The null is therefore
-made anew without the power of the dimensions that stood out, up to three times in all.
+made anew without the power of the dimensions that stood out, up to three times in all. And they
+leave holes: where a network varies, brought to a variance of 1, there is little noise. What is left
+of the runs has less room than the mask, so that chance gives more; hence the amplitudes.
 
 Merging runs as weighted projections is the group model of CanICA [1]_, which calibrated itself on
 bootstrapped noise; randomised phases as a null are those of Theiler et al. [2]_.
@@ -30,6 +32,7 @@ from scipy import fft, ndimage
 from nbica.progress import checkpoint
 from nbica.spatial import bounding_box
 from nbica.subspace import GroupSubspace, leading_components
+from nbica.weighting import rows_per_run
 
 # Principal components that each run contributes, and so the most that can be chosen.
 MOST_COMPONENTS = 64
@@ -81,9 +84,11 @@ class ComponentSpectrum:
         )
 
 
-def dimensions_per_run(n_components):
+def dimensions_per_run(estimator):
     """How many principal components each run contributes, also where `n_components` is "auto"."""
-    return MOST_COMPONENTS if n_components == "auto" else n_components
+    if estimator.n_components == "auto":
+        return MOST_COMPONENTS
+    return rows_per_run(estimator.n_components, getattr(estimator, "do_cca", True))
 
 
 def choose(subspace, null):
@@ -107,12 +112,14 @@ def choose(subspace, null):
     Notes
     -----
     5, 10, 20 and 40 planted networks, each of which stands out of its run's noise, are counted
-    exactly in white noise (10 seeds each). In noise of 1.5 voxels FWHM, 20 are counted within one
-    in 9 of 10 seeds and 40 in 6, up to two too many; in smoother noise (2 voxels) a few more. It
-    falls short where a network is too weak for the principal components of most runs, and where
-    networks are close to `MOST_COMPONENTS`. What is shared need not be a network: vessels and
-    movement count, and where the voxels are so coarse that nearly every dimension is shared (10 mm)
-    the count grows with `MOST_COMPONENTS`.
+    exactly in white noise (10 seeds each; 40 in 6 of 6 seeds since amplitudes count). 40 in noise
+    of 1.5 voxels FWHM are counted exactly, and 20 in noise of 2 voxels within one, in 6 of 6 seeds
+    each; 40 in 12 runs with more unequal strengths within one in 6 of 6. (Seeds and two of the
+    settings were not those that the null was made with; without the amplitudes it counted up to
+    five too many there.) It falls short where a network is too weak for the principal components of
+    most runs, and where networks are close to `MOST_COMPONENTS`. What is shared need not be a
+    network: vessels and movement count, and where the voxels are so coarse that nearly every
+    dimension is shared (10 mm) the count grows with `MOST_COMPONENTS`.
     """
     correlations = subspace.singular_values_**2 / subspace.n_runs_
     found, n_out = None, 0
@@ -140,11 +147,12 @@ class Null:
         self._inside = mask[bounding_box(mask)]
         self._shape = [fft.next_fast_len(n, real=True) for n in self._inside.shape]
         self._window = _window(self._inside)
-        self._power, self._n_runs, self._n_rows = 0.0, 0, 0
+        self._power, self._local, self._n_runs, self._n_rows = 0.0, 0.0, 0, 0
 
     def partial_fit(self, rows):
         """Add the power spectrum of the centred, orthonormal rows of one run."""
         self._power = self._power + self._spectrum(rows, np.ones(len(rows)))
+        self._local = self._local + np.einsum("cv,cv->v", rows, rows, dtype=np.float64)
         self._n_runs += 1
         self._n_rows += len(rows)
         return self
@@ -165,12 +173,21 @@ class Null:
         power /= (1.0 - self._spectrum(components, np.ones(len(components)))).clip(0.1)
         n_rows = max(1, round(self._n_rows / self._n_runs - np.sum(shares)))
         n_runs = min(self._n_runs, MOST_NULL_RUNS)
+        amplitude = self._amplitude(components, shares)
         rng = np.random.default_rng(0)  # not the user's seed: the same runs share the same
         subspace = GroupSubspace(n_rows, 2 * n_rows)
         for _ in range(n_runs):
             checkpoint()
-            subspace.partial_fit(orthonormal(self._random_maps(power, n_rows, rng)))
+            subspace.partial_fit(orthonormal(self._random_maps(power, n_rows, rng) * amplitude))
         return subspace.singular_values_**2 / n_runs
+
+    def _amplitude(self, components, shares):
+        """Of what is left of a mean run without some components, in each voxel; about 1."""
+        share = self._local / self._n_runs
+        share = share - sum(
+            c * u.astype(float) ** 2 for c, u in zip(shares, components, strict=True)
+        )
+        return np.sqrt((share / share.mean()).clip(0.1)).astype(np.float32)
 
     def _spectrum(self, rows, weights):
         """Expected share of each plane wave in the span of some rows: 0 to 1, up to the window."""

@@ -2,9 +2,8 @@
 
 The order and the meaning are those of `nilearn.signal.clean`: signals and confounds are detrended,
 both are filtered, what the confounds explain is removed, the rest is standardized. Up to the last
-step all of this is linear in time, so it is composed once into one small operator (a few vectors
-of length n_timepoints, or one n_timepoints x n_timepoints matrix with a band-pass), which then
-runs over blocks of voxels in place.
+step all of this is linear in time, so it is composed once into one small operator
+(`time_operator.py`), which then runs over blocks of voxels in place.
 """
 
 import warnings
@@ -15,6 +14,7 @@ import numpy as np
 
 from nbica.confounds import load_confounds
 from nbica.exceptions import DataWarning
+from nbica.time_operator import compose
 
 _STANDARDIZE = (True, False, None, "zscore_sample", "psc")
 
@@ -205,7 +205,7 @@ class Cleaner:
         self._n_timepoints, self._dtype = n_timepoints, np.dtype(dtype)
         confounds = load_confounds(confounds, n_timepoints, "signals")
         if n_timepoints > 1:
-            self._operator = _compose(self.cleaning, confounds, n_timepoints).finish(self._dtype)
+            self._operator = compose(self.cleaning, confounds, n_timepoints).finish(self._dtype)
 
     def clean(self, signals):
         """Clean some voxels of the run, (n_timepoints, n_some), in place."""
@@ -263,141 +263,6 @@ def _std(block, is_centred):
     if not is_centred:
         return block.std(axis=0, ddof=1)
     return np.sqrt(_sum_of_squares(block) / (len(block) - 1))
-
-
-def _compose(cleaning, confounds, n_timepoints):
-    operator = _TimeOperator(n_timepoints)
-    constant = np.full((n_timepoints, 1), n_timepoints**-0.5)
-    if cleaning.detrend:
-        trend = np.arange(n_timepoints) - (n_timepoints - 1) / 2
-        operator.project_out(np.column_stack([constant, trend / np.linalg.norm(trend)]))
-    if cleaning.band:
-        operator.filter(_butterworth(cleaning, n_timepoints))
-    if confounds is not None:
-        basis = _confounds_basis(operator.on(confounds), confounds, cleaning)
-        _check_something_left(basis, operator)
-        operator.project_out(basis)
-    if cleaning.standardize:
-        operator.centre(constant)
-    return operator
-
-
-class _TimeOperator:
-    """A linear map over time, `base - left @ right`; base is the identity unless filtered."""
-
-    def __init__(self, n_timepoints):
-        self.base = None
-        self.left = np.zeros((n_timepoints, 0))
-        self.right = np.zeros((0, n_timepoints))
-        self.mean_row = np.full((1, n_timepoints), 1 / n_timepoints)
-
-    def on(self, signals):
-        """Apply to a few columns in float64."""
-        base = signals if self.base is None else self.base @ signals
-        return base - self.left @ (self.right @ signals)
-
-    def rows(self, basis):
-        """Return basis.T @ operator."""
-        base = basis.T if self.base is None else basis.T @ self.base
-        return base - (basis.T @ self.left) @ self.right
-
-    def project_out(self, basis):
-        rows = self.rows(basis)
-        self.left, self.right = np.hstack([self.left, basis]), np.vstack([self.right, rows])
-
-    def filter(self, matrix):
-        self.base, self.left = matrix, matrix @ self.left
-
-    def centre(self, constant):
-        """Remove the mean, and keep the row that computes it: psc needs it."""
-        self.mean_row = self.rows(constant) / np.sqrt(len(constant))
-        self.project_out(constant)
-
-    def finish(self, dtype):
-        """Drop what does nothing, merge what a filter makes dense, cast to the signals' type."""
-        needed = np.linalg.norm(self.right, axis=1) > 1e-12
-        self.left, self.right = self.left[:, needed], self.right[needed]
-        self.constant = self.on(np.ones((self.left.shape[0], 1)))
-        if self.base is not None:
-            self.base = (self.base - self.left @ self.right).astype(dtype)
-        self.keeps_constant = np.abs(self.constant).max() > 1e-9
-        # nilearn's rule, on the operator and not on the data: where less than a tenth of a
-        # constant survives, percent are those of the original mean.
-        self.loses_mean = abs(self.mean_row.sum()) < 0.1
-        self.left, self.right, self.constant, self.mean_row = (
-            part.astype(dtype) for part in (self.left, self.right, self.constant, self.mean_row)
-        )
-        return self
-
-    def apply(self, block, mean, work):
-        """Overwrite the centred block with what becomes of block + mean."""
-        if self.base is not None:
-            block[...] = np.matmul(self.base, block, out=work)
-        elif len(self.right):
-            block -= np.matmul(self.left, self.right @ block, out=work)
-        if self.keeps_constant:
-            block += np.multiply(self.constant, mean, out=work)
-
-    def of_constant(self, mean):
-        return self.constant * mean if self.keeps_constant else 0
-
-    def level(self, block, mean):
-        """Return the mean which percent are of, for a centred block."""
-        survives = self.mean_row.sum() + self.loses_mean
-        return (self.mean_row @ block)[0] + survives * mean
-
-
-def _butterworth(cleaning, n_timepoints):
-    from scipy import signal as sp_signal  # a second to import, for those who filter
-
-    # The filter is linear, its odd padding too, so filtering the identity gives its matrix: one
-    # float32 product in place of a float64 recursion per voxel, 16 times faster at 176 timepoints,
-    # 1.7 times at 1200. Beyond some 2000, sosfiltfilt on blocks would win.
-    kind = {(True, True): "band", (True, False): "high", (False, True): "low"}[
-        cleaning.high_pass is not None, cleaning.low_pass is not None
-    ]
-    cuts = cleaning.band if kind == "band" else cleaning.band[0]
-    sos = sp_signal.butter(5, cuts, kind, output="sos", fs=1 / cleaning.t_r)
-    try:
-        return sp_signal.sosfiltfilt(sos, np.eye(n_timepoints), axis=0)
-    except ValueError as error:
-        msg = (
-            f"{n_timepoints} timepoints are too few for the band-pass filter ({error}); use longer "
-            "runs or low_pass=None, high_pass=None"
-        )
-        raise ValueError(msg) from error
-
-
-def _confounds_basis(filtered, confounds, cleaning):
-    """Return orthonormal columns that span the detrended and filtered confounds."""
-    from scipy import linalg  # a quarter of a second that a run without confounds saves
-
-    if cleaning.standardize_confounds:
-        filtered = filtered - filtered.mean(axis=0)
-    # A constant or a trend among the confounds is only rounding by now. To scale it up would
-    # remove a random direction from the signals.
-    remains = np.linalg.norm(filtered, axis=0) > 1e-10 * np.linalg.norm(confounds, axis=0)
-    if not remains.any():
-        return np.zeros((len(confounds), 0))
-    filtered = filtered[:, remains]
-    if cleaning.standardize_confounds:
-        filtered = filtered / filtered.std(axis=0, ddof=1)
-    else:
-        filtered = filtered / np.abs(filtered).max(axis=0)
-    Q, R, _ = linalg.qr(filtered, mode="economic", pivoting=True)
-    pivots = np.abs(np.diag(R))
-    return Q[:, pivots > 1e-10 * pivots[0]]
-
-
-def _check_something_left(basis, operator):
-    n_timepoints, n_removed = basis.shape[0], basis.shape[1] + operator.left.shape[1]
-    if n_removed >= n_timepoints:
-        msg = (
-            f"The confounds and the trend span all {n_timepoints} timepoints, so that nothing is "
-            "left of the signals; choose fewer confounds (six motion parameters and a few CompCor "
-            "components, for instance)"
-        )
-        raise ValueError(msg)
 
 
 def _check_signals(signals):

@@ -1,11 +1,13 @@
 """Slices of a volume in world space (mm, RAS+), from wherever its affine says the voxels are.
 
 Proportions are true, and left is left, for flipped, anisotropic and oblique volumes alike. Figures
-and viewers show what is cut here.
+and viewers show what is cut here; the viewers' JavaScript (`planes.js`) takes the same steps in the
+same order.
 """
 
 import numpy as np
-from scipy import ndimage
+
+from nbica.grids import in_world_order, resample_volume, table, world_axes
 
 # Side of a pixel in mm, unless told otherwise.
 STEP = 1.0
@@ -37,8 +39,28 @@ def slice_at(data, affine, axis, mm, bounds, step=STEP, order=1):
         World axes grow to the right and with the row (imshow's origin="lower"); NaN outside the
         volume.
     """
-    horizontal, vertical = (other for other in range(3) if other != axis)
     lines = [np.arange(low, high + step / 2, step) for low, high in bounds]
+    axes = world_axes(affine)
+    if axes is None:
+        return _cut_obliquely(data, affine, axis, mm, lines, order)
+    return _cut(*in_world_order(data, affine, axes), axis, mm, lines, order)
+
+
+def _cut(data, grid, axis, mm, lines, order):
+    horizontal, vertical = plane_of(axis)
+    across = table(grid, axis, np.array([mm]))
+    right, down = table(grid, horizontal, lines[horizontal]), table(grid, vertical, lines[vertical])
+    if across.nearest[0] < 0:
+        return np.full((len(lines[vertical]), len(lines[horizontal])), np.nan)
+    nearest = plane_at(data, axis, across.nearest[0])
+    shown = inside(right, down) & ~np.isnan(nearest)[np.ix_(down.nearest, right.nearest)]
+    read = np.nan_to_num if order else np.asarray
+    plane = plane_between(data, axis, across, bool(order), read)
+    return np.where(shown, interpolate(plane, right, down, bool(order)), np.nan)
+
+
+def _cut_obliquely(data, affine, axis, mm, lines, order):
+    horizontal, vertical = plane_of(axis)
     world = np.empty((3, len(lines[vertical]), len(lines[horizontal])))
     world[axis] = mm
     world[horizontal] = lines[horizontal]
@@ -49,9 +71,11 @@ def slice_at(data, affine, axis, mm, bounds, step=STEP, order=1):
 
 
 def _sample(data, voxels, order):
+    from scipy import ndimage  # a quarter of a second that an aligned image saves
+
     # The outermost half voxel belongs to the volume: clip into it, then cut at the faces.
     limits = np.reshape(data.shape, (3, 1, 1))
-    outside = ((voxels < -0.5) | (voxels > limits - 0.5)).any(axis=0)
+    outside = ((voxels < -0.5) | (voxels >= limits - 0.5)).any(axis=0)
     voxels = np.clip(voxels, 0, limits - 1)
     missing = np.isnan(data)
     if missing.any():
@@ -59,6 +83,79 @@ def _sample(data, voxels, order):
         outside |= ndimage.map_coordinates(missing, voxels, order=0)
         data = np.where(missing, 0, data)
     return np.where(outside, np.nan, ndimage.map_coordinates(data, voxels, order=order))
+
+
+# ---- planes of volumes along the world's axes ---------------------------------------------------
+
+
+def plane_of(axis):
+    """World axes to the right and upwards, in a picture across an axis."""
+    return tuple(other for other in range(3) if other != axis)
+
+
+def plane_at(data, axis, index):
+    """A plane of voxels of a volume in world order: (n_vertical, n_horizontal)."""
+    return np.take(data, index, axis=axis).T
+
+
+def plane_between(data, axis, across, linear, read=np.asarray):
+    """The plane at a depth: the nearest, or what lies between the two beside it.
+
+    Parameters
+    ----------
+    data : ndarray of shape (nx, ny, nz)
+        In world order.
+    axis : {0, 1, 2}
+    across : grids.Table
+        Of the one place where it is cut.
+    linear : bool
+    read : callable
+        What a plane of voxels stands for; such as 0 where there is no data.
+
+    Returns
+    -------
+    ndarray of shape (n_vertical, n_horizontal)
+    """
+    if not linear:
+        return read(plane_at(data, axis, across.nearest[0]))
+    low, high = (read(plane_at(data, axis, index[0])) for index in (across.low, across.high))
+    return low + (high - low) * across.weight[0]
+
+
+def inside(right, down):
+    """Which pixels of a plane lie within the volume, for the tables of its columns and rows."""
+    return (down.nearest >= 0)[:, np.newaxis] & (right.nearest >= 0)
+
+
+def interpolate(plane, right, down, linear):
+    """A plane of voxels at the pixels of a picture.
+
+    Parameters
+    ----------
+    plane : ndarray of shape (n_vertical, n_horizontal)
+    right, down : grids.Table
+        Of the picture's columns and rows.
+    linear : bool
+        Else the nearest voxel.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_columns)
+        Of pixels that are not :func:`inside`, anything.
+    """
+    if not linear:
+        return plane[np.ix_(down.nearest, right.nearest)]
+    upper = _along_rows(plane[down.low], right)
+    lower = _along_rows(plane[down.high], right)
+    return upper + (lower - upper) * down.weight[:, np.newaxis]
+
+
+def _along_rows(rows, right):
+    low, high = rows[:, right.low], rows[:, right.high]
+    return low + (high - low) * right.weight
+
+
+# ---- boxes and projections ----------------------------------------------------------------------
 
 
 def world_box(data, affine, margin=0.0):
@@ -106,11 +203,9 @@ def on_world_grid(data, affine, bounds, step):
         From the lower ends of the box on, a step apart; 0 outside the volume.
     """
     shape = [int((high - low + step / 2) // step) + 1 for low, high in bounds]
-    inverse = np.linalg.inv(affine)
-    start = inverse[:3, :3] @ np.asarray(bounds)[:, 0] + inverse[:3, 3]
-    return ndimage.affine_transform(
-        np.nan_to_num(data), step * inverse[:3, :3], start, shape, order=1, mode="grid-constant"
-    )
+    target = np.diag([step, step, step, 1.0])
+    target[:3, 3] = np.asarray(bounds)[:, 0]
+    return resample_volume(np.nan_to_num(data), affine, target, shape, mode="grid-constant")
 
 
 def strongest(world, axis):
@@ -119,12 +214,13 @@ def strongest(world, axis):
     Parameters
     ----------
     world : ndarray of shape (n_x, n_y, n_z)
+        In world order.
     axis : {0, 1, 2}
 
     Returns
     -------
     ndarray of shape (n_vertical, n_horizontal)
-        Laid out as by :func:`slice_at`.
+        Laid out as by :func:`slice_at`; the first of equals.
     """
-    low, high = world.min(axis=axis), world.max(axis=axis)
-    return np.where(-low > high, low, high).T
+    index = np.abs(world).argmax(axis=axis)
+    return np.take_along_axis(world, np.expand_dims(index, axis), axis).squeeze(axis).T

@@ -7,13 +7,13 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from nbica import images
-from nbica.cache import Recalled, key_of, recall
+from nbica.cache import key_of, remember
 from nbica.confounds import load_confounds
 from nbica.preparation import PreparedRun
 from nbica.projection import along_maps, inverse_overlaps, project_run
 from nbica.reduction import reduce_run
-from nbica.replacement import Keeper
 from nbica.selection import dimensions_per_run, orthonormal
+from nbica.weighting import weighted_rows
 
 STAGE = "subject maps"
 # Raised whenever a change here or in what is called changes the numbers.
@@ -66,13 +66,8 @@ def regress_run(run, preparation, maps, store, confounds=None, scratch_folder=No
     def compute():
         return _regressed(run, preparation, maps, confounds, scratch_folder)
 
-    if store.location is None:
-        found = Recalled(compute(), False)
-    else:
-        before, keeper = key(), Keeper(store)
-        about = {"run": run.name, "parameters": f"{len(maps)} maps"}
-        found = recall(store, STAGE, before, compute, lambda: key() == before, about)
-        keeper.added(before)
+    about = {"run": run.name, "parameters": f"{len(maps)} maps"}
+    found = remember(store, STAGE, key, compute, about)
     values = found.values
     notices = [*values["notices"], *found.notes]
     return SubjectMaps(run.name, values["time_courses"], values["maps"]), notices
@@ -110,14 +105,14 @@ class Form(NamedTuple):
     ----------
     n_components : int
         How many of each.
-    weighted : bool
-        Whether they count by their standard deviation.
+    do_cca : {True, False, "weighted"}
+        How they count, as in :func:`weighting.weighted_rows`.
     centred : bool
         Whether their means over voxels were taken out.
     """
 
     n_components: int
-    weighted: bool
+    do_cca: object
     centred: bool
 
 
@@ -129,7 +124,7 @@ def form_of(ica):
             f"{type(ica).__name__}, for which there is dual_regression."
         )
         raise TypeError(msg)
-    return Form(dimensions_per_run(ica.n_components), not ica.do_cca, ica.n_components == "auto")
+    return Form(dimensions_per_run(ica), ica.do_cca, ica.n_components == "auto")
 
 
 def basis_with_mean(maps):
@@ -222,9 +217,7 @@ def _reduced_rows(run, preparation, form, store, confounds, scratch_folder):
     reduction = reduce_run(
         run, preparation, n_rows, confounds, store=store, scratch_folder=scratch_folder
     ).reduction
-    rows = np.asarray(reduction.components[:n_rows])
-    if form.weighted:
-        rows = rows * reduction.singular_values[:n_rows, np.newaxis].astype(np.float32)
+    rows = np.asarray(weighted_rows(reduction.leading(n_rows), form.do_cca))
     if form.centred:
         rows = orthonormal(rows)
     return rows, list(reduction.warnings)

@@ -5,6 +5,7 @@
 The form: cells numbered as they ran, ids by position, and no metadata but the kernel's name.
 """
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -50,6 +51,8 @@ def _canonical_output(output, n_run):
 
 
 if __name__ == "__main__":
+    # What is saved is computed now, not found in a cache.
+    shutil.rmtree(FOLDER / "nbica_cache", ignore_errors=True)
     for notebook in map(Path, sys.argv[1:]) if sys.argv[1:] else sorted(FOLDER.glob("*.ipynb")):
         print(notebook)
         refresh(notebook)

@@ -77,9 +77,7 @@ def contents():
     """Simulated files of all data sets, small."""
     from mirror import Contents
 
-    contents = Contents()
-    _ = contents.cohort  # made once, in the tests' common data folder
-    return contents
+    return Contents()  # its cohort is made once, in the tests' common data folder
 
 
 @pytest.fixture

@@ -252,14 +252,21 @@ def test_limited_address_space():
 
 
 @pytest.mark.parametrize(
-    ("wanted", "allowed"), [(None, 4), ("1", 1), ("16", 4), ("0", 4), ("a,b", 4)]
-)
-def test_threads_of_a_worker(monkeypatch, wanted, allowed):
-    """A process has the cores there are, or fewer where OMP_NUM_THREADS says so."""
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(4), raising=False)
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    ("variable", "wanted", "allowed"),
+    [
+        ("OMP_NUM_THREADS", None, 4), ("OMP_NUM_THREADS", "1", 1), ("OMP_NUM_THREADS", "16", 4),
+        ("OMP_NUM_THREADS", "0", 4), ("OMP_NUM_THREADS", "a,b", 4), ("CPU_LIMIT", "1.0", 1),
+        ("CPU_LIMIT", "0.5", 1), ("CPU_LIMIT", "2.5", 3), ("CPU_LIMIT", "inf", 4),
+        ("CPU_LIMIT", "", 4),
+    ],
+)  # fmt: skip
+def test_threads_of_a_worker(monkeypatch, variable, wanted, allowed):
+    """A process has the cores there are, or fewer where a hub or OMP_NUM_THREADS says so."""
+    monkeypatch.setattr(machine, "cpu_count", lambda: 4)
+    for name in ("OMP_NUM_THREADS", "CPU_LIMIT"):
+        monkeypatch.delenv(name, raising=False)
     if wanted is not None:
-        monkeypatch.setenv("OMP_NUM_THREADS", wanted)
+        monkeypatch.setenv(variable, wanted)
 
     assert machine.threads_allowed() == allowed
 

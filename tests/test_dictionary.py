@@ -11,7 +11,7 @@ from planted import brain_mask, mask_image, write_cohort
 from sklearn.base import clone
 
 from nbica import DictLearning
-from nbica.exceptions import DataError, DataWarning, NotConvergedWarning
+from nbica.exceptions import DataError, DataWarning, IgnoredWarning, NotConvergedWarning
 from nbica.matching import match
 
 
@@ -95,6 +95,32 @@ def test_shares_its_cache_with_canica(cohort, tmp_path, n_reads):
     assert n_reads == []
 
 
+def test_another_alpha_merges_nothing(cohort, tmp_path, monkeypatch):
+    """What is made of all runs is cached too: another alpha, seed or tol takes it from there."""
+    estimator(memory=tmp_path).fit(cohort.func)
+    monkeypatch.setattr("nbica.subspace.GroupSubspace.partial_fit", None)
+
+    again = estimator(memory=tmp_path, alpha=5, random_state=3, tol=1e-4).fit(cohort.func)
+
+    monkeypatch.undo()
+    fresh = estimator(alpha=5, random_state=3, tol=1e-4).fit(cohort.func)
+    assert np.array_equal(again.components_, fresh.components_)
+    assert again.runs_["cached"].all()
+    started = estimator(memory=tmp_path, dict_init=again.components_img_).fit(cohort.func)
+    assert started.components_.shape == again.components_.shape
+
+
+def test_says_which_parameters_have_no_say(cohort, fitted):
+    """What steers nilearn's online solver is answered by one warning; "lars" is the same lasso."""
+    with pytest.warns(IgnoredWarning, match="n_epochs=2, reduction_ratio=0.5 changes nothing") as w:
+        ours = estimator(n_epochs=2, reduction_ratio=0.5, method="lars").fit(
+            cohort.func, confounds=cohort.confounds
+        )
+
+    assert [warning.filename for warning in w] == [__file__]
+    assert np.array_equal(ours.components_, fitted.components_)
+
+
 def test_another_seed_gives_the_same_maps(cohort, fitted):
     """The seed only starts the ICA: maps from another one match at |r| > .99."""
     other = estimator(random_state=7).fit(cohort.func, confounds=cohort.confounds)
@@ -172,6 +198,7 @@ def test_callback_sees_maps_so_far(cohort):
         ({"alpha": "auto"}, ValueError, "alpha is 'auto'"),
         ({"tol": -1}, ValueError, "tol is -1"),
         ({"max_iter": 0}, ValueError, "max_iter"),
+        ({"method": "omp"}, ValueError, "method is 'omp'; expected 'cd' or 'lars'"),
         ({"n_components": 2.5}, ValueError, "n_components"),
         ({"random_state": "seed"}, ValueError, "random_state"),
         ({"alpha": 1e9}, DataError, "smaller"),

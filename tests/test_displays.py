@@ -1,5 +1,9 @@
 """Slices, projections and networks: what is planted at known mm is drawn there, in every figure."""
 
+import os
+import subprocess
+import sys
+
 import matplotlib.image
 import nibabel as nib
 import numpy as np
@@ -10,10 +14,11 @@ from planted import AFFINES, BOX, one_voxel
 from nbica import plotting
 from nbica.exceptions import DataError
 from nbica.plotting import cuts
+from nbica.plotting.bars import draw_colorbar
 from nbica.plotting.colours import BLUE_ORANGE, BLUE_ORANGE_ON_WHITE, distinct
 from nbica.plotting.scales import scale_of
-from nbica.plotting.views import plane_of
 from nbica.plotting.volumes import Volume
+from nbica.slicing import plane_of
 
 MM = np.array([-20.0, 14, 8])
 
@@ -491,3 +496,127 @@ def ones(value=1.0):
 
 def four():
     return nib.Nifti1Image(np.ones((3, 3, 3, 2), np.float32), np.diag([9.0, 9, 9, 1]))
+
+
+# ---- how opaque ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def two_strengths():
+    """Two cubes of 27 mm: a strong one at x = -20 mm, a weak one at x = 20 mm."""
+    affine = np.array([[3.0, 0, 0, -45], [0, 3, 0, -45], [0, 0, 3, -45], [0, 0, 0, 1]])
+    data = np.zeros((31, 31, 31), np.float32)
+    data[4:13, 11:20, 11:20], data[18:27, 11:20, 11:20] = 4.0, 1.0
+    return nib.Nifti1Image(data, affine)
+
+
+def opacities(display):
+    """Of the coloured picture in the axial panel, in the middle of each cube."""
+    image = display.axes["z"].images[-1]
+    left, right, bottom, top = image.get_extent()
+    alpha = image.get_array()[..., 3]
+    row = int((0 - bottom) / (top - bottom) * len(alpha))
+    return [alpha[row, int((x - left) / (right - left) * alpha.shape[1])] for x in (-20, 20)]
+
+
+@pytest.mark.parametrize("plot", [plotting.plot_stat_map, plotting.plot_glass_brain])
+def test_transparency_of_a_number_and_of_an_image(plot, two_strengths, anatomy):
+    """As in nilearn: a number for all, or an image whose values between two are a ramp."""
+    options = {"threshold": 0.1, "display_mode": "z"}
+    if plot is plotting.plot_stat_map:
+        options |= {"bg_img": anatomy, "cut_coords": [0]}
+
+    def drawn(**given):
+        return opacities(plot(two_strengths, **given, **options))
+
+    assert drawn(transparency=0.5) == pytest.approx([0.5, 0.5])
+    assert drawn(transparency=two_strengths) == pytest.approx([1, 0.25], abs=1e-3)
+    ranged = {"transparency": two_strengths, "transparency_range": (0.5, 1.5)}
+    assert drawn(**ranged) == pytest.approx([1, 0.5], abs=1e-3)
+    with pytest.raises(ValueError, match=r"transparency=1.5; expected 0 \(invisible\)"):
+        drawn(transparency=1.5)
+    with pytest.raises(ValueError, match="transparency_range"):
+        drawn(transparency=two_strengths, transparency_range=(3, 2))
+
+
+# ---- tiled: the corner ---------------------------------------------------------------------------
+
+
+def test_tiled_puts_the_bar_into_the_free_corner(anatomy):
+    """Below the sagittal slice is room for the bar: the figure is no wider than without one."""
+    data, affine = one_voxel(AFFINES["plain"], MM)
+    img = nib.Nifti1Image(data, affine)
+
+    with_bar, without = (
+        plotting.plot_stat_map(img, anatomy, display_mode="tiled", colorbar=bar)
+        for bar in (True, False)
+    )
+
+    bar = with_bar._bar.get_position()
+    x, z = (with_bar.axes[name].get_position() for name in "xz")
+    assert with_bar.figure.get_size_inches() == pytest.approx(without.figure.get_size_inches())
+    assert z.x1 < bar.x0 < bar.x1 < x.x1
+    assert z.y0 < bar.y0 < bar.y1 < x.y0
+
+
+# ---- windows -------------------------------------------------------------------------------------
+
+_WINDOWS = """
+from matplotlib.backend_bases import FigureManagerBase
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+class FigureManager(FigureManagerBase):
+    @classmethod
+    def pyplot_show(cls, *, block=None):
+        from matplotlib._pylab_helpers import Gcf
+        print([type(manager.canvas.figure).__name__ for manager in Gcf.get_all_fig_managers()])
+
+class FigureCanvas(FigureCanvasAgg):
+    manager_class = FigureManager
+"""
+_SCRIPT = """
+import nibabel, numpy
+from nbica import plotting
+img = nibabel.Nifti1Image(numpy.ones((5, 5, 5), "f4"), numpy.diag([9.0, 9, 9, 1]))
+plotting.plot_anat(img)
+plotting.plot_anat(img).close()
+plotting.plot_anat(img, output_file="kept.png")
+plotting.plot_stat_map(img)
+plotting.show()
+"""
+
+
+@pytest.mark.parametrize(
+    ("backend", "told"),
+    [("module://windows", "['MapsFigure', 'MapsFigure']"), ("agg", "IgnoredWarning: matplotlib")],
+)
+def test_show_opens_windows_where_there_are_any(tmp_path, backend, told):
+    """A script's figures are shown together, but for those closed or written; else it is told."""
+    (tmp_path / "windows.py").write_text(_WINDOWS)
+    own = {"MPLBACKEND": backend, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+
+    done = subprocess.run(
+        [sys.executable, "-c", _SCRIPT], cwd=tmp_path, env=os.environ | own, text=True,
+        capture_output=True, check=True,
+    )  # fmt: skip
+
+    assert told in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("threshold", [0.001, 0.0047, 0.009, 0.02])
+def test_numbers_below_a_bar_keep_apart(threshold):
+    """Whatever the threshold, the labels of a bar as wide as that of a mosaic do not overlap."""
+    figure = Figure(figsize=(7, 4), dpi=120)
+    axes = figure.add_axes((0.35, 0.1, 0.3, 0.02))
+    data = np.linspace(-0.046, 0.046, 1000).reshape(1, 10, 10, 10)
+
+    draw_colorbar(
+        axes, scale_of(data, cmap=BLUE_ORANGE, threshold=threshold), ink="w", vertical=False
+    )
+
+    figure.draw_without_rendering()
+    ends = np.sort(
+        [label.get_window_extent().intervalx for label in axes.get_xticklabels()], axis=0
+    )
+    assert len(ends) >= 3
+    assert (ends[1:, 0] > ends[:-1, 1]).all()

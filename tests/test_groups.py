@@ -1,5 +1,7 @@
 """Two groups: scipy as oracle, planted differences, the family-wise error on nulls, diagnosis."""
 
+from inspect import signature
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -48,8 +50,10 @@ def test_uncorrected_p_is_scipys_permutation_test(rng):
     def t_of(first, second, axis):
         return stats.ttest_ind(first, second, axis=axis).statistic
 
+    takes = signature(stats.permutation_test).parameters  # "rng" from scipy 1.15 on
+    seed = {"rng" if "rng" in takes else "random_state": 1}
     expected = stats.permutation_test(
-        (values[:12, 0], values[12:, 0]), t_of, vectorized=True, n_resamples=5000, rng=1
+        (values[:12, 0], values[12:, 0]), t_of, vectorized=True, n_resamples=5000, **seed
     ).pvalue
     # Two estimates of one p from 5 000 draws each: four standard errors of their difference.
     tolerance = 4 * np.sqrt(2 * expected * (1 - expected) / 5000)
@@ -180,7 +184,7 @@ def test_few_subjects_are_warned_of(rng):
 @pytest.mark.parametrize("kind", ["correlation", "partial", "tangent"])
 def test_groups_that_differ_are_told_apart(rng, kind):
     """New subjects are told apart far above chance, which shuffled labels stay at."""
-    series, groups = cohort(rng)
+    series, groups = cohort(rng, n_subjects=40)
 
     found = classify_groups(series, groups, kind, n_permutations=19)
 
@@ -217,6 +221,20 @@ def test_covariances_ahead_of_folds_change_nothing(rng):
         )
         np.testing.assert_allclose(found.scores, plain)
         assert found.p is None
+
+
+@pytest.mark.filterwarnings("error:y_pred contains classes not in y_true")
+def test_every_fold_has_both_groups(rng):
+    """Folds are stratified with any scikit-learn, for shuffled labels too, runs kept together."""
+    series, _ = cohort(rng, n_subjects=20)
+    groups = np.repeat(["a", "b"], [14, 6])
+
+    for seed in range(5):
+        classify_groups(series, groups, "correlation", n_permutations=3, random_state=seed)
+    classify_groups(
+        series * 2, np.tile(groups, 2), "correlation", subjects=np.tile(np.arange(20), 2),
+        n_permutations=3,
+    )  # fmt: skip
 
 
 def test_runs_of_one_subject_stay_together(rng):

@@ -1,12 +1,11 @@
-"""Pictures as they should look: each figure against a thumbnail that a person has looked at.
+"""Pictures as they should look: each figure against a small one that a person has looked at.
 
-A thumbnail is 48 pixels wide: each holds the mean colour of a patch. That is small enough to keep
-with the tests (1 to 3 KB), a picture that a reviewer can open, and blind to what differs between
-platforms (fonts, antialiasing: single grey levels of a patch), while a mirrored brain, another
-colour map or a slice a few mm away changes patches by far more; two tests prove it. Pixel-exact
-comparison would have to be renewed with each release of matplotlib or FreeType.
+A small picture has one pixel for 4 x 4 of the figure's, which pictures.py compares as a person
+would: kept with the tests (a few KB each), to be opened by a reviewer, and blind to what differs
+between platforms. Pixel-exact comparison would have to be renewed with each release of matplotlib
+or FreeType.
 
-    python tests/test_looks.py        draws the thumbnails anew: look at them before they are saved
+    python tests/test_looks.py        draws them anew: look at them before they are saved
 """
 
 from io import BytesIO
@@ -15,16 +14,12 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from pictures import cells, unlike_cells
 from PIL import Image
 
 from nbica import plotting
 
 FOLDER = Path(__file__).parent / "looks"
-WIDTH = 48
-
-# Of 255. With a serif font for all text, patches differed by 12 at most and by 0.1 on average;
-# the least of the wrong pictures below by 34 at most.
-FURTHEST, ON_AVERAGE = 24, 2
 
 AFFINE = np.array([[-6.0, 0, 0, 84], [0, 6, 0, -114], [0, 0, 6, -72], [0, 0, 0, 1]])
 SHAPE = (29, 32, 26)
@@ -66,7 +61,12 @@ def regions():
 def run():
     rng = np.random.default_rng(0)
     times = np.sin(np.arange(40) / 4)
-    data = 100 + rng.standard_normal((*SHAPE, 40)) + 2 * ball((0, -20, 10), 60)[..., None] * times
+    # Little noise: which of so many voxels a release of matplotlib draws is no look.
+    data = (
+        100
+        + 0.2 * rng.standard_normal((*SHAPE, 40))
+        + 2 * ball((0, -20, 10), 60)[..., None] * times
+    )
     return image(data)
 
 
@@ -107,32 +107,23 @@ LOOKS = {
 }
 
 
-def thumbnail(figure):
-    """Mean colours of patches, (height, 48, 3), from 0 to 255."""
+def drawn(figure):
     png = BytesIO()
     figure.savefig(png)
-    picture = Image.open(png).convert("RGB")
-    height = max(1, round(WIDTH * picture.height / picture.width))
-    return np.asarray(picture.resize((WIDTH, height), Image.Resampling.BOX), dtype=float)
+    return cells(Image.open(png))
 
 
-def differences(figure, name):
+def unlike_expected(figure, name):
     expected = np.asarray(Image.open(FOLDER / f"{name}.png").convert("RGB"), dtype=float)
-    found = thumbnail(figure)
+    found = drawn(figure)
     assert found.shape == expected.shape
-    return np.abs(found - expected)
-
-
-def is_alike(apart):
-    return apart.max() <= FURTHEST and apart.mean() <= ON_AVERAGE
+    return unlike_cells(found, expected)
 
 
 @pytest.mark.parametrize("name", LOOKS)
 def test_it_looks_as_it_should(name):
     """Every patch has about the colour that it had when someone looked at it."""
-    apart = differences(LOOKS[name](), name)
-
-    assert is_alike(apart), f"up to {apart.max():.0f}, on average {apart.mean():.1f} of 255"
+    assert not unlike_expected(LOOKS[name](), name)
 
 
 WRONG = {
@@ -162,11 +153,11 @@ def flipped():
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_picture_is_noticed(name):
     """Mirrored, with another threshold, other colours, a slice 8 mm off, other signs."""
-    assert not any(is_alike(differences(wrong(), name)) for wrong in WRONG[name])
+    assert all(unlike_expected(wrong(), name) for wrong in WRONG[name])
 
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
     for name, look in LOOKS.items():
-        picture = Image.fromarray(np.round(thumbnail(look())).astype(np.uint8))
+        picture = Image.fromarray(np.round(drawn(look())).astype(np.uint8))
         picture.save(FOLDER / f"{name}.png", optimize=True)

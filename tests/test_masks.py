@@ -85,6 +85,31 @@ def test_epi_mask_equals_nilearn(make_image, seed, options):
     )
 
 
+@pytest.mark.parametrize("compute", [compute_epi_mask, compute_background_mask])
+@pytest.mark.parametrize("n_slices", [1, 3])
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_few_slices_are_opened_within_them(make_image, rng, axis, n_slices, compute):
+    """A slice has no third dimension to be eroded along: its mask is the brain, not the bridge."""
+    disc = ellipsoid((24, 26, n_slices), (12, 13, n_slices / 2), (8, 8, 99))
+    data = np.where(disc, 100 + 5 * rng.standard_normal(disc.shape), 0.0)
+    data[12, 21:, :] = 60  # a bridge to the skull
+    if compute is compute_epi_mask:
+        data += 5 * np.abs(rng.standard_normal(disc.shape))
+    run = make_image(np.moveaxis(data, 2, axis)[..., np.newaxis])
+
+    found = np.moveaxis(compute(run, opening=2).get_fdata() > 0, axis, 2)
+
+    # An opening by crosses of faces cuts a circle's edge by a voxel here and there.
+    assert (found & disc).sum() > 0.9 * (found | disc).sum()
+    assert not found[12, 23:].any()
+
+
+def test_an_opening_too_large_is_named(make_image):
+    """Where the gap was found and the opening leaves nothing, the error blames the opening."""
+    with pytest.raises(DataError, match=r"opening=9 takes away all of the .* 0 for none"):
+        compute_epi_mask(make_image(brain(0)), opening=9)
+
+
 def test_zeros_can_be_left_out_of_the_histogram(make_image):
     """In wide margins of 0, the gap is looked for among the other values, as nilearn does."""
     img = make_image(np.pad(brain(0), ((12, 12), (12, 12), (12, 12), (0, 0))))

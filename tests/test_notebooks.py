@@ -1,13 +1,24 @@
 """The saved notebooks are what a reader sees and what nbval compares: keep them in order."""
 
 import importlib.util
+import re
 from pathlib import Path
 
 import nbformat
 import pytest
+from nbval.plugin import get_sanitize_patterns
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+
+
+# Such as a clone and a Binder session load without a wait.
+LARGEST = 2_500_000
+# Folders of a machine or a person; what a browser may open ("https://…/home/") is none.
+SOMEONES_FOLDER = re.compile(
+    r"(?<![\w./])(?:/home|/root|/Users|/tmp|/var|/work|[A-Z]:\\\\)[/\\\\]?\w*"
+)
+LINK = re.compile(r"\]\((?!https?:|#|attachment:)([^)#]+)")
 
 
 @pytest.fixture(scope="module")
@@ -41,3 +52,74 @@ def test_checks_what_it_says(path):
     assert any("assert " in source for source in sources)
     assert "error" not in kinds
     assert not any(source.endswith(";") for source in sources), "nbval shows what ; hides"
+
+
+def markdown_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "markdown"]
+
+
+def texts(cell):
+    """All that a cell's outputs say in letters."""
+    for output in cell.outputs:
+        yield output.get("text", "")
+        yield from (text for kind, text in output.get("data", {}).items() if kind[:4] == "text")
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_is_a_lesson_from_title_to_recap(path):
+    """The first cell has the number of the file and says what will be done; the last, what was."""
+    cells = nbformat.read(path, as_version=4).cells
+    number = path.stem[:2]
+
+    assert cells[0].cell_type == cells[-1].cell_type == "markdown"
+    assert re.match(rf"# {number} · \S.*\n\n", cells[0].source)
+    assert re.search("In this notebook (we|you)|What was learnt", cells[-1].source)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_tells_of_no_machine(path):
+    """No cell installs anything or calls a shell; no output names a folder of somebody's."""
+    for cell in code_cells(nbformat.read(path, as_version=4)):
+        assert not re.search(r"^\s*[%!]", cell.source, re.MULTILINE)
+        assert not SOMEONES_FOLDER.search(cell.source)
+        for text in texts(cell):
+            assert not SOMEONES_FOLDER.search(text)
+            assert Path.home().name == "root" or Path.home().name not in text
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_is_quiet_and_small(path):
+    """Nothing on stderr, where warnings go; and no more bytes than a clone should have to bear."""
+    outputs = [o for cell in code_cells(nbformat.read(path, as_version=4)) for o in cell.outputs]
+
+    assert not [output for output in outputs if output.get("name") == "stderr"]
+    assert path.stat().st_size < LARGEST
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_hardly_an_output_is_left_out(path):
+    """At most one cell is not compared, by its tag; and none is skipped or asked to fail."""
+    cells = code_cells(nbformat.read(path, as_version=4))
+    tags = [tag for cell in cells for tag in cell.metadata.get("tags", [])]
+    words = [word for cell in cells for word in re.findall(r"NBVAL_\w+", cell.source)]
+    about_nbval = [tag for tag in tags + words if "nbval" in tag.lower() or "raises" in tag]
+
+    assert about_nbval in ([], ["nbval-ignore-output"])
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_links_lead_to_files(path):
+    """Links that are not of the web lead to a file that is there."""
+    for cell in markdown_cells(nbformat.read(path, as_version=4)):
+        for link in LINK.findall(cell.source):
+            assert (path.parent / link).exists(), link
+
+
+def test_nothing_is_sanitised_that_could_be_compared():
+    """Each rule of sanitize.cfg is needed by an output that is saved."""
+    rules = get_sanitize_patterns((FOLDER / "sanitize.cfg").read_text(encoding="utf-8"))
+    cells = [c for path in NOTEBOOKS for c in code_cells(nbformat.read(path, as_version=4))]
+    outputs = [text for cell in cells for text in texts(cell)]
+
+    for pattern, _ in rules:
+        assert any(re.search(pattern, text) for text in outputs), pattern

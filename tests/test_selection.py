@@ -57,6 +57,20 @@ def test_counts_planted_networks(n_planted):
         assert abs(found - n_planted) <= 1
 
 
+@pytest.mark.parametrize(
+    ("n_planted", "options"),
+    [(40, {"fwhm": 1.5, "n_runs": 12, "strength": (2, 6)}), (20, {"fwhm": 2.0})],
+    ids=str,
+)
+def test_counts_where_networks_leave_little_room_for_noise(n_planted, options):
+    """A null with the same amplitude everywhere counts two to five too many here."""
+    rng = np.random.default_rng(100)
+
+    found = spectrum_of(rng, blobs(rng, n_planted), **options).n_components
+
+    assert abs(found - n_planted) <= 1
+
+
 @pytest.mark.parametrize("fwhm", [0.0, 1.5])
 def test_noise_shares_nothing(fwhm):
     """Runs of noise, white or smooth, hold no component; the null is close to what they share."""

@@ -4,8 +4,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 from planted import AFFINES, BOX, one_voxel
+from scipy import ndimage
 
-from nbica.slicing import on_world_grid, slice_at, strongest, world_box
+from nbica.slicing import on_world_grid, plane_of, slice_at, strongest, world_box
 
 
 @pytest.mark.parametrize("name", AFFINES)
@@ -57,12 +58,40 @@ def test_on_the_grid_a_slice_is_numpys(order, flip):
         np.testing.assert_allclose(picture, as_world.take(2, axis=axis).T, atol=1e-12)
 
 
+@pytest.mark.parametrize("name", AFFINES)
+@pytest.mark.parametrize("order", [0, 1])
+def test_a_slice_is_what_scipy_reads_at_its_mm(rng, name, order):
+    """Whatever the axes' order, direction and angle: each pixel by itself, through the affine."""
+    data, affine = rng.standard_normal((9, 10, 11)), AFFINES[name].copy()
+    affine[:3, 3] = -affine[:3, :3] @ [4.2, 4.4, 4.7]
+    data[3:5, 4, 5] = np.nan
+    lines = [np.arange(low, high + 0.5) for low, high in BOX]
+
+    for axis in range(3):
+        picture = slice_at(data, affine, axis, 1.3, BOX, order=order)
+
+        horizontal, vertical = plane_of(axis)
+        world = np.empty((*picture.shape, 3))
+        world[..., axis], world[..., horizontal] = 1.3, lines[horizontal]
+        world[..., vertical] = lines[vertical][:, np.newaxis]
+        voxels = np.moveaxis(nib.affines.apply_affine(np.linalg.inv(affine), world), -1, 0)
+        nearest = np.floor(voxels + 0.5).astype(int)
+        limit = np.reshape(data.shape, (3, 1, 1))
+        inside = ((nearest >= 0) & (nearest < limit)).all(axis=0)
+        there = data[tuple(np.clip(nearest, 0, limit - 1))]
+        shown = inside & np.isfinite(there)
+        linear = ndimage.map_coordinates(np.nan_to_num(data), voxels, order=1, mode="nearest")
+        np.testing.assert_array_equal(np.isfinite(picture), shown)
+        np.testing.assert_allclose(picture[shown], (linear if order else there)[shown], atol=1e-12)
+        assert shown.any()
+
+
 def test_outside_is_nan_and_the_outer_half_voxel_is_inside():
-    """A volume ends at the faces of its voxels."""
+    """A volume ends at the faces of its voxels; a face belongs to the voxel beyond it."""
     picture = slice_at(np.ones((2, 2, 2)), np.diag([4.0, 4, 4, 1]), 2, 0.0, [[-4, 8]] * 3)
 
     inside = np.arange(-4, 9)
-    inside = (inside >= -2) & (inside <= 6)
+    inside = (inside >= -2) & (inside < 6)
     np.testing.assert_array_equal(np.isfinite(picture), inside[:, np.newaxis] & inside)
 
 

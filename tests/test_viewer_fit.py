@@ -1,17 +1,21 @@
 """The fit panel without a browser: it starts, stops, resumes, names what failed, ends in maps."""
 
+import io
 import threading
 import warnings
+from contextvars import ContextVar
 from pathlib import Path
 
 import ipywidgets
+import numpy as np
 import pytest
+from PIL import Image
 from planted import estimator, write_cohort
 
 from nbica import CanICA, FitPanel
 from nbica.exceptions import RunCancelled
 from nbica.progress import Event
-from nbica.viewer import fit
+from nbica.viewer import telling
 
 # Seconds that no fit of this cohort needs, even on a loaded machine.
 LONG = 120
@@ -65,6 +69,36 @@ def test_start_fits_and_ends_in_a_browser(cohort):
     assert "6 computed" in panel._runs_box.value
     assert bytes(panel._picture.value).startswith(b"\x89PNG")
     assert panel.estimator.callback is None
+
+
+def test_end_is_shown_in_the_context_of_the_cell(cohort, monkeypatch):
+    """The threads of a fit know which cell they are of: ipykernel 7.0 refuses others."""
+    cell, seen = ContextVar("cell"), []
+    cell.set("In[3]")
+    show_result = FitPanel._show_result
+    monkeypatch.setattr(
+        FitPanel, "_show_result", lambda self: (seen.append(cell.get()), show_result(self))
+    )
+    panel = FitPanel(estimator(), cohort.func, cohort.confounds)
+    panel.start()
+    panel.wait(LONG)
+
+    assert seen == ["In[3]"]
+    assert panel.state == "done"
+
+
+def test_wait_ends_even_if_the_end_cannot_be_shown(cohort, monkeypatch):
+    """A front end that is gone or broken leaves nobody waiting; the thread's error is told."""
+    told, errors = threading.Event(), []
+    monkeypatch.setattr(FitPanel, "_show_result", lambda self: 1 / 0)
+    monkeypatch.setattr(threading, "excepthook", lambda e: (errors.append(e.exc_type), told.set()))
+    panel = FitPanel(estimator(), cohort.func, cohort.confounds)
+    panel.start()
+    panel.wait(LONG)
+
+    assert panel.handle.result() is panel.estimator
+    assert told.wait(LONG)
+    assert errors == [ZeroDivisionError]
 
 
 def test_stop_keeps_what_is_done_and_start_resumes(cohort, tmp_path):
@@ -163,6 +197,30 @@ def test_a_second_start_is_the_same_fit(cohort):
     panel.wait(LONG)
 
 
+def test_a_saved_notebook_shows_plan_then_maps(cohort, tmp_path):
+    """Beside the widget there are a PNG and one stable sentence: before, during and after a fit."""
+    panel = FitPanel(estimator(), cohort.func, cohort.confounds)
+    pictures = []
+
+    def look():
+        data = panel._repr_mimebundle_()
+        assert data["text/plain"] == "<FitPanel: CanICA>"
+        pictures.append(Image.open(io.BytesIO(data["image/png"])).convert("RGB"))
+
+    look()
+    panel.estimator.callback = lambda state: look() if state.n_runs == 3 else None
+    panel.run()
+    look()
+    unplanned = FitPanel(CanICA(), str(tmp_path / "none*.nii"))._repr_mimebundle_()
+
+    plan, maps, components = (np.asarray(picture).astype(int) for picture in pictures)
+    # The plan is grey but for its bar; maps are in colour.
+    assert (np.ptp(plan, axis=2) > 40).mean() < 0.05
+    assert (np.ptp(maps, axis=2) > 40).any()
+    assert (np.ptp(components, axis=2) > 40).mean() > 0.01
+    assert unplanned["image/png"].startswith(b"\x89PNG")
+
+
 def test_images_that_are_none_leave_a_reason(tmp_path):
     """Without a plan the panel says why."""
     panel = FitPanel(CanICA(), str(tmp_path / "<none>*.nii"))
@@ -176,16 +234,16 @@ def test_where_a_fit_stands_in_words():
     """Stage, amount, time left, memory against the budget; what is not known is left out."""
     event = Event("CanICA", "reduce runs", 2, 8, "2 computed", memory=1_500_000_000)
 
-    assert fit.describe(event, 10, 4_000_000_000) == (
+    assert telling.describe(event, 10, 4_000_000_000) == (
         "reduce runs, 2 of 8, 2 computed · about 30 s left · 1.5 GB of 4.0 GB of RAM"
     )
-    assert fit.describe(event, 1000, None).endswith("about 50 min left · 1.5 GB of RAM")
-    assert fit.describe(Event("CanICA"), 0, None) == "starting"
+    assert telling.describe(event, 1000, None).endswith("about 50 min left · 1.5 GB of RAM")
+    assert telling.describe(Event("CanICA"), 0, None) == "starting"
 
 
 def test_names_of_runs_stay_text():
     """A run's name cannot break out of its tooltip."""
-    text = fit.runs_as_html([('"><script>x</script>', "computed")], 3)
+    text = telling.runs_as_html([('"><script>x</script>', "computed")], 3)
 
     assert "<script>" not in text
     assert text.count("border-radius") == 3

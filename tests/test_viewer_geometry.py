@@ -7,8 +7,9 @@ import pytest
 from nibabel.affines import apply_affine
 from scipy import ndimage
 
+from nbica.grids import align, table
 from nbica.viewer import quantise, render
-from nbica.viewer.geometry import align, box_around, pixel_size, shrink, table
+from nbica.viewer.geometry import box_around, pixel_size, shrink
 
 SHAPE = (5, 6, 7)
 STEP = np.array([2.0, 3.0, 4.0])

@@ -6,8 +6,8 @@ import json
 import numpy as np
 import pytest
 
+from nbica.grids import AlignedGrid
 from nbica.viewer import payload, quantise
-from nbica.viewer.geometry import AlignedGrid
 
 SHAPE = (6, 7, 8)
 GRID = AlignedGrid(SHAPE, np.zeros(3), np.full(3, 2.0))

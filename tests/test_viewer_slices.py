@@ -301,6 +301,18 @@ def test_without_ipyniivue_the_way_to_it_is_said(maps, monkeypatch):
         to_niivue(view_img(maps))
 
 
+def test_a_large_page_says_so(maps, monkeypatch):
+    """A page too large to mail is written with a warning: its size, and how to make it smaller."""
+    viewer = view_img(maps)
+    viewer.to_html()
+    monkeypatch.setattr("nbica.viewer.page.LARGE", 10_000)
+
+    with pytest.warns(DataWarning, match=r"The page of .* has 0\.\d MB: .*index_img") as found:
+        viewer.to_html()
+
+    assert found[0].filename == __file__
+
+
 # ---- colours ------------------------------------------------------------------------------------
 
 # Machado, Oliveira & Fernandes (2009), doi:10.1109/TVCG.2009.113, severity 1, on linear RGB.

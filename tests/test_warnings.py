@@ -20,7 +20,9 @@ def test_what_nbica_sets_off_is_an_error(module, category):
         warn_from(module, category)
 
 
-@pytest.mark.parametrize("name", ["NbicaWarning", "DataWarning", "NotConvergedWarning"])
+@pytest.mark.parametrize(
+    "name", ["NbicaWarning", "DataWarning", "IgnoredWarning", "NotConvergedWarning"]
+)
 def test_what_nbica_tells_is_an_error(name):
     """Its own categories, even where they point at the user's line."""
     category = getattr(exceptions, name)

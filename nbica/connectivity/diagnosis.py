@@ -6,7 +6,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.linear_model import RidgeClassifierCV
-from sklearn.model_selection import StratifiedGroupKFold, cross_val_score
+from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -95,14 +95,14 @@ def classify_groups(
     are_given = subjects is not None
     subjects = np.asarray(subjects) if are_given else np.arange(len(X))
     _check_subjects(subjects, y)
-    # A splitter that a user chose may take no groups, and would say so.
-    of_folds = subjects if cv is None or are_given else None
-    folds = cv or _folds(y, subjects, random_state)
+    # Only for a splitter that a user chose; it may take no groups, and would say so.
+    of_folds = subjects if cv is not None and are_given else None
     # A covariance is that of one run, in whatever fold: estimated once, not in every fold.
     covariances = covariances_of(X, kind)
     quick = _pipeline(ConnectivityMeasure(Given(), kind, True, standardize=False), classifier)
 
     def score(labels):
+        folds = cv or _folds(labels, subjects, random_state)
         return cross_val_score(
             quick, covariances, labels, groups=of_folds, cv=folds, scoring="balanced_accuracy"
         )
@@ -135,9 +135,17 @@ def _check_subjects(subjects, y):
 
 
 def _folds(y, subjects, random_state):
-    _, first = np.unique(subjects, return_index=True)
-    n_folds = min(5, np.unique(y[first], return_counts=True)[1].min())
-    return StratifiedGroupKFold(n_folds, shuffle=True, random_state=random_state)
+    """Pairs of runs to learn from and to test: each group in its proportion, subjects whole.
+
+    Made of subjects, since a shuffled StratifiedGroupKFold does not stratify before scikit-learn
+    1.8 (scikit-learn/scikit-learn#32540).
+    """
+    _, first, of_run = np.unique(subjects, return_index=True, return_inverse=True)
+    labels = y[first]
+    n_folds = min(5, np.unique(labels, return_counts=True)[1].min())
+    folds = StratifiedKFold(n_folds, shuffle=True, random_state=random_state)
+    parts = folds.split(labels, labels)
+    return [tuple(np.flatnonzero(np.isin(of_run, part)) for part in pair) for pair in parts]
 
 
 def _shuffled(y, subjects, rng):

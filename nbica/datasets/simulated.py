@@ -124,6 +124,26 @@ def simulate_group(
     return _bunch(folder, plan, subjects, phenotypic)
 
 
+def find_group(n_subjects=8, n_timepoints=168, *, voxel_size=4.0, data_dir=None):
+    """Folder of a cohort that :func:`simulate_group` has already written; a few milliseconds.
+
+    Parameters
+    ----------
+    n_subjects, n_timepoints, voxel_size, data_dir
+        As :func:`simulate_group` takes them; its other parameters at their defaults.
+
+    Returns
+    -------
+    Path or None
+        None if a file is missing.
+    """
+    plan = _plan(n_timepoints, voxel_size, 2.0, None, None, 1.0, 0)
+    folder = files.data_folder(data_dir) / "simulated" / _folder_name(plan)
+    manifests = [Subject(folder, index).manifest for index in range(n_subjects)]
+    is_there = all(map(files.is_complete, [folder / "manifest.json", *manifests]))
+    return folder if is_there else None
+
+
 # --- parameters ---
 
 

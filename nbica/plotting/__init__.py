@@ -8,7 +8,7 @@ from nbica.plotting.carpets import plot_carpet
 from nbica.plotting.colours import BLUE_ORANGE, BLUE_ORANGE_ON_WHITE
 from nbica.plotting.components import plot_components
 from nbica.plotting.displays import Display
-from nbica.plotting.figures import MapsFigure
+from nbica.plotting.figures import MapsFigure, show
 from nbica.plotting.glass import plot_connectome, plot_glass_brain
 from nbica.plotting.judging import plot_component_spectrum, plot_split_half
 from nbica.plotting.matrices import plot_matrix
@@ -35,5 +35,6 @@ __all__ = [
     "plot_split_half",
     "plot_stat_map",
     "power_spectrum",
+    "show",
     "slice_at",
 ]

@@ -25,7 +25,7 @@ def draw_colorbar(axes, scale, *, ink, vertical=True, fontsize=6.5):
     if vertical:
         strip, extent = colours[:, np.newaxis], (0, 1, low, high)
     axes.imshow(strip, aspect="auto", extent=extent, origin="lower", interpolation="nearest")
-    ticks = ticks_of(scale)
+    ticks = ticks_of(scale, apart=0.1 if vertical else 0.2)
     texts = [in_short(tick) for tick in ticks]
     if vertical:
         axes.yaxis.tick_right()
@@ -36,14 +36,17 @@ def draw_colorbar(axes, scale, *, ink, vertical=True, fontsize=6.5):
     axes.spines[:].set_visible(False)
 
 
-def ticks_of(scale):
-    """Ends, the threshold and 0, as far as their labels do not run into each other."""
+def ticks_of(scale, apart=0.1):
+    """Ends, the threshold and 0, as far as their labels do not run into each other.
+
+    `apart` is what a label takes of the bar's length.
+    """
     low, high = scale.limits
     threshold = scale.threshold or 0.0
     wanted = [low, high, threshold, -threshold, 0.0]
     kept = []
     for tick in wanted:
-        if low <= tick <= high and all(abs(tick - other) > 0.1 * (high - low) for other in kept):
+        if low <= tick <= high and all(abs(tick - other) > apart * (high - low) for other in kept):
             kept.append(tick)
     return sorted(kept)
 

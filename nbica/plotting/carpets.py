@@ -33,9 +33,9 @@ def plot_carpet(
     framewise_displacement=None, vmin=None, vmax=None, cmap="gray", cmap_labels=None, title=None,
     output_file=None, figure=None, axes=None,
 ):  # fmt: skip
-    """Show the voxels of a run as grey rows over time [1]_.
+    """Show the voxels of a run as grey rows over time.
 
-    Memory: n_timepoints x n_voxels x 4 B. Time: that of reading the run.
+    Memory: n_timepoints x n_voxels x 4 B. Time: that of reading the run. The plot is that of [1]_.
 
     Parameters
     ----------

@@ -9,8 +9,8 @@ from nbica.plotting.bars import draw_colorbar, draw_key
 from nbica.plotting.figures import BLACK, INK, PAPER, WHITE
 from nbica.plotting.layout import add_axes, arrange, size_for
 from nbica.plotting.scales import scale_of
-from nbica.plotting.views import plane_of
 from nbica.plotting.volumes import Volume, load_map
+from nbica.slicing import plane_of
 
 
 class Panel(NamedTuple):
@@ -51,7 +51,8 @@ class Display:
         self._paper, self.ink = (PAPER, INK) if black_bg else (WHITE, BLACK)
         sizes = [[self._size(view) for view in row] for row in rows]
         has_title = bool(frame.title)
-        self.figure, rectangle = frame.open(size_for(sizes, has_title, bar_width), self._paper)
+        size = size_for(sizes, has_title, bar_width, align)
+        self.figure, rectangle = frame.open(size, self._paper)
         layout = arrange(sizes, rectangle, has_title, bar_width, align)
         views = [view for row in rows for view in row]
         self.panels = [
@@ -135,12 +136,16 @@ class Display:
     # ---- with arrays ------------------------------------------------------------------------
 
     def paint(self, volume, scale, *, alpha=1.0, order=1):
-        """Colour a volume by a scale, in every panel."""
-        ready = self.panels[0].view.prepare(volume, self.bounds)
+        """Colour a volume by a scale, in every panel; `alpha` is a number or a Volume."""
+        prepare = self.panels[0].view.prepare
+        ready = prepare(volume, self.bounds)
+        varies = isinstance(alpha, Volume)
+        opacity = prepare(alpha, self.bounds) if varies else alpha
         for panel in self.panels:
             values = panel.view.picture(ready, self.bounds, order)
             rgba = scale.colours(values)
-            rgba[..., 3] *= alpha
+            here = panel.view.picture(opacity, self.bounds, order) if varies else opacity
+            rgba[..., 3] *= np.nan_to_num(here)
             self.draw(panel, rgba, "nearest" if order == 0 else "bilinear")
 
     def draw(self, panel, rgba, interpolation="bilinear"):

@@ -2,11 +2,16 @@
 
 import os
 import sys
+import warnings
+from collections import deque
 from io import BytesIO
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from nbica.exceptions import IgnoredWarning
+
+_WITHOUT_WINDOWS = ("agg", "cairo", "pdf", "pgf", "ps", "svg", "template")
 PAPER, INK = "#000000", "#f2f2f2"
 WHITE, BLACK = "#ffffff", "#1c1c1c"
 
@@ -68,22 +73,65 @@ def as_written(texts):
 
 
 _drawn = []  # in the running cell of a notebook
+_waiting = deque(maxlen=20)  # in a script, for `show`: the latest, so that a loop fills no memory
 
 
 def present(figure):
     """See that a notebook shows a figure: where it is a cell's value, else when the cell ends."""
     shell = _notebook()
     if shell is None:
+        _waiting.append(figure)
         return
     if not _drawn:
-        shell.events.register("post_execute", _show_the_rest)
+        shell.events.register("post_execute", _show_at_the_end)
     _drawn.append(figure)
+
+
+def show():
+    """Show the figures that were drawn, as nilearn's function of this name does.
+
+    A notebook shows them here instead of at the end of the cell. A script opens a window for each
+    of the latest 20, and those of pyplot, and waits until they are closed; that needs one of
+    matplotlib's interactive backends.
+    """
+    if _notebook() is not None:
+        _show_the_rest()
+        return
+    import matplotlib.pyplot as plt
+
+    if plt.get_backend().lower() in _WITHOUT_WINDOWS:
+        msg = (
+            f"matplotlib's backend {plt.get_backend()!r} has no windows: nothing is shown. Install "
+            "one that has (pip install PyQt6), or write a file with output_file=."
+        )
+        warnings.warn(msg, IgnoredWarning, stacklevel=2)
+        return
+    while _waiting:
+        _open_window(_waiting.popleft())
+    plt.show()
+
+
+def _open_window(figure):
+    """Hand a figure to pyplot, in the window of an empty one of its size."""
+    if figure.is_shown:
+        return
+    import matplotlib.pyplot as plt
+
+    empty = plt.figure(figsize=figure.get_size_inches(), dpi=figure.dpi)
+    canvas = empty.canvas
+    canvas.figure = figure
+    figure.set_canvas(canvas)
+    figure.is_shown = True
+
+
+def _show_at_the_end():
+    _notebook().events.unregister("post_execute", _show_at_the_end)
+    _show_the_rest()
 
 
 def _show_the_rest():
     from IPython.display import display
 
-    _notebook().events.unregister("post_execute", _show_the_rest)
     figures = [figure for figure in _drawn if not figure.is_shown]
     _drawn.clear()
     for figure in figures:

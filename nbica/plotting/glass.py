@@ -11,8 +11,9 @@ from nbica.plotting.colours import BLUE_ORANGE, BLUE_ORANGE_ON_WHITE, distinct
 from nbica.plotting.displays import Display
 from nbica.plotting.frames import Frame
 from nbica.plotting.scales import Scale, scale_of
-from nbica.plotting.views import Projection, plane_of
-from nbica.plotting.volumes import Volume, box_around, load_map, schematic_brain
+from nbica.plotting.views import Projection
+from nbica.plotting.volumes import Volume, box_around, load_map, load_opacity, schematic_brain
+from nbica.slicing import plane_of
 
 _VIEWS = {letter: Projection("xyz".index(letter)) for letter in "xyz"} | {
     side: Projection(0, side) for side in "lr"
@@ -25,6 +26,7 @@ def plot_glass_brain(
     stat_map_img, *, mask_img=None, display_mode="ortho", threshold="auto", plot_abs=True,
     cmap=None, vmin=None, vmax=None, symmetric_cbar="auto", colorbar=True, alpha=0.9, title=None,
     output_file=None, figure=None, axes=None, annotate=True, black_bg=False, radiological=False,
+    transparency=None, transparency_range=None,
 ):  # fmt: skip
     """Show a map through a brain of glass: the strongest value along each line of sight.
 
@@ -45,7 +47,9 @@ def plot_glass_brain(
         Of the absolute values; False keeps the signs: on each line the one that is stronger.
     cmap : str or Colormap, optional
     alpha : float
-        Opacity of the colours.
+        Opacity of the colours, unless there is a `transparency`.
+    transparency, transparency_range
+        See :func:`plot_stat_map`; of an image, the largest value along each line of sight counts.
 
     Returns
     -------
@@ -67,7 +71,8 @@ def plot_glass_brain(
     display = open_glass(
         display_mode, mask_img, frame, bar_width, annotate, black_bg, radiological, volume
     )
-    display.paint(volume, scale, alpha=alpha)
+    opacity = alpha if transparency is None else load_opacity(transparency, transparency_range)
+    display.paint(volume, scale, alpha=opacity)
     display.draw_bar(scale)
     return _finish(display, frame, "a brain map in a glass brain")
 

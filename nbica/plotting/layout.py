@@ -27,11 +27,12 @@ class Layout(NamedTuple):
     title: Rectangle
 
 
-def size_for(rows, has_title, bar_width):
+def size_for(rows, has_title, bar_width, align="centre"):
     """Width and height in inches of a figure that shows rows of (width, height) mm well."""
     width, height = _extent(rows)
     widest = _WIDE if max(map(len, rows)) > 4 else _WIDTH
     top = _TITLE if has_title else 0.0
+    bar_width = _beside(rows, align, bar_width, (widest - 2 * _EDGE) / width)
     scale = min(_INCHES_PER_MM, (widest - bar_width - 2 * _EDGE) / width)
     return width * scale + bar_width + 2 * _EDGE, height * scale + top + 2 * _EDGE
 
@@ -48,7 +49,8 @@ def arrange(rows, rectangle, has_title=False, bar_width=0.0, align="centre"):
     has_title : bool
         Whether to leave a strip for it.
     bar_width : float
-        Of a strip on the right for a colour bar and its labels, in inches.
+        Of the colour bar and its labels, in inches: in a strip on the right, or in the corner that
+        a shorter last row leaves free.
     align : {"centre", "left"}
         Of rows shorter than the longest.
 
@@ -59,7 +61,9 @@ def arrange(rows, rectangle, has_title=False, bar_width=0.0, align="centre"):
     """
     top = _TITLE if has_title else 0.0
     width, height = _extent(rows)
-    room = rectangle.width - bar_width - 2 * _EDGE, rectangle.height - top - 2 * _EDGE
+    room = rectangle.width - 2 * _EDGE, rectangle.height - top - 2 * _EDGE
+    strip = _beside(rows, align, bar_width, min(room[0] / width, room[1] / height))
+    room = room[0] - strip, room[1]
     scale = max(min(room[0] / width, room[1] / height), 1e-6)
     left = rectangle.left + _EDGE + (room[0] - width * scale) / 2
     bottom = rectangle.bottom + _EDGE + (room[1] - height * scale) / 2
@@ -73,11 +77,19 @@ def arrange(rows, rectangle, has_title=False, bar_width=0.0, align="centre"):
             panels.append(Rectangle(*place, w * scale, h * scale))
             start += w + _GAP
         upper -= _GAP
-    tall = min(height * scale, 2.4)
-    middle = bottom + height * scale / 2
-    bar = Rectangle(left + width * scale + 0.12, middle - 0.4 * tall, 0.09, 0.8 * tall)
-    strip = Rectangle(left, bottom + height * scale, width * scale, _TITLE)
-    return Layout(panels, bar, strip)
+    # Beside all rows, or beside the last one only.
+    across, up = (width, height) if strip else (_row_width(rows[-1]), max(h for _, h in rows[-1]))
+    tall = min(up * scale, 2.4)
+    middle = bottom + up * scale / 2
+    bar = Rectangle(left + across * scale + 0.12, middle - 0.4 * tall, 0.09, 0.8 * tall)
+    title = Rectangle(left, bottom + height * scale, width * scale, _TITLE)
+    return Layout(panels, bar, title)
+
+
+def _beside(rows, align, bar_width, scale):
+    """Width of the strip that a bar needs: none where a shorter last row leaves it a corner."""
+    free = _extent(rows)[0] - _row_width(rows[-1]) if align == "left" else 0.0
+    return 0.0 if free * scale > bar_width else bar_width
 
 
 def _extent(rows):

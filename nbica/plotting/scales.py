@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import Colormap, ListedColormap, to_rgba
 
+from nbica.maps import display_threshold
 from nbica.plotting.volumes import grey_range
 
 
@@ -157,16 +158,8 @@ def _without_rim(maps, threshold):
 
 
 def auto_threshold(magnitudes):
-    """What hides all but the top 2 percent of a typical map, and nothing of sparse maps."""
-    # Zeros where other maps have values: these were thresholded by someone who knew better. Half of
-    # what survived draws the outline where the voxels end; at 0, interpolation would add a rim.
-    within = magnitudes[:, magnitudes.any(axis=0)]
-    is_sparse = np.count_nonzero(within) < 0.7 * within.size
-    n_values = np.count_nonzero(magnitudes, axis=(1, 2, 3))
-    if is_sparse or (len(magnitudes) == 1 and n_values[0] < 0.1 * magnitudes.size):
-        survivors = [one[one > 0].min() for one in magnitudes if one.any()]
-        return 0.5 * float(np.median(survivors)) if survivors else 0.0
-    return float(np.median([np.percentile(one, 98) for one in magnitudes]))
+    """What `nbica.maps.display_threshold` says of maps of shape (n_maps, nx, ny, nz)."""
+    return display_threshold(magnitudes[:, magnitudes.any(axis=0)], magnitudes[0].size)
 
 
 def _peak(maps, threshold):

@@ -8,7 +8,14 @@ from nbica.plotting.cuts import rows_of_slices
 from nbica.plotting.displays import Display, interpolation_order
 from nbica.plotting.frames import Look, takes
 from nbica.plotting.scales import Labels, check_threshold, grey_scale, scale_of
-from nbica.plotting.volumes import Volume, box_around, load_background, load_map, load_maps
+from nbica.plotting.volumes import (
+    Volume,
+    box_around,
+    load_background,
+    load_map,
+    load_maps,
+    load_opacity,
+)
 
 # What the greys behind colours are multiplied with: white matter must not outshine them.
 _DIM = 0.72
@@ -62,7 +69,8 @@ def plot_epi(epi_img, *, cmap="gray", vmin=None, vmax=None, colorbar=False, **lo
 @takes(Look)
 def plot_stat_map(
     stat_map_img, bg_img=None, *, threshold=1e-6, cmap=None, vmin=None, vmax=None,
-    symmetric_cbar="auto", colorbar=True, dim=1, resampling_interpolation="continuous", **look,
+    symmetric_cbar="auto", colorbar=True, dim=1, resampling_interpolation="continuous",
+    transparency=None, transparency_range=None, **look,
 ):  # fmt: skip
     """Show slices of a map over anatomy.
 
@@ -91,6 +99,13 @@ def plot_stat_map(
         How much darker the anatomy is drawn; 0: as it is.
     resampling_interpolation : {"continuous", "nearest"}
         Between voxels, or the voxels as they are.
+    transparency : float, image or path, optional
+        How opaque the colours are: from 0, invisible, to 1 (nilearn's name for it). Of an image,
+        such as the same map or its statistic, the absolute values count, so that what is weak is
+        seen through instead of cut off.
+    transparency_range : (float, float), optional
+        Absolute values of that image at which colours are invisible and opaque; by default 0 and
+        the largest.
     display_mode : {"ortho", "tiled", "mosaic", "x", "y", "z", "xz", ...}
         Three orthogonal slices in a row or in a square, rows of sagittal, coronal and axial slices,
         slices along one axis, or one slice along each axis named.
@@ -131,8 +146,9 @@ def plot_stat_map(
         vmin=vmin, vmax=vmax, symmetric_cbar=symmetric_cbar,
     )  # fmt: skip
     look = Look(**look)
+    opacity = load_opacity(transparency, transparency_range)
     display = _open_over(volume, bg_img, look, scale.threshold, BAR_WIDTH * colorbar, dim)
-    display.paint(volume, scale, order=order)
+    display.paint(volume, scale, alpha=opacity, order=order)
     display.draw_bar(scale)
     return _finish(display, look, "slices of a brain map")
 

@@ -7,11 +7,6 @@ import numpy as np
 from nbica.slicing import STEP, on_world_grid, slice_at, strongest
 
 
-def plane_of(axis):
-    """World axes to the right and upwards, in a picture across an axis."""
-    return tuple(other for other in range(3) if other != axis)
-
-
 def in_mm(mm):
     """A coordinate as text: whole numbers where they are, a true minus sign."""
     rounded = f"{mm:.1f}".removesuffix(".0")

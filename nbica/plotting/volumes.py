@@ -1,6 +1,7 @@
 """What is drawn: volumes with their affine, out of whatever a user passes."""
 
 from functools import cache
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
@@ -58,6 +59,38 @@ def load_maps(img, name):
 def _finite(data):
     data = np.asarray(data, dtype=np.float32)
     return np.where(np.isinf(data), np.float32(np.nan), data)
+
+
+def load_opacity(transparency, transparency_range=None):
+    """How opaque colours are: a number, or a Volume from 0 to 1.
+
+    Parameters
+    ----------
+    transparency : float, image, path or None
+    transparency_range : (float, float), optional
+        Absolute values of the image at which it is 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        For a number or a range that cannot be.
+    """
+    if transparency is None:
+        return 1.0
+    if isinstance(transparency, Real):
+        if not 0 <= transparency <= 1:
+            msg = (
+                f"transparency={transparency!r}; expected 0 (invisible) to 1 (opaque), or an image"
+            )
+            raise ValueError(msg)
+        return float(transparency)
+    volume = load_map(transparency, "transparency")
+    strength = np.nan_to_num(np.abs(volume.data))
+    low, high = transparency_range or (0.0, float(strength.max()) or 1.0)
+    if not 0 <= low < high:
+        msg = f"transparency_range={transparency_range!r}; expected two numbers, 0 <= low < high"
+        raise ValueError(msg)
+    return Volume(np.clip((strength - low) / (high - low), 0, 1), volume.affine)
 
 
 def load_background(bg_img, shown):

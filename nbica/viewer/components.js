@@ -1,5 +1,5 @@
 // The IC desk: all components as a contact sheet, the viewer at the chosen one's peak, its time
-// course and power spectrum, marks by keyboard. Beside dom.js, volume.js, draw.js and slices.js.
+// course and power spectrum, marks by keyboard. Beside the files of slices.js.
 
 const MARK_KEYS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "0", "e"];
 
@@ -68,7 +68,8 @@ function makeMarkBar(ctx, marks, root) {
 // ---- contact sheet -----------------------------------------------------------------------------
 
 function makeTile(ctx, k, marks) {
-  const canvas = h("canvas", { "aria-hidden": "true" });
+  const canvas = h("canvas", { "aria-hidden": "true" }), pen = canvas.getContext("2d", { alpha: false });
+  const plate = makePlate(ctx.scene, 2, 2 * ctx.scene.step);
   const name = h("b", {}), about = h("span", { class: "nbv-dim" }), chip = h("i", { class: "nbv-chip" });
   const el = h("div", { class: "nbv-tile", role: "option", id: `nbv-tile-${++lastId}`, onclick: () => ctx.select(k) }, canvas, name, about, chip);
   const tile = { el };
@@ -76,11 +77,10 @@ function makeTile(ctx, k, marks) {
     const [peak] = [...peaksOf(ctx.maps, k, 1, 0), [0, 0, 0]];
     const own = ctx.look().layers[0];
     const look = { ...ctx.look(), layers: [{ ...own, frame: k }], outlines: false, glass: false };
-    const image = drawPane(ctx.scene, look, 2, peak[2], 2 * ctx.scene.step);
-    canvas.width = image.width;
-    canvas.height = image.height;
-    canvas.getContext("2d").putImageData(image, 0, 0);
+    const image = paint(plate, look, peak[2]);
+    if (image) put(canvas, pen, image);
   };
+  redrawIfLost(canvas, plate, tile.draw);
   tile.write = () => {
     const facts = ctx.scene.facts[k], mark = marks.of(k);
     name.textContent = ctx.name(k);

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import traitlets as t
 
+from nbica.grids import table
 from nbica.matching import match
 from nbica.viewer import labelfile, page, poster
-from nbica.viewer.geometry import table
 from nbica.viewer.payload import NO_DATA, Courses
 from nbica.viewer.render import Layer, Look
 from nbica.viewer.scene import load_scene

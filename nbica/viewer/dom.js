@@ -12,6 +12,11 @@ function h(tag, attributes = {}, ...children) {
   return el;
 }
 
+// A text that stays is not written again: the page would lay it out again.
+function say(el, text) {
+  if (el.textContent !== text) el.textContent = text;
+}
+
 const minus = (text) => String(text).replace("-", "−");
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 

@@ -4,32 +4,34 @@ A Stop button works on every ipykernel only if the fit runs in a thread of its o
 returns; under a cell that blocks, the interrupt button is what stops a fit everywhere. So the panel
 offers both: `panel` with its buttons, and `panel.run()`, which blocks and has no Stop.
 
-What is known of a fit is told by three pure functions (plan, progress, runs) as text that is
-escaped before it becomes HTML.
+What is known of a fit is told by the pure functions of `telling.py`.
 """
 
 import html
 import threading
 import time
 import warnings
+from contextvars import copy_context
 
 import ipywidgets
-import numpy as np
 
-from nbica.budget import human
 from nbica.exceptions import RunCancelled
-from nbica.masking import unmask
 from nbica.progress import watched
 from nbica.running import start
 from nbica.viewer import poster
 from nbica.viewer.components import ComponentBrowser
-from nbica.viewer.render import Layer, Look
-from nbica.viewer.scene import load_scene
+from nbica.viewer.telling import (
+    describe,
+    escaped,
+    list_as_html,
+    maps_as_png,
+    plan_in_words,
+    runs_as_html,
+)
 
 # Seconds between two updates of the bar, and between two looks at the maps.
 _INTERVAL, _PICTURE_INTERVAL = 0.1, 4.0
 _BAR = {"running": "info", "done": "success", "stopped": "warning", "failed": "danger"}
-_TINTS = {"computed": "#4c8fe0", "cached": "#3aa66a", "to come": "#8a939e", "failed": "#d64545"}
 
 
 class FitPanel(ipywidgets.VBox):
@@ -67,11 +69,11 @@ class FitPanel(ipywidgets.VBox):
         self._imgs, self._confounds, self._every = imgs, confounds, max(1, int(every))
         self._name = type(estimator).__name__
         self.state, self.handle, self.browser, self.error = "ready", None, None, None
-        self.plan, trouble = _plan_of(estimator, imgs)
+        self.plan, self._trouble = _plan_of(estimator, imgs)
         self._reset()
         self._make_parts()
         super().__init__(self._parts, layout={"max_width": "1080px"})
-        self._show_plan(trouble)
+        self._show_plan()
 
     def _make_parts(self):
         self._plan_box = ipywidgets.HTML()
@@ -109,13 +111,15 @@ class FitPanel(ipywidgets.VBox):
             return self.handle
         self._begin(can_stop=True)
         self.handle = start(self.estimator, self._imgs, self._confounds, listeners=[self._hear])
-        threading.Thread(target=self._wait_for, args=(self.handle,), daemon=True).start()
+        # In a context of this cell: without one, ipykernel 7.0 sends nothing.
+        context, ending = copy_context(), (self._wait_for, self.handle)
+        threading.Thread(target=context.run, args=ending, daemon=True).start()
         return self.handle
 
     def stop(self):
         """Ask the fit to stop, within two seconds; what is done is in the estimator's cache."""
         if self.state == "running" and self.handle is not None:
-            self._status.value = _escaped("Stopping …")
+            self._status.value = escaped("Stopping …")
             self.handle.stop()
 
     def run(self):
@@ -169,7 +173,7 @@ class FitPanel(ipywidgets.VBox):
         self._result.children = ()
         self._picture.layout.display = "none"
         self._warnings_box.value = ""
-        self._status.value = _escaped("Starting …")
+        self._status.value = escaped("Starting …")
         self._their_callback, self.estimator.callback = self.estimator.callback, self._see
         self._their_show, warnings.showwarning = warnings.showwarning, self._note_warning
 
@@ -182,6 +186,12 @@ class FitPanel(ipywidgets.VBox):
             self._end(None)
 
     def _end(self, error):
+        try:
+            self._show_end(error)
+        finally:
+            self._ended.set()  # who waits goes on, even where the end cannot be shown
+
+    def _show_end(self, error):
         self.estimator.callback = self._their_callback
         if warnings.showwarning == self._note_warning:
             warnings.showwarning = self._their_show
@@ -193,10 +203,9 @@ class FitPanel(ipywidgets.VBox):
             self.state, "Start"
         )
         self._bar.bar_style = _BAR[self.state]
-        self._status.value = _escaped(self._last_words(), strong=True)
+        self._status.value = escaped(self._last_words(), strong=True)
         if self.state == "done":
             self._show_result()
-        self._ended.set()
 
     def _last_words(self):
         if self.state == "done":
@@ -228,7 +237,7 @@ class FitPanel(ipywidgets.VBox):
         self._shown = now
         self._bar.value = event.done / event.total if event.total else 0
         budget = None if self.plan is None else self.plan.ram
-        self._status.value = _escaped(describe(event, now - self._began, budget))
+        self._status.value = escaped(describe(event, now - self._began, budget))
 
     def _see(self, state):
         """The estimator's callback: another run was merged."""
@@ -241,103 +250,46 @@ class FitPanel(ipywidgets.VBox):
         if due and (
             self._picture.layout.display == "none" or now - self._pictured > _PICTURE_INTERVAL
         ):
-            self._picture.value = _picture_of(state, self.bg_img)
+            self._picture.value = maps_as_png(state, self.bg_img)
             self._picture.layout.display = ""
             # From the end: a slow picture must not follow on itself.
             self._pictured = time.monotonic()
 
     def _note_warning(self, message, category, filename, lineno, file=None, line=None):
         self.messages.append(str(message))
-        self._warnings_box.value = _list_as_html("Warnings", self.messages)
+        self._warnings_box.value = list_as_html("Warnings", self.messages)
         self._their_show(message, category, filename, lineno, file, line)
 
-    def _show_plan(self, trouble):
+    def _show_plan(self):
         title = f"<b>{html.escape(self._name)}</b>"
         if self.plan is None:
-            self._plan_box.value = f"{title}: {html.escape(trouble)}"
+            self._plan_box.value = f"{title}: {html.escape(self._trouble)}"
             return
         details = (
             f"<details><summary>details</summary><pre>{html.escape(str(self.plan))}</pre></details>"
         )
         self._plan_box.value = f"{title}: {html.escape(plan_in_words(self.plan))} {details}"
 
+    def picture(self):
+        """The maps, so far or at the end, as a PNG; before there are any, the plan.
+
+        Returns
+        -------
+        bytes
+        """
+        if self.browser is not None:
+            return poster.png(self.browser.picture(coarse=2))
+        if self._picture.value:
+            return bytes(self._picture.value)
+        words = self._trouble if self.plan is None else plan_in_words(self.plan)
+        share = None if self.plan is None else self.plan.peak / self.plan.ram
+        return poster.png(poster.card(self._name, words, share))
+
     def __repr__(self):
         return f"<FitPanel: {self._name}>"
 
-
-def plan_in_words(plan):
-    """One sentence: runs, RAM, disk and minutes.
-
-    Parameters
-    ----------
-    plan : budget.Plan
-
-    Returns
-    -------
-    str
-    """
-    minutes = sum(plan.seconds.values()) / 60
-    took = "less than a minute" if minutes < 1 else f"about {minutes:.0f} minutes"
-    disk = plan.scratch + plan.cached
-    return (
-        f"{plan.workload.n_runs or 'any number of'} runs. It will take {took}, "
-        f"{human(plan.peak)} of RAM (the budget is {human(plan.ram)}) and up to {human(disk)} "
-        "of disk."
-    )
-
-
-def describe(event, seconds, budget):
-    """Where a fit stands, in words.
-
-    Parameters
-    ----------
-    event : progress.Event
-    seconds : float
-        Since this stage began.
-    budget : int or None
-        Bytes of RAM.
-
-    Returns
-    -------
-    str
-    """
-    words = [str(event) or "starting"]
-    if event.total and event.done:
-        left = seconds / event.done * (event.total - event.done)
-        if left >= 1:
-            words.append(
-                f"about {left:.0f} s left" if left < 90 else f"about {left / 60:.0f} min left"
-            )
-    if event.memory is not None:
-        of = f" of {human(budget)}" if budget else ""
-        words.append(f"{human(event.memory)}{of} of RAM")
-    return " · ".join(words)
-
-
-def runs_as_html(runs, n_total):
-    """A square for each run, and how many were computed or came from the cache.
-
-    Parameters
-    ----------
-    runs : list of (name, kind)
-    n_total : int or None
-
-    Returns
-    -------
-    str
-    """
-    rest = [("", "to come")] * max(0, (n_total or 0) - len(runs))
-    squares = "".join(
-        f'<span title="{html.escape(f"{name} {kind}".strip(), quote=True)}" style="display:'
-        f"inline-block;width:11px;height:11px;margin:1px;border-radius:2px;"
-        f'background:{_TINTS[kind]}{";opacity:.35" if kind == "to come" else ""}"></span>'
-        for name, kind in [*runs, *rest]
-    )
-    kinds = [kind for _, kind in runs]
-    counts = ", ".join(
-        f"{kinds.count(kind)} {kind}" for kind in ("computed", "cached") if kind in kinds
-    )
-    return f'<div aria-label="Runs: {counts}">{squares} <span>{counts}</span></div>'
+    def _repr_mimebundle_(self, **kwargs):
+        return super()._repr_mimebundle_(**kwargs) | {"image/png": self.picture()}
 
 
 def _plan_of(estimator, imgs):
@@ -346,33 +298,3 @@ def _plan_of(estimator, imgs):
         return estimator.plan(imgs), ""
     except (OSError, ValueError, TypeError) as error:
         return None, f"no plan: {error}"
-
-
-def _picture_of(state, bg_img):
-    """The maps so far as the bytes of a PNG."""
-    maps = state.maps()
-    largest = float(np.abs(maps).max()) or 1.0
-    scene, _ = load_scene(unmask(maps, state.mask_img), bg_img, quantum=largest / 127)
-    sizes = np.abs(maps)
-    threshold = float(np.median(np.percentile(sizes, 95, axis=1)))
-    vmax = max(float(np.median(sizes.max(axis=1))), 1.01 * threshold)
-    window = tuple(scene.background.window) if scene.background else (0.0, 1.0)
-    looks = [
-        Look(((scene.maps, Layer(k, threshold, vmax)),), window, outlines=False)
-        for k in range(len(maps))
-    ]
-    places = [scene.maps.peak_of(k) for k in range(len(maps))]
-    names = [f"IC {k}" for k in range(len(maps))]
-    return poster.png(poster.contact_sheet(scene, looks, places, names, n_columns=7, coarse=2))
-
-
-def _escaped(text, strong=False):
-    tag = "b" if strong else "span"
-    return f'<div role="status"><{tag}>{html.escape(text)}</{tag}></div>'
-
-
-def _list_as_html(title, lines):
-    items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
-    return (
-        f"<details open><summary>{len(lines)} {title.lower()}</summary><ul>{items}</ul></details>"
-    )

@@ -4,9 +4,15 @@ import base64
 import html
 import json
 import os
+import warnings
 from pathlib import Path
 
+from nbica.exceptions import DataWarning
+
 FOLDER = Path(__file__).parent
+
+# Twice what 20 components over anatomy take, in bytes.
+LARGE = 5_000_000
 
 # What a browser may do with the page: run what is in it, and nothing from outside.
 _POLICY = (
@@ -68,13 +74,30 @@ def make_page(*, title, alt, code, css, state, payload, poster):
     Returns
     -------
     str
+
+    Warns
+    -----
+    DataWarning
+        If the page is too large to be mailed or to open over a slow link.
     """
     # "<" in a string of JSON must not end the script element that holds it.
     text = json.dumps(state).replace("<", "\\u003c")
-    return _PAGE.format(
+    made = _PAGE.format(
         policy=_POLICY, title=html.escape(title), alt=html.escape(alt), css=css, state=text,
         poster=_base64(poster), payload=_base64(payload), module=code, start=read("start.js"),
     )  # fmt: skip
+    _warn_if_large(len(made), alt)
+    return made
+
+
+def _warn_if_large(n_bytes, what):
+    if n_bytes > LARGE:
+        msg = (
+            f"The page of {what} has {n_bytes / 1e6:.1f} MB: much for a mail or a slow link. Fewer "
+            "volumes (nbica.images.index_img) or larger voxels (nbica.image.resample_img) make it "
+            "smaller."
+        )
+        warnings.warn(msg, DataWarning, stacklevel=4)
 
 
 def write_page(path, text):

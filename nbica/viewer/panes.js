@@ -73,7 +73,8 @@ function placeAt(ctx, axis, depth, [right, down]) {
 function makePane(ctx, axis, { cut = null, coarse = 1, caption = true } = {}) {
   const [horizontal, vertical] = others(axis);
   const size = (a) => ctx.scene.bounds[a][1] - ctx.scene.bounds[a][0];
-  const canvas = h("canvas", { "aria-hidden": "true" });
+  const canvas = h("canvas", { "aria-hidden": "true" }), pen = canvas.getContext("2d", { alpha: false });
+  const plate = makePlate(ctx.scene, axis, ctx.scene.step * coarse);
   const lines = [h("i", { class: "nbv-line nbv-down" }), h("i", { class: "nbv-line nbv-across" })];
   const letters = ["left", "right"].map((side) => h("b", { class: `nbv-letter nbv-${side}`, "aria-hidden": "true" }));
   const text = h("span", { class: "nbv-caption", "aria-hidden": "true" });
@@ -83,13 +84,10 @@ function makePane(ctx, axis, { cut = null, coarse = 1, caption = true } = {}) {
 
   pane.depth = () => cut ?? ctx.state.get("cut_coords")[axis];
   pane.draw = () => {
-    const image = drawPane(ctx.scene, ctx.look(), axis, pane.depth(), ctx.scene.step * coarse);
-    if (canvas.width !== image.width || canvas.height !== image.height) {
-      canvas.width = image.width;
-      canvas.height = image.height;
-    }
-    canvas.getContext("2d").putImageData(image, 0, 0);
+    const image = paint(plate, ctx.look(), pane.depth());
+    if (image) put(canvas, pen, image);
   };
+  redrawIfLost(canvas, plate, pane.draw);
   pane.mark = () => {
     const at = fractions(ctx, axis, ctx.state.get("cut_coords"));
     const zoom = cut === null ? ctx.state.get("zoom") : 1;
@@ -97,22 +95,35 @@ function makePane(ctx, axis, { cut = null, coarse = 1, caption = true } = {}) {
     const shown = at.map((f, i) => pane.origin[i] + (f - pane.origin[i]) * zoom);
     canvas.style.transformOrigin = pane.origin.map((f) => `${100 * f}%`).join(" ");
     canvas.style.transform = zoom > 1 ? `scale(${zoom})` : "";
-    lines[0].style.left = `${100 * shown[0]}%`;
-    lines[1].style.top = `${100 * shown[1]}%`;
+    lines[0].style.transform = `translateX(${100 * shown[0]}%)`;
+    lines[1].style.transform = `translateY(${100 * shown[1]}%)`;
     writePane(ctx, pane, letters, text, caption);
   };
   listenToPointer(ctx, pane);
   return pane;
 }
 
+// A browser short of memory may take a canvas's pixels away; it says so when there is room again.
+function redrawIfLost(canvas, plate, draw) {
+  canvas.addEventListener("contextrestored", () => { plate.picture = ""; draw(); });
+}
+
+function put(canvas, pen, image) {
+  if (canvas.width !== image.width || canvas.height !== image.height) {
+    canvas.width = image.width;
+    canvas.height = image.height;
+  }
+  pen.putImageData(image, 0, 0);
+}
+
 function writePane(ctx, pane, letters, text, caption) {
-  const { axis } = pane, glass = ctx.look().glass;
+  const { axis } = pane, glass = ctx.state.get("view") === "glass";
   const [horizontal] = others(axis);
   const ends = horizontal === 0 && ctx.state.get("radiological") ? [...ENDS[0]].reverse() : ENDS[horizontal];
-  letters.forEach((letter, i) => { letter.textContent = ends[i]; });
+  letters.forEach((letter, i) => say(letter, ends[i]));
   const depth = pane.depth();
   const half = axis === 0 && Math.abs(depth) >= 0.5 && !glass ? (depth < 0 ? " (left)" : " (right)") : "";
-  text.textContent = glass ? "" : caption ? `${AXES[axis]} ${inMm(depth)} mm${half}` : inMm(Math.round(depth));
+  say(text, glass ? "" : caption ? `${AXES[axis]} ${inMm(depth)} mm${half}` : inMm(Math.round(depth)));
   const where = glass ? "maximum through the head" : `at ${AXES[axis]} = ${inMm(depth)} mm${half}`;
   pane.el.setAttribute("aria-label", `${PLANES[axis]} view ${where}. ${ends[0]} is on the left. ` +
     "Arrow keys move the crosshair, page keys the slice.");

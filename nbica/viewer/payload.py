@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nbica.viewer.geometry import AlignedGrid
+from nbica.grids import AlignedGrid
 
 NO_DATA = -128
 

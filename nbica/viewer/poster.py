@@ -1,5 +1,6 @@
 """Pictures for where no JavaScript runs: a forge, a PDF, a mail."""
 
+import textwrap
 from functools import cache
 from io import BytesIO
 
@@ -70,6 +71,32 @@ def contact_sheet(scene, looks, places, titles, n_columns=5, coarse=1):
     for index, tile in enumerate(tiles):
         row, column = divmod(index, n_columns)
         sheet.paste(tile, (_GAP + column * width, _GAP + row * height))
+    return sheet
+
+
+def card(title, text, share=None):
+    """A few words as a picture, with a bar that is filled by a share of 1.
+
+    Parameters
+    ----------
+    title, text : str
+    share : float, optional
+
+    Returns
+    -------
+    PIL.Image.Image
+    """
+    lines = textwrap.wrap(text, 78)
+    height = 56 + 21 * len(lines)
+    sheet = Image.new("RGB", (620, height + (18 if share is not None else 0)))
+    pen = ImageDraw.Draw(sheet)
+    pen.text((18, 14), title, _INK, _font(15))
+    for number, line in enumerate(lines):
+        pen.text((18, 42 + 21 * number), line, _DIM, _font(13))
+    if share is not None:
+        left, top, right, bottom = 18, height, 602, height + 6
+        pen.rectangle((left, top, right, bottom), (58, 58, 58))
+        pen.rectangle((left, top, left + min(share, 1) * (right - left), bottom), _LINE)
     return sheet
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from nbica.maps import display_threshold
 from nbica.viewer.geometry import shrink
 from nbica.viewer.payload import NO_DATA, Grey, Labels, Maps, residuals, squeeze
 
@@ -161,10 +162,7 @@ def labels(data, grid, name="", regions=None):
 
 
 def auto_threshold(volume):
-    """A threshold that shows what stands out: of the typical map, the top 2 percent of the image.
-
-    All of maps that are sparse already: half of their typical smallest value. `plot_components`
-    uses the same rule.
+    """What `nbica.maps.display_threshold` says of the values as they are quantised.
 
     Parameters
     ----------
@@ -174,18 +172,11 @@ def auto_threshold(volume):
     -------
     float
     """
-    sizes = [
+    magnitudes = (
         np.where(codes == NO_DATA, 0, np.abs(codes.astype(np.int16))) * scale
         for codes, scale in zip(volume.codes, volume.scales, strict=True)
-    ]
-    sizes = [size for size in sizes if size.any()]
-    if not sizes:
-        return 0.0
-    if np.mean([np.count_nonzero(size) / size.size for size in sizes]) < 0.7:
-        return 0.5 * float(np.median([size[size > 0].min() for size in sizes]))
-    n_outside = volume.mask.size - volume.mask.sum()
-    share = np.clip(100 - 2 * (1 + n_outside / volume.mask.sum()), 0, 100)
-    return float(np.median([np.percentile(size, share) for size in sizes]))
+    )
+    return display_threshold(magnitudes, volume.mask.size)
 
 
 def _factor(n_values, most):

@@ -12,27 +12,25 @@ function readOut(ctx) {
   const mm = ctx.state.get("cut_coords"), k = ctx.state.get("component");
   const own = valueAt(ctx.maps, mm, k);
   const under = ctx.scene.background ? valueAt(ctx.scene.background, mm, 0) : null;
-  const more = ctx.scene.overlays.map((volume) => [volume.name, valueAt(volume, mm, 0)]);
+  const more = ctx.scene.overlays.map((volume) => valueAt(volume, mm, 0));
   return { mm, k, own, under, more, voxel: ownVoxel(ctx.maps, mm), region: regionsAt(ctx, mm) };
 }
 
 function makeReadOut(ctx) {
   const fields = AXES.map((name, axis) => numberField(name, () => Number(ctx.state.get("cut_coords")[axis].toFixed(1)),
     (value) => { const mm = [...ctx.state.get("cut_coords")]; mm[axis] = value; ctx.moveTo(mm); }));
-  const cells = h("dl", {});
-  const el = h("div", { class: "nbv-read" }, h("div", { class: "nbv-mm" }, ...fields, h("span", {}, "mm")), cells);
+  const { background, overlays, regions } = ctx.scene;
+  const names = ["value", background && "background", ...overlays.map(({ name }) => name || "overlay"), "voxel", regions.length && "region"];
+  const cells = names.map((name) => (name ? h("dd", {}) : null));
+  const rows = names.map((name, i) => (name ? h("div", { class: i ? "" : "nbv-value" }, h("dt", {}, name), cells[i]) : null));
   ctx.state.on("cut_coords component names", () => {
     fields.forEach((field) => field.refresh());
     const { own, under, more, voxel, region } = readOut(ctx);
-    const rows = [["value", withError(own), "nbv-value"]];
-    if (under) rows.push(["background", digits(under.value, under.half)]);
-    for (const [name, found] of more) rows.push([name || "overlay", digits(found.value, found.half)]);
-    rows.push(["voxel", voxel.map(minus).join(", ")]);
-    if (ctx.scene.regions.length) rows.push(["region", region || "none"]);
-    cells.replaceChildren(...rows.map(([name, value, style = ""]) =>
-      h("div", { class: style }, h("dt", {}, name), h("dd", {}, value))));
+    const texts = [withError(own), under && digits(under.value, under.half),
+      ...more.map((found) => digits(found.value, found.half)), voxel.map(minus).join(", "), region || "none"];
+    cells.forEach((cell, i) => { if (cell) say(cell, texts[i]); });
   });
-  return el;
+  return h("div", { class: "nbv-read" }, h("div", { class: "nbv-mm" }, ...fields, h("span", {}, "mm")), h("dl", {}, ...rows.filter(Boolean)));
 }
 
 const withError = ({ value, half }) =>

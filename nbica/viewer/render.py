@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from nbica.grids import table
+from nbica.slicing import inside as inside_of
+from nbica.slicing import interpolate, plane_at, plane_between, plane_of, strongest
 from nbica.viewer import colors
-from nbica.viewer.geometry import table
 from nbica.viewer.payload import NO_DATA
 
 # The brightest background, of 255: white matter must not outshine the colours.
@@ -151,7 +153,7 @@ class _Places:
     down: np.ndarray
 
     def tables(self, grid):
-        horizontal, vertical = (other for other in range(3) if other != self.axis)
+        horizontal, vertical = plane_of(self.axis)
         return (
             table(grid, self.axis, np.array([self.depth])),
             table(grid, horizontal, self.right),
@@ -160,7 +162,7 @@ class _Places:
 
 
 def _places(scene, look, axis, mm, step):
-    horizontal, vertical = (other for other in range(3) if other != axis)
+    horizontal, vertical = plane_of(axis)
     right = pixels(*scene.bounds[horizontal], step)
     down = pixels(*scene.bounds[vertical], step)[::-1]
     if look.radiological and horizontal == 0:
@@ -191,15 +193,15 @@ def _glass_grey(scene, look, places):
         counts = (scene.background.codes > HEAD).sum(axis=places.axis).T
         scene.cache[key] = counts * (GLASS / max(counts.max(), 1))
     _, right, down = places.tables(scene.background.grid)
-    return _interpolate(scene.cache[key], right, down, look.linear), _inside(right, down)
+    return interpolate(scene.cache[key], right, down, look.linear), inside_of(right, down)
 
 
 def _paint_map(picture, volume, layer, look, places):
     dense = volume.dense(layer.frame)
     if look.glass:
         _, right, down = places.tables(volume.grid)
-        codes = _interpolate(_largest(dense, places.axis), right, down, look.linear)
-        inside, missing = _inside(right, down), False
+        codes = interpolate(strongest(_without_gaps(dense), places.axis), right, down, look.linear)
+        inside, missing = inside_of(right, down), False
     else:
         codes, inside, missing = _sample(dense, volume.grid, places, look.linear)
     values = codes * volume.scales[layer.frame]
@@ -220,8 +222,8 @@ def _paint_outlines(picture, volume, places):
     across, right, down = places.tables(volume.grid)
     if across.nearest[0] < 0:
         return
-    plane = np.take(volume.codes, across.nearest[0], axis=places.axis).T
-    codes = np.where(_inside(right, down), plane[np.ix_(down.nearest, right.nearest)], 0)
+    plane = plane_at(volume.codes, places.axis, across.nearest[0])
+    codes = np.where(inside_of(right, down), plane[np.ix_(down.nearest, right.nearest)], 0)
     codes = codes.astype(int)
     edge = np.zeros(codes.shape, bool)
     edge[:, :-1] |= codes[:, :-1] != codes[:, 1:]
@@ -237,48 +239,15 @@ def _paint_outlines(picture, volume, places):
 def _sample(dense, grid, places, linear):
     """Codes at a pane's pixels, which pixels are inside, and which hold no data."""
     across, right, down = places.tables(grid)
-    inside = _inside(right, down) & (across.nearest[0] >= 0)
-    nearest = _plane(dense, places.axis, across.nearest[0])
+    inside = inside_of(right, down) & (across.nearest[0] >= 0)
+    nearest = plane_at(dense, places.axis, across.nearest[0])
     missing = (nearest == NO_DATA)[np.ix_(down.nearest, right.nearest)]
-    if not linear:
-        return _interpolate(_without_gaps(nearest), right, down, False), inside, missing
-    low, high = (
-        _without_gaps(_plane(dense, places.axis, index[0])) for index in (across.low, across.high)
-    )
-    plane = low + (high - low) * across.weight[0]
-    return _interpolate(plane, right, down, True), inside, missing
-
-
-def _plane(dense, axis, index):
-    return np.take(dense, index, axis=axis).T
+    plane = plane_between(dense, places.axis, across, linear, _without_gaps)
+    return interpolate(plane, right, down, linear), inside, missing
 
 
 def _without_gaps(plane):
     return np.where(plane == NO_DATA, 0, plane).astype(float)
-
-
-def _inside(right, down):
-    return (down.nearest >= 0)[:, np.newaxis] & (right.nearest >= 0)
-
-
-def _interpolate(plane, right, down, linear):
-    if not linear:
-        return plane[np.ix_(down.nearest, right.nearest)]
-    upper = _along_rows(plane[down.low], right)
-    lower = _along_rows(plane[down.high], right)
-    return upper + (lower - upper) * down.weight[:, np.newaxis]
-
-
-def _along_rows(rows, right):
-    low, high = rows[:, right.low], rows[:, right.high]
-    return low + (high - low) * right.weight
-
-
-def _largest(dense, axis):
-    """The code of the largest absolute value along an axis; the first of equals."""
-    plain = _without_gaps(dense)
-    index = np.abs(plain).argmax(axis=axis)
-    return np.take_along_axis(plain, np.expand_dims(index, axis), axis).squeeze(axis).T
 
 
 def _clip01(values):

@@ -1,4 +1,5 @@
-// The slice viewer, put together from dom.js, volume.js, draw.js, panes.js, readout.js and controls.js.
+// The slice viewer, put together from dom.js, volume.js, planes.js, draw.js, panes.js, readout.js and
+// controls.js.
 // All that a person does is answered here; Python only hears of the state.
 
 // An act that several buttons and keys share.

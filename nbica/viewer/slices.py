@@ -21,7 +21,8 @@ from nbica.viewer.state import (
 )
 
 SCRIPTS = (
-    "dom.js", "volume.js", "draw.js", "panes.js", "readout.js", "controls.js", "slices.js",
+    "dom.js", "volume.js", "planes.js", "draw.js", "panes.js", "readout.js", "controls.js",
+    "slices.js",
 )  # fmt: skip
 VIEWS = ("ortho", "lightbox", "glass")
 

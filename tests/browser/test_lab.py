@@ -1,17 +1,19 @@
 """The widgets in a real JupyterLab: open, run, click, keys, theme; the fit panel's buttons."""
 
 import json
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 
-import nbformat
 import pytest
+from lab import new_page, run_all, wait_for
 from planted import write_cohort
+
+from benchmarks.browser.lab import (
+    Traffic,
+    is_state,
+    jupyterlab,
+    n_buffers,
+    open_notebook,
+    write_notebook,
+)
 
 CELLS = [
     """
@@ -44,48 +46,9 @@ def lab(tmp_path_factory):
     cohort = write_cohort(folder, n_runs=6, n_timepoints=40)
     cohort.mask_img.to_filename(folder / "mask.nii.gz")
     (folder / "cohort.json").write_text(json.dumps(cohort.func))
-    python = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    notebook = nbformat.v4.new_notebook(
-        metadata=python, cells=[nbformat.v4.new_code_cell(cell.strip()) for cell in CELLS]
-    )
-    nbformat.write(notebook, folder / "viewers.ipynb")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [
-        sys.executable, "-m", "jupyterlab", "--no-browser", "--expose-app-in-browser",
-        f"--ServerApp.port={port}", "--ServerApp.port_retries=0", "--IdentityProvider.token=",
-        "--ServerApp.allow_root=True", f"--ServerApp.root_dir={folder}",
-    ]  # fmt: skip
-    places = ("JUPYTER_CONFIG_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
-    own = {name: str(folder / "config") for name in (*places, "IPYTHONDIR")}
-    log = (folder / "lab.log").open("w")
-    server = subprocess.Popen(command, env=os.environ | own, stdout=log, stderr=log, cwd=folder)
-    try:
-        _wait_for(lambda: _answers(f"http://127.0.0.1:{port}/api"), 60, folder / "lab.log")
-        yield f"http://127.0.0.1:{port}", folder
-    finally:
-        server.terminate()
-        server.wait(20)
-        log.close()
-
-
-def _answers(url):
-    try:
-        with urllib.request.urlopen(url, timeout=2) as reply:
-            return reply.status == 200
-    except (urllib.error.URLError, OSError):
-        return False
-
-
-def _wait_for(condition, seconds, log=None):
-    """Wait until a condition holds; fail, with the server's log, if it never does."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := condition():
-            return found
-        time.sleep(0.05)
-    pytest.fail(f"nothing after {seconds} s\n{log.read_text()[-2000:] if log else ''}")
+    write_notebook(folder / "viewers.ipynb", CELLS)
+    with jupyterlab(folder) as address:
+        yield address, folder
 
 
 def _state(folder):
@@ -99,21 +62,16 @@ def test_viewer_and_fit_panel_in_jupyterlab(chromium, lab):
     """What is clicked and typed arrives in Python; Lab's own keys stay off; a fit resumes."""
     address, folder = lab
     context = chromium.new_context(viewport={"width": 1300, "height": 1000})
-    page = context.new_page()
-    page.set_default_timeout(30_000)
     troubles = []
-    page.on("pageerror", lambda error: troubles.append(str(error)))
-    page.on("console", lambda m: troubles.append(m.text) if m.type == "error" else None)
-    page.goto(f"{address}/lab/tree/viewers.ipynb")
-    page.wait_for_selector(".jp-Notebook .jp-CodeCell")
-    page.wait_for_function(
-        "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
-    )
-    page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
+    page = new_page(context, troubles)
+    traffic = Traffic(page)
+    open_notebook(page, address, "viewers.ipynb")
+    run_all(page)
     page.wait_for_selector(".nbv-pane canvas")
     page.wait_for_function("document.querySelector('.nbv-pane canvas').width > 50")
 
     _click_and_type(page, folder)
+    _drag_and_count(page, traffic, folder)
     _change_theme(page)
     _start_stop_resume(page)
 
@@ -127,10 +85,10 @@ def _click_and_type(page, folder):
     axial = page.locator('.nbv-pane[data-plane="axial"]').first
     n_cells = page.locator(".jp-Cell").count()
     axial.click(position={"x": 40, "y": 60})
-    clicked = _wait_for(lambda: _state(folder).get("cut_coords"), 20)
+    clicked = wait_for(lambda: _state(folder).get("cut_coords"), 20)
     for key in ("ArrowRight", "r", "c", "x", "v", "]", "]"):
         page.keyboard.press(key)
-    typed = _wait_for(lambda: (s := _state(folder)).get("component") == 2 and s, 20)
+    typed = wait_for(lambda: (s := _state(folder)).get("component") == 2 and s, 20)
 
     assert typed["radiological"] is True
     assert typed["crosshair"] is False
@@ -138,6 +96,35 @@ def _click_and_type(page, folder):
     assert typed["cut_coords"][0] == pytest.approx(clicked[0] + 4)
     # Lab would have copied, cut and pasted cells.
     assert page.locator(".jp-Cell").count() == n_cells
+
+
+def _drag_and_count(page, traffic, folder):
+    """The volumes crossed once, in one buffer; a drag sends places and nothing else."""
+    sent, received = traffic.since()
+    assert max(map(n_buffers, received)) == 1
+    assert sum(map(n_buffers, sent)) == 0
+    page.keyboard.press("v")
+    page.keyboard.press("v")
+    page.wait_for_selector(".nbv-ortho")
+    box = page.locator('.nbv-pane[data-plane="axial"]').first.bounding_box()
+    traffic.settle(page)
+    mark, n_moves = traffic.mark(), 60
+
+    page.mouse.move(box["x"] + 20, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 80, box["y"] + 80, steps=n_moves)
+    page.mouse.up()
+    page.keyboard.press("p")
+    wait_for(lambda: _state(folder).get("presenter"), 20)
+    page.keyboard.press("p")
+    traffic.settle(page)
+
+    sent, received = traffic.since(mark)
+    assert sum(map(n_buffers, [*sent, *received])) == 0
+    told = [frame for frame in sent if is_state(frame)]
+    # On a slow machine each move is told; on a fast one a tenth of them.
+    assert 0 < len(told) <= n_moves + 3
+    assert max(map(len, told)) < 2000
 
 
 def _change_theme(page):

@@ -81,6 +81,27 @@ def test_canvas_equals_numpy_in_random_states(open_page, viewer):
     assert colored > 0.2 * n_pixels
 
 
+def test_what_is_kept_between_frames_is_never_stale(open_page, viewer):
+    """Where one thing changes at a time and the rest is kept, each frame is still numpy's."""
+    rng = np.random.default_rng(2)
+    page = open_page(viewer)
+    now = random_state(rng, viewer) | {"view": "ortho"}
+    states = [now]
+    for _ in range(60):
+        name = rng.choice([*now, "cut_coords", "cut_coords"])
+        change = {name: random_state(rng, viewer)[name]}
+        if name == "cut_coords":  # within one slice: one coordinate stays
+            axis = rng.integers(3)
+            change[name][axis] = now["cut_coords"][axis]
+        states.append(change)
+        now = now | change
+
+    for change, drawn in zip(states, shots(page, states), strict=True):
+        viewer.set_state(change)
+        for ours, theirs in zip(expected(viewer), drawn, strict=True):
+            np.testing.assert_array_equal(theirs, ours, err_msg=str(change))
+
+
 def test_series_and_maps_without_background(open_page):
     """A run's frames are drawn over their mean; maps without anatomy on black."""
     maps, _, _, _ = images()

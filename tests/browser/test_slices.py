@@ -138,6 +138,81 @@ def test_drag_wheel_and_zoom(open_page, viewer):
     assert state(page, "zoom") == 1
 
 
+COUNT_PICTURES = """() => {
+  const pen = CanvasRenderingContext2D.prototype, own = pen.putImageData;
+  window.drawn = [];
+  pen.putImageData = function (...given) {
+    const pane = this.canvas.closest(".nbv-pane");
+    if (pane) window.drawn.push(pane.dataset.plane);
+    return own.apply(this, given);
+  };
+}"""
+
+
+def test_only_what_changed_is_drawn(open_page, viewer):
+    """A drag in a slice leaves that slice, zoom and crosshair leave all; a threshold draws each."""
+    page = open_page(viewer)
+    page.evaluate(COUNT_PICTURES)
+
+    def drawn_by(act):
+        page.evaluate("window.drawn.length = 0")
+        act()
+        settle(page)
+        return set(page.evaluate("window.drawn"))
+
+    click_at(page, "axial", 0.4, 0.4)
+    assert drawn_by(lambda: click_at(page, "axial", 0.6, 0.5)) == {"sagittal", "coronal"}
+    assert drawn_by(lambda: page.keyboard.press("PageUp")) == {"axial"}
+    assert drawn_by(lambda: page.keyboard.press("c")) == set()
+    assert drawn_by(lambda: page.keyboard.press("+")) == set()
+    assert drawn_by(lambda: page.keyboard.press("t")) == {"sagittal", "coronal", "axial"}
+    page.evaluate("nbica.set('view', 'glass')")
+    settle(page)
+    # Through all of the head, it does not matter where the slices were.
+    assert drawn_by(lambda: page.keyboard.press("ArrowUp")) == set()
+
+
+def test_pixels_that_were_lost_are_drawn_again(open_page, viewer):
+    """A canvas that the browser has emptied is filled again as soon as it may be."""
+    page = open_page(viewer)
+    before = shots(page, [{"component": 1, "cut_coords": MM.tolist()}])[0]
+
+    page.evaluate("""() => {
+      for (const canvas of document.querySelectorAll(".nbv-pane canvas")) {
+        canvas.getContext("2d").fillRect(0, 0, canvas.width, canvas.height);
+        canvas.dispatchEvent(new Event("contextrestored"));
+      }
+    }""")
+
+    assert any(picture.any() for picture in before)
+    for was, now in zip(before, shots(page, [{}])[0], strict=True):
+        np.testing.assert_array_equal(now, was)
+
+
+def test_python_is_told_once_of_many_steps(open_page, viewer):
+    """A slider's steps are drawn at once and saved together: one message, with the last value."""
+    page = open_page(viewer)
+    values = (
+        page.locator(".nbv-controls input[type=range]")
+        .nth(1)
+        .evaluate("""(input) => {
+      window.told = [];
+      nbica.save_changes = () => window.told.push(nbica.get("threshold"));
+      return [1, 2, 3, 4, 5].map((value) => {
+        input.value = value;
+        input.dispatchEvent(new Event("input"));
+        return [nbica.get("threshold"), told.length];
+      });
+    }""")
+    )
+    page.wait_for_function("told.length > 0")
+    page.wait_for_timeout(300)
+
+    assert [round(value) for value, _ in values] == [1, 2, 3, 4, 5]
+    assert [n_told for _, n_told in values] == [0] * 5
+    assert page.evaluate("told") == [values[-1][0]]
+
+
 def test_keys_alone_reach_everything(open_page, viewer):
     """Tab reaches the panes; arrows, page keys and letters change what they promise."""
     page = open_page(viewer)

@@ -11,7 +11,6 @@ import tarfile
 import threading
 import zipfile
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 
 import nibabel as nib
@@ -35,8 +34,8 @@ class Contents:
     """
 
     def __init__(self, n_subjects=2, n_timepoints=24, voxel_size=12.0):
-        self._size = (n_subjects, n_timepoints)
-        self._voxel_size = voxel_size
+        # The group behind all runs, now: who asks for a file does not wait for a simulation.
+        self.cohort = simulate_group(n_subjects, n_timepoints, voxel_size=voxel_size)
         self._made = {}
         self._guard = threading.RLock()
 
@@ -46,11 +45,6 @@ class Contents:
                 folder, _, name = path.partition("/")
                 self._made[path] = getattr(self, f"_{_MAKERS[folder]}")(name)
             return self._made[path]
-
-    @cached_property
-    def cohort(self):
-        """The simulated group behind all runs."""
-        return simulate_group(*self._size, voxel_size=self._voxel_size)
 
     def run(self, index, dtype=np.int16, t_r=2.0, unit="sec"):
         """A run as the bytes of a .nii.gz."""

@@ -1,0 +1,178 @@
+"""An image in, an image out: smoothing, means and resampling, under nilearn.image's names.
+
+A fit does all of this by itself, block by block, and keeps no image of it; these functions are for
+looking, for masks and atlases, and for scripts that port by their import line. What a run is
+without its data is in `images.py`.
+"""
+
+import nibabel as nib
+import numpy as np
+
+from nbica import frames, masks, spatial
+from nbica.automask import mean_volume
+from nbica.files import checked_affine, open_image
+from nbica.images import index_img, iter_img
+from nbica.masking import notice_of_nonfinite, run_of_image, warn_of
+
+__all__ = ["index_img", "iter_img", "mean_img", "resample_img", "resample_to_img", "smooth_img"]
+
+# Orders of the splines.
+INTERPOLATIONS = {"continuous": 3, "linear": 1, "nearest": 0}
+
+
+def smooth_img(imgs, fwhm):
+    """Images smoothed by a Gaussian.
+
+    Memory is that of the result, float32, and a few blocks of frames; a 4D file is read once.
+
+    Parameters
+    ----------
+    imgs : path or nibabel image, 3D or 4D; or a list of these
+    fwhm : float, sequence of three floats or None
+        Full width at half maximum in mm, along all axes of the array or along each. None does not
+        smooth.
+
+    Returns
+    -------
+    Nifti1Image of float32, or a list of them
+        Values that are not finite have become 0 before, with a warning. Beyond the field of view
+        the image is reflected, as in nilearn.
+
+    Raises
+    ------
+    ValueError
+        For a width that is none.
+    DataError, FileNotFoundError, TypeError
+        Naming the image, what was found and what was expected.
+    """
+    if isinstance(imgs, list | tuple):
+        return [smooth_img(img, fwhm) for img in imgs]
+    run, is_volume = run_of_image(imgs)
+    box = frames.whole(run.grid)
+    sigma = spatial.smoothing_sigma(fwhm, run.grid.affine)
+    filters = spatial.smoothers(run.grid.shape, sigma, box, box)
+    data = _each_block(run, run.grid, lambda values: spatial.smooth_block(values, filters))
+    return _image(run, data, run.grid.affine, is_volume)
+
+
+def mean_img(imgs, target_affine=None, target_shape=None):
+    """Mean over time, and over images.
+
+    Memory is one volume and a few blocks of frames, whatever the length of the runs; each file is
+    read once. Values that are not finite count as 0.
+
+    Parameters
+    ----------
+    imgs : path or nibabel image, 3D or 4D; or a list of these
+        Of several, the mean of their means, on the grid of the first.
+    target_affine, target_shape : optional
+        Another grid, as in :func:`resample_img`.
+
+    Returns
+    -------
+    Nifti1Image of float32, 3D
+    """
+    grid, total, n_images = None, 0.0, 0
+    for img in imgs if isinstance(imgs, list | tuple) else [imgs]:
+        run, _ = run_of_image(img)
+        grid = grid or masks.target_grid(run.grid, target_affine, target_shape)
+        total = total + masks.volume_on_grid(mean_volume(run), run.grid.affine, grid)
+        n_images += 1
+    if grid is None:
+        msg = "No images to average: the list is empty."
+        raise ValueError(msg)
+    return nib.Nifti1Image((total / n_images).astype(np.float32), grid.affine)
+
+
+def resample_img(img, target_affine=None, target_shape=None, interpolation="continuous", clip=True):
+    """An image on another grid: the same place in mm, other voxels.
+
+    Memory is that of the result and a few blocks of frames; each frame costs a spline filter.
+
+    Parameters
+    ----------
+    img : path or nibabel image, 3D or 4D
+    target_affine : array of shape (3, 3) or (4, 4), optional
+        Voxel to mm. A 3 x 3 one keeps the corner of the image's field of view.
+    target_shape : tuple of three ints, optional
+        Needs a 4 x 4 `target_affine`; by default all of the image is held.
+    interpolation : {"continuous", "linear", "nearest"}
+        Cubic splines; the neighbours on both sides along each axis; or the closest voxel, which
+        alone is right for labels and masks.
+    clip : bool
+        Keep to the range of the image: cubic splines overshoot at edges.
+
+    Returns
+    -------
+    Nifti1Image
+        Of float32, by "nearest" of the image's own type; 0 outside of its field of view.
+
+    Raises
+    ------
+    ValueError
+        For an interpolation, a shape or an affine that cannot be, or a field of view that holds
+        none of the image.
+    """
+    if interpolation not in INTERPOLATIONS:
+        msg = f"interpolation is {interpolation!r}; expected one of {', '.join(INTERPOLATIONS)}."
+        raise ValueError(msg)
+    run, is_volume = run_of_image(img)
+    grid = masks.target_grid(run.grid, target_affine, target_shape)
+    order = INTERPOLATIONS[interpolation]
+    matrix, offset = spatial.voxel_map(run.grid.affine, grid.affine, frames.whole(grid))
+    limits = [0.0, 0.0]
+
+    def resample(values):
+        limits[:] = min(limits[0], values.min()), max(limits[1], values.max())
+        return spatial.resample_block(values, matrix, offset, grid.shape, order)
+
+    data = _each_block(run, grid, resample)
+    if clip:
+        np.clip(data, *limits, out=data)
+    return _image(run, data, grid.affine, is_volume, keep_type=interpolation == "nearest")
+
+
+def resample_to_img(source_img, target_img, interpolation="continuous", clip=False):
+    """An image on the grid of another.
+
+    Costs, parameters and result are those of :func:`resample_img`.
+
+    Parameters
+    ----------
+    source_img : path or nibabel image, 3D or 4D
+    target_img : path or nibabel image
+        Gives shape and affine; its values are not read.
+    interpolation, clip
+        As in :func:`resample_img`; here not clipped by default, as in nilearn.
+
+    Returns
+    -------
+    Nifti1Image
+    """
+    target, name = open_image(target_img, "The target image")
+    affine = checked_affine(target, name)
+    return resample_img(source_img, affine, target.shape[:3], interpolation, clip)
+
+
+def _each_block(run, grid, change):
+    """All frames of a run after a change of each block, shape (nx, ny, nz, n_timepoints)."""
+    data = np.empty((*grid.shape, run.n_timepoints), np.float32, order="F")
+    n_nonfinite = 0
+    for block in frames.iter_blocks(run, run.grid, frames.whole(run.grid)):
+        data[..., block.start : block.start + len(block.values)] = change(block.values).T
+        n_nonfinite += block.n_nonfinite
+    if n_nonfinite:
+        warn_of(run, [notice_of_nonfinite(n_nonfinite)], stacklevel=3)
+    return data
+
+
+def _image(run, data, affine, is_volume, keep_type=False):
+    stored = run.frames
+    if keep_type and stored.dtype.kind in "iu" and (stored.slope, stored.inter) == (1.0, 0.0):
+        # 64 bits are what few programs read; 32 hold all that float32 has kept.
+        data = data.astype(min(stored.dtype, np.dtype(np.int32), key=lambda t: t.itemsize))
+    img = nib.Nifti1Image(data[..., 0] if is_volume else data, affine)
+    if not is_volume and run.t_r is not None:
+        img.header.set_zooms((*img.header.get_zooms()[:3], run.t_r))
+    img.header.set_xyzt_units("mm", "unknown" if is_volume else "sec")
+    return img

@@ -1,0 +1,101 @@
+"""The questions of the notebooks, as data: `questions.json`."""
+
+import difflib
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+_FILE = Path(__file__).with_name("questions.json")
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A wrong answer that has its own hint."""
+
+    sealed: list
+    hint: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question: what its answer looks like, its digests, and what is said to an answer.
+
+    Attributes
+    ----------
+    name : str
+        Such as "q3".
+    notebook : str
+        File name, without its suffix.
+    title : str
+        In a few words.
+    kind : {"number", "count", "array", "image", "names"}
+    sealed : list of str
+        Digests of the answer, see :mod:`nbica.teaching.sealing`.
+    why : str
+        One sentence to the right answer: what it is good for.
+    hints : list of str
+        Ordered, for one wrong answer after the other.
+    mistakes : list of Mistake
+        Wrong answers that tell what went wrong.
+    step : float
+        What counts as equal; 1 for a count.
+    shape : tuple of int
+        Of an array or image, () for a number.
+    unit : str
+        Of a number, empty where there is none to mistake.
+    affine : list of str
+        Digests of an image's affine.
+    n_names : int
+    """
+
+    name: str
+    notebook: str
+    title: str
+    kind: str
+    sealed: list
+    why: str
+    hints: list
+    mistakes: list
+    step: float = 1
+    shape: tuple = ()
+    unit: str = ""
+    affine: list = ()
+
+    @property
+    def n_names(self):
+        """How many names are asked for."""
+        return len(self.sealed)
+
+
+@cache
+def load(path=_FILE):
+    """All questions, by name, in the order of the file."""
+    entries = json.loads(Path(path).read_text(encoding="utf-8"))
+    return {name: _question(name, dict(entry)) for name, entry in entries.items()}
+
+
+def _question(name, entry):
+    entry["mistakes"] = [Mistake(**mistake) for mistake in entry.get("mistakes", [])]
+    entry["shape"] = tuple(entry.get("shape", ()))
+    return Question(name=name, **entry)
+
+
+def find(name):
+    """The question of a name; a ValueError that lists all where there is none."""
+    questions = load()
+    if isinstance(name, str) and name in questions:
+        return questions[name]
+    near = difflib.get_close_matches(str(name), questions, n=1)
+    guess = f" Did you mean {near[0]!r}?" if near else ""
+    found = repr(name) if isinstance(name, str) else f"of type {type(name).__name__}"
+    msg = f"There is no question {found}.{guess} The notebooks ask: {_listed(questions)}."
+    raise ValueError(msg)
+
+
+def _listed(questions):
+    by_notebook = {}
+    for question in questions.values():
+        by_notebook.setdefault(question.notebook, []).append(question.name)
+    listed = sorted(by_notebook.items())
+    return "; ".join(f"{', '.join(names)} in {where}" for where, names in listed)

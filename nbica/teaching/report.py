@@ -1,0 +1,154 @@
+"""Which learners' notebooks pass: a table for the teacher."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from nbica.teaching import handins, questions, rerun
+from nbica.teaching.judging import PASSED, STATES, TRIED, UNANSWERED
+
+_MARKS = {PASSED: "+", TRIED: "~", UNANSWERED: "."}
+
+
+@dataclass(frozen=True, eq=False)
+class ClassReport:
+    """Who passed what.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        A row per learner, a column per question: "passed", "tried" or "not answered".
+    troubles : pandas.DataFrame
+        Columns learner, notebook and trouble: what could not be read or run, and what the saved
+        outputs said that a new run does not.
+    """
+
+    table: pd.DataFrame
+    troubles: pd.DataFrame
+
+    def __repr__(self):
+        told = [_line(row) for row in self.troubles.itertuples(index=False)]
+        return "\n".join([self._grid(), "", "+ passed   ~ tried   . not answered", *told])
+
+    def _grid(self):
+        """The table in marks, with the number of those that pass on two sides."""
+        is_passed = self.table == PASSED
+        marks = self.table.map(_MARKS.__getitem__)
+        marks["passed"] = [f"{n} of {self.table.shape[1]}" for n in is_passed.sum(axis=1)]
+        marks.loc[f"{len(self.table)} learners"] = [*is_passed.sum().astype(str), ""]
+        return marks.to_string()
+
+    def to_csv(self, path):
+        """Write the table, with the troubles of each learner in a last column.
+
+        Parameters
+        ----------
+        path : path
+            Separated by tabs if it ends in .tsv, else by commas.
+        """
+        table = self.table.copy()
+        table.insert(0, "n_passed", (self.table == PASSED).sum(axis=1))
+        told = {name: [] for name in table.index}
+        for row in self.troubles.itertuples(index=False):
+            told[row.learner].append(_line(row))
+        table["troubles"] = ["; ".join(told[name]) for name in table.index]
+        table.index = [_harmless(name) for name in table.index]
+        table.to_csv(path, sep="\t" if Path(path).suffix == ".tsv" else ",", index_label="learner")
+
+
+def class_report(folder, *, run=False, timeout=300.0):
+    """List which learners' notebooks pass.
+
+    Reads files only, some 10 ms for a notebook with pictures: what saved outputs of `check` say.
+    These hold for what ran last before saving, and whoever edits a file can write what he likes.
+    `run=True` **runs the learners' code, with your rights**, in a new kernel per notebook and a
+    folder that is thrown away, and tells where the saved outputs said otherwise: do that in a
+    container or an account that has nothing to lose. It costs what the notebooks cost.
+
+    Parameters
+    ----------
+    folder : path
+        A folder per learner, with notebooks anywhere in it; or notebooks, named after learners.
+    run : bool
+        Run the notebooks instead of believing them.
+    timeout : float
+        Seconds that a cell may take in such a run.
+
+    Returns
+    -------
+    ClassReport
+
+    Raises
+    ------
+    NotADirectoryError
+        If there is no such folder.
+    ValueError
+        If there is no notebook in it.
+    ImportError
+        With `run`, if nbclient is not installed.
+    """
+    found = handins.find(folder)
+    if not any(paths for _, paths in found):
+        msg = f"No notebooks (*.ipynb) in {folder}; expected one or more for each learner."
+        raise ValueError(msg)
+    parts = [_hand_in(learner, path, run, timeout) for learner, paths in found for path in paths]
+    empty = [(learner, "", "no notebook in this folder") for learner, paths in found if not paths]
+    base = Path(folder).expanduser()
+    told = [(p.learner, str(p.path.relative_to(base)), t) for p in parts for t in p.troubles]
+    troubles = pd.DataFrame(
+        [tuple(map(_printable, row)) for row in told + empty],
+        columns=["learner", "notebook", "trouble"],
+    )
+    return ClassReport(_table([learner for learner, _ in found], parts), troubles)
+
+
+def _hand_in(learner, path, run, timeout):
+    """One notebook, read or run; a broken one is told, not raised."""
+    part = handins.HandIn(learner, path)
+    try:
+        notebook = handins.read(path)
+        part.states = handins.states(notebook)
+        if run:
+            notebook, part.troubles = rerun.run(notebook, timeout)
+            saved, part.states = part.states, handins.states(notebook)
+            part.troubles += _differences(saved, part.states)
+    except (OSError, ValueError) as error:
+        part.troubles.append(str(error))
+    return part
+
+
+def _differences(saved, again):
+    """Where saved outputs and a new run do not agree."""
+    for name, state in saved.items():
+        if state != again.get(name, UNANSWERED):
+            yield f"{name} is saved as {state}, but is {again.get(name, UNANSWERED)} when run"
+
+
+def _table(learners, parts):
+    """The best state of each question for each learner."""
+    asked = {name for part in parts for name in part.states}
+    known = list(questions.load())
+    columns = sorted(asked, key=lambda name: (known.index(name) if name in known else 1e9, name))
+    table = pd.DataFrame(UNANSWERED, index=learners, columns=columns, dtype=object)
+    for part in parts:
+        for name, state in part.states.items():
+            table.loc[part.learner, name] = max(
+                table.loc[part.learner, name], state, key=STATES.index
+            )
+    table.index = [_printable(name) for name in table.index]
+    return table
+
+
+def _line(row):
+    return f"{row.notebook or row.learner}: {row.trouble}"
+
+
+def _printable(text):
+    """A name or message without what moves a terminal's cursor."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def _harmless(name):
+    """A name that no spreadsheet takes for a formula."""
+    return f"'{name}" if name[:1] in "=+-@" else name

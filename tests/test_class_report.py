@@ -1,0 +1,211 @@
+"""Which learners' notebooks pass: read from fabricated classes, and run anew."""
+
+import json
+
+import pytest
+
+from nbica.__main__ import main
+from nbica.teaching import checking, class_report, handins, rerun
+
+
+def code(source, *outputs):
+    """A code cell as a file holds it: the source in lines."""
+    return {
+        "cell_type": "code", "source": source.splitlines(keepends=True), "metadata": {},
+        "execution_count": 1, "outputs": list(outputs),
+    }  # fmt: skip
+
+
+def told(name, state):
+    """What `check` leaves in a saved notebook."""
+    bundle = checking.Checked(name, state, "said", 0)._repr_mimebundle_()
+    return {"output_type": "execute_result", "data": bundle, "metadata": {}, "execution_count": 1}
+
+
+def asked(name, state=None):
+    """An exercise, with its saved output or without any."""
+    return code(f'nbica.check("{name}", answer)', *([told(name, state)] if state else []))
+
+
+def save(path, *cells):
+    """A notebook in the form of a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    python = {"kernelspec": {"name": "somebody-else", "display_name": "x", "language": "python"}}
+    whole = {"cells": list(cells), "metadata": python, "nbformat": 4, "nbformat_minor": 4}
+    path.write_text(json.dumps(whole), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def handed_in(tmp_path):
+    """A class of four with a folder each."""
+    save(
+        tmp_path / "ana" / "01_first_look.ipynb",
+        {"cell_type": "markdown", "source": 'call `check("q9", 1)`', "metadata": {}},
+        asked("q1", "passed"), asked("q2", "tried"),
+    )  # fmt: skip
+    save(tmp_path / "ana" / "deeper" / "02.ipynb", asked("q2", "passed"), asked("q3"))
+    save(tmp_path / "ana" / ".ipynb_checkpoints" / "02.ipynb", asked("q3", "passed"))
+    save(tmp_path / "ben" / "01.ipynb", asked("q1", "not answered"), asked("q2", "tried"))
+    (tmp_path / "cem").mkdir()
+    (tmp_path / "dea").mkdir()
+    (tmp_path / "dea" / "01.ipynb").write_text('{"cells": [', encoding="utf-8")
+    (tmp_path / "notes.txt").write_text("no notebook")
+    return tmp_path
+
+
+def test_table_of_a_class(handed_in):
+    """Each learner has the best state of each question; copies of Jupyter's own do not count."""
+    table = class_report(handed_in).table
+
+    assert list(table.index) == ["ana", "ben", "cem", "dea"]
+    assert list(table.columns) == ["q1", "q2", "q3"]
+    assert table.loc["ana"].tolist() == ["passed", "passed", "not answered"]
+    assert table.loc["ben"].tolist() == ["not answered", "tried", "not answered"]
+    assert (table.loc[["cem", "dea"]] == "not answered").all(axis=None)
+
+
+def test_broken_notebooks_are_named(handed_in):
+    """What cannot be read is told with its file, as is a folder without notebooks."""
+    report = class_report(handed_in)
+
+    rows = {row.learner: (row.notebook, row.trouble) for row in report.troubles.itertuples()}
+    assert rows["cem"] == ("", "no notebook in this folder")
+    assert rows["dea"][0].endswith("01.ipynb")
+    assert "not all of it" in rows["dea"][1]
+    assert set(rows) == {"cem", "dea"}
+    assert "cem: no notebook in this folder" in repr(report)
+    assert f"{rows['dea'][0]}: no notebook" in repr(report)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "the file is empty"),
+        (b"\xff\xfe\x00", "no notebook"),
+        (b"[" * 100_000, "no notebook"),
+        (b"[1, 2]", "no cells"),
+        (b'{"cells": 3}', "no cells"),
+        (b'{"cells": [3]}', "no cells"),
+        (b'{"worksheets": [], "nbformat": 3}', "old notebook format"),
+    ],
+)
+def test_anything_may_be_in_a_file(content, said, tmp_path):
+    """A file that is no notebook is a line of the report, and the others are read."""
+    save(tmp_path / "ana.ipynb", asked("q1", "passed"))
+    (tmp_path / "ben.ipynb").write_bytes(content)
+
+    report = class_report(tmp_path)
+
+    assert report.table.loc["ana", "q1"] == "passed"
+    assert report.troubles["learner"].tolist() == ["ben"]
+    assert said in report.troubles["trouble"][0]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [3, None, [], {}, {"question": 1, "state": "passed"}, {"question": "q1", "state": "won"},
+     {"question": "x" * 999, "state": "passed"}, {"question": "a\nb", "state": "passed"}],
+)  # fmt: skip
+def test_outputs_of_another_form_are_passed_over(payload, tmp_path):
+    """What no check has written counts for nothing."""
+    strange = {"output_type": "display_data", "data": {checking.MIMETYPE: payload}}
+    save(tmp_path / "ana.ipynb", code('check("q1")', strange, "text", {"data": "text"}))
+
+    assert class_report(tmp_path).table.loc["ana"].to_dict() == {"q1": "not answered"}
+
+
+def test_notebooks_side_by_side_belong_to_the_names_they_bear(tmp_path):
+    """Without folders, a file is a learner's; the name of a tutorial in it is left out."""
+    save(tmp_path / "ana_01_first_look.ipynb", asked("q1", "passed"))
+    save(tmp_path / "ana - 02_canica_step_by_step.ipynb", asked("q3", "tried"))
+    save(tmp_path / "ben.ipynb", asked("q1", "tried"))
+    save(tmp_path / "01_first_look.ipynb", asked("q1", "not answered"))
+
+    table = class_report(tmp_path).table
+
+    assert list(table.index) == ["01_first_look", "ana", "ben"]
+    assert table.loc["ana"].tolist() == ["passed", "tried"]
+
+
+def test_reading_runs_nothing(tmp_path, monkeypatch):
+    """Without run=True no code of a learner is run, and each file is read once."""
+    opened, read = [], handins.read
+    monkeypatch.setattr(handins, "read", lambda path: opened.append(path.name) or read(path))
+    monkeypatch.setattr(rerun, "run", lambda *_: pytest.fail("a notebook was run"))
+    for number in range(5):
+        save(tmp_path / f"l{number}" / f"{number}.ipynb", asked("q1", "passed"))
+
+    class_report(tmp_path)
+
+    assert opened == [f"{number}.ipynb" for number in range(5)]
+
+
+def test_run_does_not_believe_what_is_saved(tmp_path):
+    """A run judges anew, goes on after a failed cell, and tells what was saved otherwise."""
+    answered = "import nbica\nanswer = {}"
+    save(tmp_path / "ana.ipynb", code(answered.format("5.6")), asked("q1"))
+    writes = code("import nbica, pathlib\nanswer = 1\npathlib.Path('x').touch()")
+    save(tmp_path / "ben.ipynb", writes, code("1 / 0"), asked("q1", "passed"))
+    save(tmp_path / "cem.ipynb", asked("q1", "passed"), code("import time; time.sleep(600)"))
+
+    saved, again = class_report(tmp_path), class_report(tmp_path, run=True, timeout=20)
+
+    assert saved.table["q1"].tolist() == ["not answered", "passed", "passed"]
+    assert again.table["q1"].tolist() == ["passed", "tried", "not answered"]
+    said = again.troubles.groupby("learner")["trouble"].apply("; ".join)
+    assert "q1 is saved as not answered, but is passed when run" in said["ana"]
+    assert "cell 2 failed: ZeroDivisionError" in said["ben"]
+    assert "q1 is saved as passed, but is tried when run" in said["ben"]
+    assert "stopped: a cell ran for more than 20 s" in said["cem"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "ana.ipynb", "ben.ipynb", "cem.ipynb"
+    ]  # fmt: skip
+
+
+def test_a_form_that_cannot_be_run_is_told(tmp_path):
+    """A notebook that can be read but not run is named."""
+    save(tmp_path / "ana.ipynb", {"cell_type": "strange", "source": ""}, asked("q1", "passed"))
+
+    report = class_report(tmp_path, run=True)
+
+    assert "not run, its form is wrong" in report.troubles["trouble"][0]
+
+
+@pytest.mark.parametrize(("suffix", "separator"), [("csv", ","), ("tsv", "\t")])
+def test_command_prints_and_writes(handed_in, tmp_path, suffix, separator, capsys):
+    """The command prints a mark per question, and writes the words."""
+    (handed_in / "=cmd").mkdir()
+    save(handed_in / "=cmd" / "a.ipynb", asked("q1", "passed"))
+    out_file = tmp_path / f"out.{suffix}"
+
+    assert main(["class-report", str(handed_in), "-o", str(out_file)]) == 0
+
+    printed = capsys.readouterr().out
+    assert any(
+        line.split() == ["ana", "+", "+", ".", "2", "of", "3"] for line in printed.split("\n")
+    )
+    assert any(
+        line.split() == ["ben", ".", "~", ".", "0", "of", "3"] for line in printed.split("\n")
+    )
+    assert "5 learners" in printed
+    lines = out_file.read_text().splitlines()
+    assert lines[0].split(separator) == ["learner", "n_passed", "q1", "q2", "q3", "troubles"]
+    assert lines[1].startswith(separator.join(["'=cmd", "1", "passed"]))
+    assert lines[2].startswith(separator.join(["ana", "2", "passed", "passed", "not answered"]))
+
+
+@pytest.mark.parametrize("name", ["nowhere", "empty"])
+def test_command_says_what_lacks(tmp_path, name, capsys):
+    """No folder, or none with notebooks, is a line and a status."""
+    (tmp_path / "empty").mkdir()
+
+    assert main(["class-report", str(tmp_path / name)]) == 1
+    assert "expected one" in capsys.readouterr().err
+
+
+def test_names_do_not_steer_the_terminal(tmp_path):
+    """A folder named with control characters is printed without them."""
+    save(tmp_path / "ana\x1b[2J" / "a.ipynb", asked("q1", "passed"))
+
+    assert "\x1b" not in repr(class_report(tmp_path))

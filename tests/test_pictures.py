@@ -1,0 +1,178 @@
+"""What the comparison of pictures lets pass, what it does not, and what it sees of a notebook."""
+
+import base64
+from io import BytesIO
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from nbformat.v4 import new_output
+from pictures import unlike, unlike_outputs
+from PIL import Image, ImageChops, ImageOps
+from test_looks import LOOKS, anatomy, flipped, image, maps, stat_map
+
+from nbica import plotting
+
+# ---- what passes --------------------------------------------------------------------------------
+
+KINDS = ["stat_map", "components", "glass_brain", "connectome", "matrix", "spectrum"]
+
+
+def picture(figure, **options):
+    png = BytesIO()
+    figure.savefig(png, format="png", **options)
+    return Image.open(png).convert("RGB")
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    return {kind: picture(LOOKS[kind]()) for kind in KINDS}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_itself_is_alike(drawn, kind):
+    """A picture is like itself, and like a copy with 256 colours."""
+    assert not unlike(drawn[kind], drawn[kind])
+    assert not unlike(drawn[kind].quantize(256), drawn[kind])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_pixel_aside_is_alike(drawn, kind):
+    """Where everything lies one pixel to the right and below, nobody sees it."""
+    assert not unlike(ImageChops.offset(drawn[kind], 1, 1), drawn[kind])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_little_larger_is_alike(drawn, kind):
+    """As a figure is whose text has another width."""
+    width, height = drawn[kind].size
+    larger = drawn[kind].resize((width + 6, height + 2), Image.Resampling.BICUBIC)
+
+    assert not unlike(larger, drawn[kind])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_other_letters_are_alike(drawn, kind):
+    """Letters with no hinting, and of a font with serifs."""
+    with matplotlib.rc_context({"text.hinting": "none", "font.family": "DejaVu Serif"}):
+        assert not unlike(picture(LOOKS[kind]()), drawn[kind])
+
+
+# ---- what does not ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["stat_map", "components", "glass_brain", "connectome", "matrix"])
+def test_mirrored_is_unlike(drawn, kind):
+    """Left and right swapped."""
+    assert unlike(ImageOps.mirror(drawn[kind]), drawn[kind])
+
+
+@pytest.mark.parametrize("kind", ["stat_map", "components", "glass_brain", "connectome", "matrix"])
+def test_recoloured_is_unlike(drawn, kind):
+    """Warm and cold colours swapped, as with the signs or another colour map."""
+    red, green, blue = drawn[kind].split()
+
+    assert unlike(Image.merge("RGB", (blue, green, red)), drawn[kind])
+
+
+def test_a_flipped_map_is_unlike(drawn):
+    """The brain stands as it should, only the map on it is mirrored."""
+    wrong = plotting.plot_stat_map(flipped(), anatomy(), threshold=1, title="Map")
+
+    assert unlike(picture(wrong), drawn["stat_map"])
+
+
+def test_without_its_colour_bar_is_unlike(drawn):
+    """All the rest in its place: where the bar was is background."""
+    without = drawn["stat_map"].copy()
+    background = without.getpixel((0, 0))
+    columns = np.flatnonzero((np.asarray(without) != background).any(axis=(0, 2)))
+    bar = (columns.max() - 45, 0, without.width, without.height)
+    assert (np.asarray(without.crop(bar)) != background).any()
+    without.paste(background, bar)
+
+    assert unlike(without, drawn["stat_map"])
+
+
+def test_another_component_is_unlike(drawn):
+    """One of four maps is another; or two have changed places."""
+    data = np.asanyarray(maps().dataobj).copy()
+    for order in ([0, 1, 2, 0], [1, 0, 2, 3]):
+        wrong = plotting.plot_components(
+            image(data[..., order]), anatomy(), stability=[1, 0.9, 0.5, 0.1], n_columns=2
+        )
+        assert unlike(picture(wrong), drawn["components"])
+
+
+def test_a_slice_aside_is_unlike(drawn):
+    """8 mm higher, all else as it was."""
+    options = {"threshold": 1, "title": "Map", "cut_coords": (-40, -50, 38)}
+    wrong = plotting.plot_stat_map(stat_map(), anatomy(), **options)
+
+    assert unlike(picture(wrong), drawn["stat_map"])
+
+
+def curves(*amplitudes):
+    """Subplots with a thin line each; a plain matplotlib figure, as in some notebooks."""
+    figure = Figure(figsize=(6, 2.5))
+    times = np.linspace(0, 10, 200)
+    for axes, amplitude in zip(figure.subplots(1, 2), amplitudes, strict=True):
+        axes.set(ylim=(-2, 2), xlim=(0, 10))
+        if amplitude:
+            axes.plot(times, amplitude * np.sin(times))
+    return picture(figure)
+
+
+def test_an_empty_subplot_is_unlike():
+    """A line of one and a half pixels is missing, has the other sign, or half the height."""
+    for wrong in (0, -1, 0.5):
+        assert unlike(curves(1, wrong), curves(1, 1))
+    assert not unlike(curves(1, 1.02), curves(1, 1))
+
+
+def test_another_size_is_unlike(drawn):
+    """A figure with one row more says by how much."""
+    taller = ImageOps.pad(drawn["matrix"], (drawn["matrix"].width, 2 * drawn["matrix"].height))
+
+    assert "pixels, not" in unlike(taller, drawn["matrix"])
+
+
+# ---- in a notebook ------------------------------------------------------------------------------
+
+
+def shown(*pictures):
+    """Outputs of a cell: a picture each, or text where there is none."""
+    outputs = [new_output("stream", text="a line\n")]
+    for one in pictures:
+        data = {"text/plain": "<a figure>"}
+        if one is not None:
+            png = BytesIO()
+            one.save(png, format="png")
+            data["image/png"] = base64.b64encode(png.getvalue()).decode()
+        outputs.append(new_output("display_data", data=data))
+    return outputs
+
+
+def test_pictures_of_a_cell_are_compared_one_by_one(drawn):
+    """The second of two is wrong, and is named; both come back to be looked at."""
+    right, wrong = drawn["stat_map"], ImageOps.mirror(drawn["stat_map"])
+
+    assert unlike_outputs(shown(right, right), shown(right, right)) == []
+    [(sentence, found, saved)] = unlike_outputs(shown(right, wrong), shown(right, right))
+    assert sentence.startswith("the picture of output 2: it differs by")
+    assert found.size == saved.size == right.size
+
+
+@pytest.mark.parametrize(
+    "places", [(True, False), (False, True), (False, False)], ids=["one", "other place", "none"]
+)
+def test_number_and_places_of_pictures_count(drawn, places):
+    """A picture that is missing, or that comes with another output, is told."""
+    one = drawn["matrix"]
+    saved = (True, True) if places == (True, False) else (True, False)
+    shows = [shown(*(one if is_shown else None for is_shown in p)) for p in (places, saved)]
+
+    [(sentence, *pictures)] = unlike_outputs(*shows)
+    assert "saved in output 1" in sentence
+    assert pictures == [None, None]
