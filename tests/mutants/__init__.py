@@ -46,11 +46,11 @@ class Mutant:
 
 MUTANTS = [
     # signal and space
-    Mutant("no detrending", "nbica.signal",
+    Mutant("no detrending", "nbica.time_operator",
            "if cleaning.detrend:", "if False:", "02"),
     Mutant("no standardizing", "nbica.signal",
            'if standardize == "zscore_sample":', "if False:", "02"),
-    Mutant("confounds ignored", "nbica.signal",
+    Mutant("confounds ignored", "nbica.time_operator",
            "if confounds is not None:\n        basis", "if False:\n        basis", "01"),
     Mutant("variance with another ddof", "nbica.signal",
            "/ (len(block) - 1))", "/ len(block))", "02"),
@@ -65,7 +65,7 @@ MUTANTS = [
            "test_masking.py"),
     Mutant("mask's x and y swapped", "nbica.masks",
            "return (z * n_y + y) * n_x + x", "return (z * n_y + x) * n_x + y", "01"),
-    Mutant("repetition time ignored in the filter", "nbica.signal",
+    Mutant("repetition time ignored in the filter", "nbica.time_operator",
            "fs=1 / cleaning.t_r", "fs=1.0", "test_signal.py"),
     Mutant("header's scale ignored", "nbica.frames",
            "if frames.slope != 1.0:", "if False:", "test_frames.py"),
@@ -83,8 +83,8 @@ MUTANTS = [
            "s, U, _ = left_factors(lambda: _blocks(stack), len(stack), n_rows); U = U / s", "04"),
     Mutant("correlations not squared", "nbica.canica",
            '["singular_values"][:n_components] ** 2', '["singular_values"][:n_components]', "02"),
-    Mutant("no CCA", "nbica.canica",
-           "if not self.do_cca:", "if self.do_cca:", "02"),
+    Mutant("no CCA", "nbica.weighting",
+           "elif do_cca:", "elif not do_cca:", "02"),
     # ICA and maps
     Mutant("ICA stops after a step", "nbica.ica",
            "while change >= tol and n_iter < max_iter:", "while n_iter < 1:", "01"),
