@@ -36,6 +36,7 @@ class Contents:
     def __init__(self, n_subjects=2, n_timepoints=24, voxel_size=12.0):
         # The group behind all runs, now: who asks for a file does not wait for a simulation.
         self.cohort = simulate_group(n_subjects, n_timepoints, voxel_size=voxel_size)
+        self._n_timepoints = n_timepoints
         self._made = {}
         self._guard = threading.RLock()
 
@@ -69,7 +70,7 @@ class Contents:
                 f"{start}_rest_tshift_RPI_voreg_mni.nii.gz": self.run(
                     index, t_r=2.0 if index < 28 else 2.5
                 ),
-                f"{start}_regressors.csv": tables.adhd_regressors(self._size[1], index),
+                f"{start}_regressors.csv": tables.adhd_regressors(self._n_timepoints, index),
             }
         )
 
@@ -101,7 +102,7 @@ class Contents:
         names += ["anat"] * (number != 6)
         files = {f"subj{number}/{name}.nii.gz": blob(number) for name in names}
         files[f"subj{number}/bold.nii.gz"] = self.run(number, t_r=2.5)
-        files[f"subj{number}/labels.txt"] = tables.haxby_labels(self._size[1])
+        files[f"subj{number}/labels.txt"] = tables.haxby_labels(self._n_timepoints)
         return tgz(files)
 
     def _abide(self, name):
