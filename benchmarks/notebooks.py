@@ -23,7 +23,7 @@ def run(bench, numbers):
     paths = [path for path in _notebooks() if numbers is None or path.stem[:2] in numbers]
     row = Row(f"the tutorials, {len(paths)} of {len(_notebooks())} notebooks")
     with tempfile.TemporaryDirectory(dir=make_folder(data.folder())) as folder:
-        simulated = bench.measure("benchmarks.notebooks:simulate", folder=folder)
+        simulated = bench.measure("benchmarks.notebooks:simulate", "the cohort", folder=folder)
         found = {path.stem: _cases(bench, path, folder) for path in paths}
     row.tell("the embedded cohort, simulated once", f"{simulated.seconds:.0f} s")
     for name, cases in found.items():
