@@ -164,8 +164,9 @@ def test_server_of_a_kernel(monkeypatch):
     """The environment of the server is that of the interpreter that runs it."""
     monkeypatch.setenv("JPY_PARENT_PID", "0")
     nobody = facts._server_prefix()
-    waiting = [sys.executable, "-c", "input()"]
-    with subprocess.Popen(waiting, stdin=subprocess.PIPE) as server:
+    waiting = [sys.executable, "-c", "print(flush=True); input()"]
+    with subprocess.Popen(waiting, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        server.stdout.readline()  # it runs: before, the kernel may not know its command line yet
         monkeypatch.setenv("JPY_PARENT_PID", str(server.pid))
         found = facts._server_prefix()
         server.kill()
