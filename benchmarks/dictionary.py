@@ -61,15 +61,18 @@ def _tell_planted(bench, row, alpha, n_subjects, n_timepoints):
         label = f"{who}, {n_subjects} subjects with planted networks"
         target = "benchmarks.tasks:dictionary_planted"
         options = {"who": who, "n_subjects": n_subjects, "n_timepoints": n_timepoints}
-        fit = bench.measure(target, label, alpha=alpha, **options)
-        found[who] = fit.value
-        row.tell(
-            f"{who}: planted networks, mean and least |r|",
-            f"{fit.value['mean_r']:.3f}, {fit.value['min_r']:.3f}",
-        )
+        fits = {a: bench.measure(target, label, alpha=a, **options).value for a in (alpha, 1)}
+        for a, value in fits.items():
+            row.tell(
+                f"{who}, alpha={a}: planted networks, mean and least |r|",
+                f"{value['mean_r']:.3f}, {value['min_r']:.3f}",
+            )
+        found[who] = max(fits.values(), key=lambda value: value["mean_r"])
     row.numbers["planted"] = found
     gain = found["nbica"]["mean_r"] - found["nilearn"]["mean_r"]
-    row.at_least("planted networks: gain over nilearn, mean", gain, 0.0, "{:.3f}")
+    row.at_least(
+        "planted networks: gain over nilearn, each at its better alpha", gain, 0.0, "{:.3f}"
+    )
 
 
 def _tell_agreement(bench, row, runs, mask, n_splits, alpha):
