@@ -20,7 +20,27 @@ STRATEGIES = {
 }
 
 
-class NiftiMasker(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+class RunTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+    """What all maskers have in common: one 4D image in, one array of cleaned signals out."""
+
+    def fit_transform(self, imgs, y=None, confounds=None):
+        """Fit to one image and transform it; see :meth:`fit` and :meth:`transform`."""
+        if np.ndim(y) != 1:  # labels of frames, in a Pipeline, are; a table of confounds is not
+            warn_of_y(y, stacklevel=2)
+        return self.fit(imgs, y).transform(imgs, confounds)
+
+    def _checked_cleaning(self):
+        return Cleaning(
+            self.detrend, self.standardize, self.standardize_confounds,
+            self.low_pass, self.high_pass, self.t_r,
+        ).check()  # fmt: skip
+
+    def _as_output(self, signals):
+        # What comes from the cache is mapped from a file: the user's own copy may be changed.
+        return np.require(signals, float_type(self.dtype), ["ENSUREARRAY", "WRITEABLE"])
+
+
+class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
     """Take the voxels of a mask out of an image, clean their time courses, and put arrays back.
 
     Peak memory of `transform` is its result, n_timepoints x n_voxels x 4 B, and a few frames; the
@@ -120,10 +140,7 @@ class NiftiMasker(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         DataError
             For a mask that is empty, or is none.
         """
-        cleaning = Cleaning(
-            self.detrend, self.standardize, self.standardize_confounds,
-            self.low_pass, self.high_pass, self.t_r,
-        ).check()  # fmt: skip
+        cleaning = self._checked_cleaning()
         self._check_strategy()
         float_type(self.dtype)
         mask = self._given_mask() if self.mask_img is not None else self._computed_mask(imgs)
@@ -191,8 +208,7 @@ class NiftiMasker(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         parts = _check_parts(self.runs, run)
         signals, notices = self._signals(run, confounds, parts)
         warn_of(run, notices)
-        # What comes from the cache is mapped from a file: the user's own copy may be changed.
-        return np.require(signals, float_type(self.dtype), ["ENSUREARRAY", "WRITEABLE"])
+        return self._as_output(signals)
 
     def _signals(self, run, confounds, parts):
         preparation = self.preparation_
@@ -208,12 +224,6 @@ class NiftiMasker(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         about = {"run": run.name, "parameters": f"{preparation.mask.n_voxels} voxels"}
         found = remember(open_store(self.memory), "signals", key, compute, about)
         return found.values["signals"], [*found.values["notices"], *found.notes]
-
-    def fit_transform(self, imgs, y=None, confounds=None):
-        """Fit to one image and transform it; see :meth:`fit` and :meth:`transform`."""
-        if np.ndim(y) != 1:  # labels of frames, in a Pipeline, are; a table of confounds is not
-            warn_of_y(y, stacklevel=2)
-        return self.fit(imgs, y).transform(imgs, confounds)
 
     def inverse_transform(self, X):
         """Arrays over the mask's voxels as an image.

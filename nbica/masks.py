@@ -29,6 +29,11 @@ class Mask:
         """Shape and affine."""
         return images.Grid(self.array.shape, self.affine)
 
+    @property
+    def identity(self):
+        """What makes it this mask and no other, to be hashed: voxels, and affine to 1e-6 mm."""
+        return self.array, np.asarray(self.affine).round(6)
+
     @cached_property
     def n_voxels(self):
         """Number of voxels kept."""

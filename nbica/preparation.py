@@ -32,7 +32,7 @@ class Preparation:
 
     def key(self):
         """What determines the signals, besides the run: hashable by joblib."""
-        mask = joblib.hash((self.mask.array, np.asarray(self.mask.affine).round(6)))
+        mask = joblib.hash(self.mask.identity)
         # In one spelling: 6, 6.0 and (6, 6, 6) are one width, None and 0 another.
         width = smoothing_sigma(self.smoothing_fwhm, np.eye(4))
         return mask, tuple(width.tolist()), astuple(self.cleaning.check())

@@ -2,14 +2,12 @@
 
 import joblib
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from nbica import images, masks, spatial
 from nbica.cache import key_of, remember
-from nbica.checks import warn_of_y
 from nbica.confounds import load_confounds
-from nbica.masker import float_type, one_run
+from nbica.masker import RunTransformer, float_type, one_run
 from nbica.masking import unmask, warn_of
 from nbica.regions import (
     STRATEGIES,
@@ -21,7 +19,6 @@ from nbica.regions import (
     names_of,
     nonempty,
 )
-from nbica.signal import Cleaning
 from nbica.store import open_store
 
 STAGE = "region signals"
@@ -29,15 +26,12 @@ STAGE = "region signals"
 VERSION = 1
 
 
-class _RegionMasker(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+class _RegionMasker(RunTransformer, auto_wrap_output_keys=None):
     """What both have in common; a subclass knows its atlas: `_regions_on(grid)`."""
 
     def _prepare(self, imgs, atlas_grid, own):
         """Check what was asked for, and put the regions where the images will be."""
-        self.cleaning_ = Cleaning(
-            self.detrend, self.standardize, self.standardize_confounds,
-            self.low_pass, self.high_pass, self.t_r,
-        ).check()  # fmt: skip
+        self.cleaning_ = self._checked_cleaning()
         float_type(self.dtype)
         spatial.smoothing_sigma(self.smoothing_fwhm, atlas_grid.affine)
         if self.resampling_target not in ("data", own, None):
@@ -54,12 +48,6 @@ class _RegionMasker(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         if self.mask_img is None:
             return None
         return masks.resample_mask(masks.load_mask(self.mask_img), grid).array
-
-    def fit_transform(self, imgs, y=None, confounds=None):
-        """Fit to one image and transform it; see :meth:`fit` and :meth:`transform`."""
-        if np.ndim(y) != 1:  # labels of frames, in a Pipeline, are; a table of confounds is not
-            warn_of_y(y, stacklevel=2)
-        return self.fit(imgs, y).transform(imgs, confounds)
 
     def transform(self, imgs, confounds=None):
         """Cleaned signals of the regions in one image.
@@ -92,7 +80,7 @@ class _RegionMasker(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         regions = self._regions_for(run)
         signals, notices = self._signals(run, regions, confounds)
         warn_of(run, notices)
-        return np.require(signals, float_type(self.dtype), ["ENSUREARRAY", "WRITEABLE"])
+        return self._as_output(signals)
 
     def inverse_transform(self, X):
         """Signals of the regions as an image: each region's value in its voxels.

@@ -72,8 +72,7 @@ class LabelledRegions:
 
     def key(self):
         """What determines the signals, besides the run."""
-        place = self.mask.array, np.asarray(self.mask.affine).round(6)
-        return joblib.hash((place, self.which, self.n_regions)), self.strategy
+        return joblib.hash((self.mask.identity, self.which, self.n_regions)), self.strategy
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,8 +115,7 @@ class MapRegions:
 
     def key(self):
         """What determines the signals, besides the run."""
-        place = self.mask.array, np.asarray(self.mask.affine).round(6)
-        return joblib.hash((place, self.maps)), "least squares"
+        return joblib.hash((self.mask.identity, self.maps)), "least squares"
 
 
 def labelled_regions(labels, affine, numbers, grid, mask=None, strategy="mean"):
