@@ -1,6 +1,7 @@
 """A Chromium of one's own, what its processes compute and what they hold."""
 
 import contextlib
+import os
 import shutil
 from importlib.util import find_spec
 
@@ -15,19 +16,21 @@ ARGUMENTS = (
 
 def missing():
     """Why no browser can be driven in JupyterLab; empty if one can."""
-    if _path() is None or not all(map(find_spec, ("playwright", "jupyterlab"))):
+    if path() is None or not all(map(find_spec, ("playwright", "jupyterlab"))):
         return "needs playwright, jupyterlab and a Chromium on the path"
     return ""
 
 
-def _path():
-    return next(filter(None, map(shutil.which, NAMES)), None)
+def path():
+    """Of the Chromium that `NBICA_CHROMIUM` names, or of the first on the path; else None."""
+    named = os.environ.get("NBICA_CHROMIUM")
+    return named or next(filter(None, map(shutil.which, NAMES)), None)
 
 
 @contextlib.contextmanager
 def chromium(playwright):
     """A browser, closed at the end."""
-    browser = playwright.chromium.launch(executable_path=_path(), args=list(ARGUMENTS))
+    browser = playwright.chromium.launch(executable_path=path(), args=list(ARGUMENTS))
     try:
         yield browser
     finally:

@@ -1,11 +1,11 @@
 """A headless browser for the tests of what runs in one; skipped with its reason where none is."""
 
 import os
-import shutil
 
 import pytest
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+from benchmarks.browser import processes
+
 # Drawn in software, as in a container; the picture of a canvas does not depend on it.
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 
@@ -19,7 +19,7 @@ def _missing(reason):
 @pytest.fixture(scope="session")
 def chromium():
     """A running Chromium."""
-    path = os.environ.get("NBICA_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    path = processes.path()
     if path is None:
         _missing("no Chromium on the path")
     try:
