@@ -1,5 +1,7 @@
 """Pictures of what was measured: lines on two axes, small enough to be kept beside the code."""
 
+from contextlib import contextmanager
+
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -23,15 +25,11 @@ def lines(path, panels):
     str
         Name of the file.
     """
-    with mpl.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
-        figure = Figure(figsize=(4.6 * len(panels), 3.2), dpi=90, layout="constrained")
-        FigureCanvasAgg(figure)
+    with _written(path, (4.6 * len(panels), 3.2)) as figure:
         for axes, panel in zip(
             figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
         ):
             _draw(axes, panel)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path)
     return path.name
 
 
@@ -50,9 +48,7 @@ def bars(path, xlabel, values, marks):
     str
         Name of the file.
     """
-    with mpl.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
-        figure = Figure(figsize=(7, 0.9 + 0.26 * len(values)), dpi=90, layout="constrained")
-        FigureCanvasAgg(figure)
+    with _written(path, (7, 0.9 + 0.26 * len(values))) as figure:
         axes = figure.subplots()
         axes.barh(list(values), list(values.values()), color=COLOURS["nbica"], height=0.7)
         for (name, value), style in zip(marks.items(), ("--", "-", ":"), strict=False):
@@ -60,9 +56,18 @@ def bars(path, xlabel, values, marks):
         axes.set(xlabel=xlabel)
         axes.invert_yaxis()
         figure.legend(loc="outside upper right", frameon=False, ncols=len(marks))
+    return path.name
+
+
+@contextmanager
+def _written(path, size):
+    """A figure to draw on, written to a file at the end."""
+    with mpl.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
+        figure = Figure(figsize=size, dpi=90, layout="constrained")
+        FigureCanvasAgg(figure)
+        yield figure
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path)
-    return path.name
 
 
 def memory_panel(title, curves, xlabel="seconds"):
