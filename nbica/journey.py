@@ -20,8 +20,7 @@ from datetime import UTC, datetime
 
 from threadpoolctl import threadpool_limits
 
-from nbica import images, machine
-from nbica.automask import mean_volume
+from nbica import machine
 from nbica.cache import key_of, recall
 from nbica.exceptions import CacheWarning, DataError, RunCancelled
 from nbica.group import (
@@ -47,6 +46,7 @@ from nbica.reduction import STAGE as REDUCTION
 from nbica.reduction import identify, reduce_runs
 from nbica.replacement import Keeper
 from nbica.selection import dimensions_per_run
+from nbica.skipping import undamaged, with_header
 from nbica.stopwatch import Stopwatch
 from nbica.store import open_store
 
@@ -131,7 +131,7 @@ class Journey:
         masker = getattr(estimator, "masker_", None) or make_masker(estimator)
         is_fitted = hasattr(masker, "mask_img_")
         if self._on_error == "skip":
-            imgs, confounds = self._without_unreadable(imgs, confounds)
+            imgs, confounds = self._without_failures(with_header(imgs, confounds))
         runs, self._n_runs = list_runs(imgs, needed_twice=masker.mask_img is None)
         confounds = list_confounds(confounds, self._n_runs)
         with_confounds = confounds is not None
@@ -148,21 +148,6 @@ class Journey:
         self._tasks = self._written_down(pair(runs, confounds))
         self._look_into_the_cache()
 
-    def _without_unreadable(self, imgs, confounds):
-        """Runs whose header can be read, with their confounds; the others become rows."""
-        imgs = list(getattr(imgs, "func", [imgs] if images.is_one(imgs) else imgs))
-        tables = list_confounds(confounds, len(imgs)) or [None] * len(imgs)
-        runs, kept = [], []
-        for img, table in zip(imgs, tables, strict=True):
-            try:
-                found = list(images.iter_runs([img]))
-            except (ValueError, OSError) as error:
-                self._rows.append(row_of_failure(str(img), error))
-                continue
-            runs += found
-            kept += [table] * len(found)
-        return runs, None if confounds is None else kept
-
     def _fit_masker(self, masker, runs, confounds):
         """Fit the masker; return the runs that it could be fitted to, with their confounds."""
         try:
@@ -170,25 +155,18 @@ class Journey:
         except (ValueError, OSError):
             if self._on_error != "skip" or masker.mask_img is not None:
                 raise
-            sound, tables = self._without_damaged(runs, confounds)
-            if not 0 < len(sound) < len(runs):
+            sifted = undamaged(runs, confounds)
+            if not 0 < len(sifted.runs) < len(runs):
                 raise
-            masker.fit(sound)
-            runs, confounds, self._n_runs = sound, tables, len(sound)
+            runs, confounds = self._without_failures(sifted)
+            masker.fit(runs)
+            self._n_runs = len(runs)
         return runs, confounds
 
-    def _without_damaged(self, runs, confounds):
-        """Runs that can be read to their end, with their confounds; the others become rows."""
-        sound = []
-        for run, table in zip(runs, confounds or [None] * len(runs), strict=True):
-            try:
-                mean_volume(run)
-            except (ValueError, OSError) as error:
-                self._rows.append(row_of_failure(run.name, error))
-            else:
-                sound.append((run, table))
-        runs, tables = ([both[i] for both in sound] for i in (0, 1))
-        return runs, None if confounds is None else tables
+    def _without_failures(self, sifted):
+        """Runs that can be used, with their confounds; the others become rows."""
+        self._rows += sifted.failures
+        return sifted.runs, sifted.confounds
 
     def _written_down(self, tasks):
         for run, arguments in tasks:

@@ -15,6 +15,7 @@ from nbica.replacement import parse_limit
 from nbica.selection import dimensions_per_run
 from nbica.store import open_store
 from nbica.weighting import check_weighting
+from nbica.workload import workload_of
 
 
 def check_parameters(estimator):
@@ -98,7 +99,7 @@ def plan_of(estimator, runs, n_voxels, with_confounds=False, mask_pass=False):
         listed = [next(runs)]
         runs = chain(listed, runs)
     n_rows = dimensions_per_run(estimator)
-    workload = budget.workload_of(
+    workload = workload_of(
         listed,
         n_runs,
         n_voxels,

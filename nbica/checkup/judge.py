@@ -5,7 +5,8 @@ import sys
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from nbica.budget import Workload, human, make_plan
+from nbica.budget import human, make_plan
+from nbica.workload import Workload
 
 PIP = f"{sys.executable} -m pip install"
 # The embedded cohort takes 120 MB; a few subjects of an open data set, half a GB.
