@@ -42,7 +42,7 @@ test-oldest: pyproject.toml ## all tests and notebooks with the oldest dependenc
 net: $(VENV)/test    ## break nbica line by line: does a notebook notice? (half an hour)
 	@$(BIN)/python -m tests.mutants
 
-bench: $(VENV)/bench ## time and memory side by side with nilearn (QUICK=1: a few minutes)
+bench: $(VENV)/bench ## time and memory side by side with nilearn (QUICK=1: fits alone, 5 minutes)
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
 docs: $(VENV)/docs   ## the site, in docs/_build/html: gallery, guides, API

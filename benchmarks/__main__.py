@@ -9,11 +9,12 @@ from pathlib import Path
 from benchmarks import data, results
 from benchmarks.bench import Bench
 
-ROWS = [
+# Time and memory of a fit: what `--quick` measures, in less than five minutes.
+FIT = [
     "cold_fit", "scale", "long_run", "transient", "plan", "ica_stage", "subspace", "memory_curves",
-    "profile", "warm", "reproducibility", "split_half", "dictionary", "viewer", "talk",
-    "notebooks",
+    "profile", "warm", "talk",
 ]  # fmt: skip
+ROWS = [*FIT, "reproducibility", "split_half", "dictionary", "viewer", "notebooks"]
 
 
 def main(arguments=None):
@@ -55,17 +56,22 @@ def default_folder(size):
 
 def _parse(arguments):
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of {', '.join(ROWS)}; all if none")
+    parser.add_argument(
+        "rows",
+        nargs="*",
+        metavar="ROW",
+        help=f"of {', '.join(ROWS)}; all if none, with --quick up to {FIT[-1]}",
+    )
     parser.add_argument("--size", choices=["full", "quick", "tiny"], default="full",
                         help="tiny checks the machinery only")  # fmt: skip
     parser.add_argument("--quick", dest="size", action="store_const", const="quick",
-                        help="a few minutes: fewer and shorter runs")  # fmt: skip
+                        help="a few minutes: fewer and shorter runs, fits alone")  # fmt: skip
     parser.add_argument("--out", type=Path, help="folder for the results")
     options = parser.parse_args(arguments)
     unknown = sorted(set(options.rows) - set(ROWS))
     if unknown:
         parser.error(f"unknown: {', '.join(unknown)}; the rows are {', '.join(ROWS)}")
-    options.rows = options.rows or ROWS
+    options.rows = options.rows or (FIT if options.size == "quick" else ROWS)
     return options
 
 

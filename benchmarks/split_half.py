@@ -1,6 +1,7 @@
 """Are components found again in other people? The papers' e and t, nbica and nilearn, paired."""
 
 import tempfile
+import warnings
 
 import numpy as np
 from scipy.stats import wilcoxon
@@ -71,12 +72,14 @@ def _groups(bench, n_subjects):
 def _split_half(who, imgs, n_splits, confounds, options):
     from nilearn.decomposition import CanICA as Theirs
     from sklearn.base import clone
+    from sklearn.exceptions import ConvergenceWarning
 
     from nbica import CanICA as Ours
     from nbica.matching import split_half
 
     common = {"n_components": 20, "threshold": None, "random_state": 0}
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # hundreds, of nilearn's starts
         kind, level = (Theirs, 1) if who == "nilearn" else (Ours, 0)
         estimator = kind(memory=folder, memory_level=level, **common, **options, **WAYS[who])
         return split_half(clone(estimator), imgs, n_splits, confounds)

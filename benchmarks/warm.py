@@ -9,7 +9,7 @@ from nbica.datasets.files import make_folder
 
 SIZES = {
     "full": {"n_runs": 40, "beside": 8, "levels": [1, 5]},
-    "quick": {"n_runs": 8, "beside": 3, "levels": [1]},
+    "quick": {"n_runs": 8, "beside": 2, "levels": [1]},
     "tiny": {"n_runs": 3, "beside": 3, "levels": [1]},
 }
 AGAIN, OTHER_K, OTHER_ICA = "the same again", "n_components=15", "another seed and threshold"
