@@ -34,8 +34,10 @@ from nbica.subspace import gram
 # summed over blocks in float64, are off by 1e-7 of the update either way.
 MOMENTS_UP_TO = 40
 VOXEL_BLOCK = 4096
-# A contrast that fell by less has not fallen: float32 moments are not known any better.
+# A contrast that fell by less has not fallen: products over voxels in float32 are not known any
+# better. Moments, once made, are: the climb in them is one of float64.
 ROUNDING = 1e-7
+ROUNDING_OF_MOMENTS = 1e-14
 # To where the chosen start goes on. A start that has converged by `tol` is still a tenth of a
 # standard deviation off where a map is nearly Gaussian, each start by another tenth; some 30
 # iterations later a thousandth of a percent. So neither the seed nor the processor's rounding, both
@@ -281,12 +283,14 @@ def settle(update, restart, max_iter):
     """
     if not restart.converged:
         return restart
-    W, n_iter, change, contrast = _ascend(update, restart.rotation, max_iter, SETTLED)
+    has_moments = len(restart.rotation) <= MOMENTS_UP_TO
+    rounding = ROUNDING_OF_MOMENTS if has_moments else ROUNDING
+    W, n_iter, change, contrast = _ascend(update, restart.rotation, max_iter, SETTLED, rounding)
     n_iter += restart.n_iter
     return replace(restart, rotation=W, n_iter=n_iter, change=change, contrast=contrast)
 
 
-def _ascend(update, W, max_iter, tol):
+def _ascend(update, W, max_iter, tol, rounding=ROUNDING):
     """Where the climb from W ends, after how many steps, by how much it still turns, how high."""
     k = len(W)
     G, contrast = _signed_gradient(update, W)
@@ -295,7 +299,7 @@ def _ascend(update, W, max_iter, tol):
         n_iter += 1
         W_next = decorrelate(G + shift * W)
         G_next, contrast_next = _signed_gradient(update, W_next)
-        if contrast_next < contrast * (1.0 - ROUNDING):
+        if contrast_next < contrast * (1.0 - rounding):
             shift = max(2.0 * shift, contrast / k / 4.0)
             continue
         cosines = np.einsum("ij,ij->i", W_next, W)
