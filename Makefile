@@ -13,7 +13,7 @@ WORKERS ?= 2
 SPHINX  = $(BIN)/python -m sphinx -c docs -d docs/_build/doctrees -E -W --keep-going -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test test-oldest net bench docs docs-links format check notebooks check-links \
+.PHONY: help demo lab test test-oldest test-rounding net bench docs docs-links format check notebooks check-links \
   binder-trial clean
 
 help:                ## this list
@@ -38,6 +38,12 @@ test-oldest: pyproject.toml ## all tests and notebooks with the oldest dependenc
 	@$(VENV)-oldest/bin/python -m pip install --quiet --disable-pip-version-check \
 	  -c $(VENV)-oldest/constraints.txt -e '.[test]'
 	@$(VENV)-oldest/bin/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+# Other kernels of BLAS and other numbers of threads round otherwise: no notebook may show it.
+test-rounding: $(VENV)/test ## the notebooks as an old processor rounds, and with all threads
+	@OPENBLAS_CORETYPE=Prescott OMP_NUM_THREADS=1 \
+	  $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile notebooks $(ARGS)
+	@$(BIN)/python -m pytest notebooks $(ARGS)
 
 net: $(VENV)/test    ## break nbica line by line: does a notebook notice? (half an hour)
 	@$(BIN)/python -m tests.mutants
