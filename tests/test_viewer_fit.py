@@ -2,6 +2,7 @@
 
 import io
 import threading
+import time
 import warnings
 from contextvars import ContextVar
 from pathlib import Path
@@ -99,6 +100,32 @@ def test_wait_ends_even_if_the_end_cannot_be_shown(cohort, monkeypatch):
     assert panel.handle.result() is panel.estimator
     assert told.wait(LONG)
     assert errors == [ZeroDivisionError]
+
+
+def test_over_is_said_when_it_is(cohort, monkeypatch):
+    """While the result is made ready the fit is not over; then the next may begin at once."""
+    seen, show_result, say_end = [], FitPanel._show_result, FitPanel._say_end
+
+    def shown(panel):
+        seen.append((panel.state, panel._start.disabled))
+        show_result(panel)
+
+    def said(panel, state):
+        say_end(panel, state)
+        if len(seen) == 1:  # somebody who reacts at once, before those who wait are told
+            panel.start()
+
+    monkeypatch.setattr(FitPanel, "_show_result", shown)
+    monkeypatch.setattr(FitPanel, "_say_end", said)
+    panel = FitPanel(estimator(), cohort.func, cohort.confounds)
+    first = panel.start()
+    first.result()
+    while panel.handle is first or panel.handle is None:
+        time.sleep(0.01)
+    panel.wait(LONG)
+
+    assert panel.state == "done"
+    assert seen == [("running", True)] * 2
 
 
 def test_stop_keeps_what_is_done_and_start_resumes(cohort, tmp_path):

@@ -186,10 +186,13 @@ class FitPanel(ipywidgets.VBox):
             self._end(None)
 
     def _end(self, error):
+        ended = (
+            self._ended
+        )  # the next fit, which has its own, may begin as soon as this end is seen
         try:
             self._show_end(error)
         finally:
-            self._ended.set()  # who waits goes on, even where the end cannot be shown
+            ended.set()  # who waits goes on, even where the end cannot be shown
 
     def _show_end(self, error):
         self.estimator.callback = self._their_callback
@@ -197,15 +200,20 @@ class FitPanel(ipywidgets.VBox):
             warnings.showwarning = self._their_show
         stopped = isinstance(error, RunCancelled | KeyboardInterrupt)
         self.error = error
-        self.state = "stopped" if stopped else "failed" if error is not None else "done"
+        try:
+            if error is None:
+                self._show_result()  # it takes a while, in which the fit is not yet over
+        finally:
+            self._say_end("stopped" if stopped else "failed" if error is not None else "done")
+
+    def _say_end(self, state):
+        self.state = state
         self._start.disabled, self._stop.disabled = False, True
         self._start.description = {"stopped": "Resume", "done": "Fit again"}.get(
             self.state, "Start"
         )
         self._bar.bar_style = _BAR[self.state]
         self._status.value = escaped(self._last_words(), strong=True)
-        if self.state == "done":
-            self._show_result()
 
     def _last_words(self):
         if self.state == "done":
