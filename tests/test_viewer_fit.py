@@ -120,7 +120,7 @@ def test_over_is_said_when_it_is(cohort, monkeypatch):
     panel = FitPanel(estimator(), cohort.func, cohort.confounds)
     first = panel.start()
     first.result()
-    while panel.handle is first or panel.handle is None:
+    while panel.handle is first:
         time.sleep(0.01)
     panel.wait(LONG)
 
