@@ -76,7 +76,7 @@ def planted_subspace(shape):
 
 
 def nbica_ica(shape, n_init, maps_to):
-    from nbica.ica import fast_ica
+    from nbica.decomposition.ica import fast_ica
 
     subspace = planted_subspace(shape)
     start = time.process_time()
@@ -110,7 +110,7 @@ def fuzz(who, n_inputs):
     """Count the inputs that end in an error or in maps that are not finite, by kind of input."""
     from sklearn.decomposition import fastica
 
-    from nbica.ica import fast_ica
+    from nbica.decomposition.ica import fast_ica
 
     solve = {
         "nbica": lambda X, seed: fast_ica(X, 2, random_state=seed).maps,

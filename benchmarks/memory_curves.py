@@ -78,7 +78,7 @@ def stacked(n_reductions, n_voxels):
 
 def online(n_reductions, n_voxels):
     """The group step of nbica."""
-    from nbica.subspace import GroupSubspace
+    from nbica.decomposition.subspace import GroupSubspace
 
     subspace = GroupSubspace(N_ROWS)
     for rows in _reductions(n_reductions, n_voxels):

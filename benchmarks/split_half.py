@@ -53,7 +53,7 @@ def _judge(row, what, ours, theirs):
 
 def _groups(bench, n_subjects):
     from nbica import datasets
-    from nbica.confounds import load_confounds
+    from nbica.signal.confounds import load_confounds
 
     runs, mask = real_runs()
     if runs:

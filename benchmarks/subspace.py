@@ -95,7 +95,7 @@ def _exact(stack):
 
 
 def _online(reductions):
-    from nbica.subspace import GroupSubspace
+    from nbica.decomposition.subspace import GroupSubspace
 
     return _fed(GroupSubspace(N_COMPONENTS, N_KEPT), reductions)
 

@@ -79,8 +79,8 @@ def dictionary_agreement(who, runs, mask, halves, **parameters):
 def dictionary_planted(who, n_subjects, n_timepoints, **parameters):
     """Fit the embedded cohort; how well its networks are found, and in how many seconds."""
     from nbica import datasets
-    from nbica.confounds import load_confounds
     from nbica.masking import apply_mask
+    from nbica.signal.confounds import load_confounds
 
     cohort = datasets.simulate_group(n_subjects, n_timepoints)
     # Read by us, for both: nilearn takes no table with an empty first row of derivatives.

@@ -42,7 +42,7 @@ def run(bench, shapes):
 
 def watched_fit(runs, mask):
     """Fit in this process, looking at the peak of memory around each run's reduction."""
-    from nbica import reduction
+    from nbica.decomposition import reduction
 
     transients = []
     reduce_run = reduction.reduce_run

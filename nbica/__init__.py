@@ -4,74 +4,29 @@ The public names are imported when they are first touched, so that `import nbica
 nothing and a session that only looks at a table never loads scikit-learn or matplotlib.
 """
 
-from importlib import import_module
-
 from nbica.exceptions import NbicaWarning
+from nbica.runtime.doors import door
 
 __version__ = "0.1.0.dev0"
 
-_HOME_OF = {
-    "CanICA": "nbica.canica",
-    "ComponentBrowser": "nbica.viewer.components",
-    "DictLearning": "nbica.dictionary",
-    "FitPanel": "nbica.viewer.fit",
-    "NiftiLabelsMasker": "nbica.region_maskers",
-    "NiftiMapsMasker": "nbica.region_maskers",
-    "NiftiMasker": "nbica.masker",
-    "RunCancelled": "nbica.exceptions",
-    "SliceViewer": "nbica.viewer.slices",
-    "browse": "nbica.viewer.components",
-    "cache_clear": "nbica.inventory",
-    "cache_info": "nbica.inventory",
-    "check": "nbica.teaching.checking",
-    "connectivity": "nbica.connectivity",
-    "datasets": "nbica.datasets",
-    "doctor": "nbica.checkup",
-    "plotting": "nbica.plotting",
-    "report": "nbica.reporting",
-    "start": "nbica.running",
-    "teaching": "nbica.teaching",
-    "to_niivue": "nbica.viewer.niivue",
-    "view_img": "nbica.viewer.slices",
-}
-
-__all__ = [
-    "CanICA",
-    "ComponentBrowser",
-    "DictLearning",
-    "FitPanel",
-    "NbicaWarning",
-    "NiftiLabelsMasker",
-    "NiftiMapsMasker",
-    "NiftiMasker",
-    "RunCancelled",
-    "SliceViewer",
-    "__version__",
-    "browse",
-    "cache_clear",
-    "cache_info",
-    "check",
-    "connectivity",
-    "datasets",
-    "doctor",
-    "plotting",
-    "report",
-    "start",
-    "teaching",
-    "to_niivue",
-    "view_img",
-]
-
-
-def __getattr__(name):
-    if name not in _HOME_OF:
-        msg = f"module 'nbica' has no attribute {name!r}; it has {', '.join(__all__)}"
-        raise AttributeError(msg)
-    module = import_module(_HOME_OF[name])
-    value = module if module.__name__ == f"nbica.{name}" else getattr(module, name)
-    globals()[name] = value
-    return value
-
-
-def __dir__():
-    return sorted(__all__)
+__getattr__, __dir__, __all__ = door(
+    __name__,
+    {
+        ".decomposition": ["CanICA", "DictLearning"],
+        ".masking": ["NiftiLabelsMasker", "NiftiMapsMasker", "NiftiMasker"],
+        ".viewer": [
+            "ComponentBrowser", "FitPanel", "SliceViewer", "browse", "report", "to_niivue",
+            "view_img",
+        ],
+        ".runtime": ["cache_clear", "start"],
+        ".runtime.cache_info": ["cache_info"],
+        ".teaching": ["check"],
+        ".cli.checkup": ["doctor"],
+        ".exceptions": ["RunCancelled"],
+    },
+    rooms=[
+        "connectivity", "connectome", "datasets", "decomposition", "exceptions", "image", "maskers",
+        "masking", "matching", "plotting", "signal", "teaching", "viewer",
+    ],
+)  # fmt: skip
+__all__ += ["NbicaWarning", "__version__"]

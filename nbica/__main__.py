@@ -4,7 +4,7 @@ import argparse
 import sys
 
 import nbica
-from nbica.commands import cache, class_report, demo, doctor, fit, plan
+from nbica.cli import cache, class_report, demo, doctor, fit, plan
 
 _EXAMPLES = """examples:
   nbica demo                                        a simulated group, its networks in demo/

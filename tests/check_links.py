@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import requests
 
 from nbica.datasets import registry
-from nbica.datasets.planning import in_words
-from nbica.datasets.transfer import TIMEOUT, retry_after
+from nbica.datasets.download.plan import in_words
+from nbica.datasets.download.transfer import TIMEOUT, retry_after
 
 _PAUSE = 0.2  # s between two requests
 _LONGEST_WAIT = 3700  # s; OSF counts by the hour

@@ -8,7 +8,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from nbica import frames
+from nbica.image import frames
 
 # Anisotropic, flipped along x as most scanners have it, and shifted, so that a mixed-up axis shows.
 AFFINE = np.array(
@@ -101,7 +101,7 @@ def no_copies(tmp_path, monkeypatch, only_loopback):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("NBICA_DATA", str(tmp_path / "data"))
-    monkeypatch.setattr("nbica.datasets.download.FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("nbica.datasets.download.fetch.FIRST_PAUSE", 0.01)
     return tmp_path / "data"
 
 

@@ -10,9 +10,16 @@ import numpy as np
 import pytest
 from planted import AFFINE, brain_mask, mask_image, run_image, write_cohort
 
-from nbica import CanICA, automask, frames, images, machine, workload
-from nbica.budget import human, make_plan, parse_ram
-from nbica.workload import Workload, workload_of
+from nbica import CanICA
+from nbica.image import frames
+from nbica.image import run as images
+from nbica.image.run import iter_runs
+from nbica.masking import compute as automask
+from nbica.masking.compute import _means
+from nbica.runtime import machine, workload
+from nbica.runtime.budget import make_plan
+from nbica.runtime.units import human, parse_ram
+from nbica.runtime.workload import Workload, workload_of
 
 GB = 10**9
 # Four HCP runs.
@@ -300,7 +307,7 @@ def test_workload_from_headers(tmp_path, rng):
     cohort = write_cohort(tmp_path, n_runs=3)  # 60 to 62 frames; .nii, .nii.gz, .nii
     mask = brain_mask()
     img = run_image(rng.standard_normal((9, mask.sum())), mask, AFFINE, np.float64)
-    runs = list(images.iter_runs([*cohort.func, img]))
+    runs = list(iter_runs([*cohort.func, img]))
 
     work = workload_of(runs, 4, 100, 5, 32)
 
@@ -355,7 +362,7 @@ def test_mask_pass_follows_the_plan(tmp_path, monkeypatch):
     """Where memory is for one worker only, the mask is made by one as well."""
     cohort = write_cohort(tmp_path, n_runs=3)
     seen = []
-    compute = automask._means
+    compute = _means
     monkeypatch.setattr(
         automask,
         "_means",

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from joblib import Memory
 
-from nbica.cache import key_of, recall
-from nbica.replacement import MAX_AGE, Keeper, choose_victims
-from nbica.store import FILE, DamagedEntry, EntryFacts, NoStore, Store, open_store
+from nbica.runtime.cache import key_of, recall
+from nbica.runtime.eviction import MAX_AGE, Keeper, choose_victims
+from nbica.runtime.store import FILE, DamagedEntry, EntryFacts, NoStore, Store, open_store
 
 VALUES = {
     "maps": np.arange(12.0).reshape(3, 4),

@@ -20,8 +20,10 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 from sklearn.utils import estimator_checks
 
-from nbica import CanICA, NiftiMasker, canica, images
+from nbica import CanICA, NiftiMasker
+from nbica.decomposition import canica
 from nbica.exceptions import DataError, DataWarning, NotConvergedWarning
+from nbica.image.run import load_run
 from nbica.masking import extract, load_mask
 from nbica.matching import match
 from nbica.signal import clean
@@ -458,7 +460,7 @@ def test_transform_is_least_squares(cohort, options):
 
     mask = load_mask(cohort.mask_img)
     for path, table, ours in zip(cohort.func, cohort.confounds, courses, strict=True):
-        raw = extract(images.load_run(path), mask).signals
+        raw = extract(load_run(path), mask).signals
         signals = clean(raw, confounds=table, **options).astype(float)
         expected = np.linalg.lstsq(ica.components_.T.astype(float), signals.T)[0].T
         # Signals are float32 that stood on a baseline of 1000, summed over 1000 voxels.
@@ -488,7 +490,7 @@ def test_score_is_the_explained_variance(fitted, cohort):
     Q = np.linalg.qr(fitted.components_.T.astype(float))[0]
     total = explained = 0.0
     for path, table in zip(cohort.func, cohort.confounds, strict=True):
-        signals = clean(extract(images.load_run(path), mask).signals, confounds=table).astype(float)
+        signals = clean(extract(load_run(path), mask).signals, confounds=table).astype(float)
         total += (signals**2).sum()
         explained += ((signals @ Q) ** 2).sum()
     assert score == pytest.approx(explained / total, rel=1e-5)

@@ -11,10 +11,11 @@ from threading import Barrier, Thread
 import pytest
 
 import nbica
-from nbica import checkup, datasets
+from nbica import datasets
 from nbica.__main__ import main
-from nbica.checkup import facts, judge
-from nbica.datasets.simulated import find_group
+from nbica.cli import checkup
+from nbica.cli.checkup import facts, judge
+from nbica.datasets.simulation.group import find_group
 
 GB = 10**9
 NEEDED = ["numpy>=1.26", "scipy>=1.11", 'nilearn>=0.14.1; extra == "test"']
@@ -54,7 +55,12 @@ VERDICTS = {
     "old extra": (packages(nilearn="0.13"), "note", "nilearn 0.13", "'nilearn>=0.14.1'"),
     "a folder": (judge.packages(None, {}), "note", "not installed", "-e ."),
     "imports": (judge.imports({}), "ok", "load", ""),
-    "broken": (judge.imports({"nbica.canica": "ABI"}), "problem", "canica: ABI", "reinstall"),
+    "broken": (
+        judge.imports({"nbica.decomposition.canica": "ABI"}),
+        "problem",
+        "canica: ABI",
+        "reinstall",
+    ),
     "lab": (lab(), "ok", "4.4.9", ""),
     "no lab": (lab(version=None), "note", "not installed", "jupyterlab"),
     "no widgets": (lab(extensions=[]), "problem", "without", "jupyterlab_widgets"),

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nbica.confounds import load_confounds
+from nbica.signal.confounds import load_confounds
 
 
 def test_confounds_come_in_many_forms(tmp_path):

@@ -9,8 +9,8 @@ import pytest
 from joblib import parallel_config
 from planted import estimator, write_cohort
 
-from nbica import machine
-from nbica.subspace import GroupSubspace
+from nbica.decomposition.subspace import GroupSubspace
+from nbica.runtime import machine
 
 distributed = pytest.importorskip("distributed", reason="needs the extra: pip install nbica[dask]")
 

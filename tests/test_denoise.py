@@ -134,7 +134,7 @@ def test_a_full_disk_leaves_nothing(ica, cohort, tmp_path, monkeypatch):
         write(stream, piece)
 
     monkeypatch.setattr(files.NiftiStream, "write", full)
-    monkeypatch.setattr("nbica.frames.BLOCK_BYTES", 2e5)
+    monkeypatch.setattr("nbica.image.frames.BLOCK_BYTES", 2e5)
 
     with pytest.raises(OSError, match="No space"):
         remove_components(ica, cohort.func[0], [0], out, cohort.confounds[0])

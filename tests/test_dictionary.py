@@ -98,7 +98,7 @@ def test_shares_its_cache_with_canica(cohort, tmp_path, n_reads):
 def test_another_alpha_merges_nothing(cohort, tmp_path, monkeypatch):
     """What is made of all runs is cached too: another alpha, seed or tol takes it from there."""
     estimator(memory=tmp_path).fit(cohort.func)
-    monkeypatch.setattr("nbica.subspace.GroupSubspace.partial_fit", None)
+    monkeypatch.setattr("nbica.decomposition.subspace.GroupSubspace.partial_fit", None)
 
     again = estimator(memory=tmp_path, alpha=5, random_state=3, tol=1e-4).fit(cohort.func)
 
@@ -130,7 +130,7 @@ def test_another_seed_gives_the_same_maps(cohort, fitted):
 
 def test_what_is_held_does_not_grow_with_the_runs(cohort, monkeypatch):
     """Of 4 or 16 times the runs, as many rows are held: six and four for each component."""
-    from nbica import subspace
+    from nbica.decomposition import subspace
 
     sizes = []
     make_room = subspace.GroupSubspace._make_room

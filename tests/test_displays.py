@@ -13,12 +13,12 @@ from planted import AFFINES, BOX, one_voxel
 
 from nbica import plotting
 from nbica.exceptions import DataError
+from nbica.image.slicing import plane_of
 from nbica.plotting import cuts
 from nbica.plotting.bars import draw_colorbar
-from nbica.plotting.colours import BLUE_ORANGE, BLUE_ORANGE_ON_WHITE, distinct
+from nbica.plotting.colors import BLUE_ORANGE, BLUE_ORANGE_ON_WHITE, distinct
 from nbica.plotting.scales import scale_of
 from nbica.plotting.volumes import Volume
-from nbica.slicing import plane_of
 
 MM = np.array([-20.0, 14, 8])
 
@@ -416,7 +416,7 @@ def test_without_anatomy_there_is_a_brain_around_it(blob):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: plotting.plot_stat_map(four()), "nbica.images.index_img"),
+        (lambda: plotting.plot_stat_map(four()), "nbica.image.operations.index_img"),
         (lambda: plotting.plot_epi(four()), r"epi_img has shape \(3, 3, 3, 2\)"),
         (lambda: plotting.plot_stat_map(ones(), threshold=-1), "threshold=-1 must be"),
         (lambda: plotting.plot_stat_map(ones(), vmin=2, vmax=1), "vmin=2 is not below vmax=1"),

@@ -19,8 +19,12 @@ from mirror import Mirror
 from mirror.contents import tgz, zipped
 from mirror.server import Fault
 
-from nbica.datasets import download, record, registry, transfer
-from nbica.datasets.planning import make_plan, part_of
+from nbica.datasets import registry
+from nbica.datasets.download import fetch as download
+from nbica.datasets.download import transfer
+from nbica.datasets.download.fetch import Hosts, fetch, monitor
+from nbica.datasets.download.hash_record import NAME, read
+from nbica.datasets.download.plan import make_plan, part_of
 from nbica.exceptions import DownloadError, RunCancelled
 
 DATA = np.random.default_rng(0).integers(0, 256, 300_000, dtype=np.uint8).tobytes()
@@ -46,7 +50,7 @@ def toy(server, *files, **known):
 
 def debris(folder):
     """What should not be there after a fetch."""
-    kept = {"run.bin", "other.bin", record.NAME}
+    kept = {"run.bin", "other.bin", NAME}
     return [path for path in folder.rglob("*") if path.is_file() and path.name not in kept]
 
 
@@ -59,27 +63,27 @@ def ranges(server):
 
 def test_a_file_comes_whole_and_leaves_nothing_else(server, no_copies):
     """The file, and one record of it; no part, no lock, no working folder."""
-    paths = download.fetch(toy(server), verbose=0)
+    paths = fetch(toy(server), verbose=0)
 
     assert Path(paths["run.bin"]).read_bytes() == DATA
-    assert sorted(p.name for p in (no_copies / "toy").iterdir()) == [record.NAME, "run.bin"]
-    assert record.read(no_copies / "toy")["run.bin"]["size"] == len(DATA)
+    assert sorted(p.name for p in (no_copies / "toy").iterdir()) == [NAME, "run.bin"]
+    assert read(no_copies / "toy")["run.bin"]["size"] == len(DATA)
 
 
 def test_what_is_here_is_not_asked_for_again(server):
     """A second call makes no request."""
-    download.fetch(toy(server), verbose=0)
-    download.fetch(toy(server), verbose=0)
+    fetch(toy(server), verbose=0)
+    fetch(toy(server), verbose=0)
 
     assert server.paths() == ["toy/run.bin"]
 
 
 def test_a_damaged_file_comes_again(server):
     """A file that got another size since is noticed at a glance and replaced."""
-    path = Path(download.fetch(toy(server), verbose=0)["run.bin"])
+    path = Path(fetch(toy(server), verbose=0)["run.bin"])
     path.write_bytes(DATA[:100])
     plan = toy(server)
-    download.fetch(plan, verbose=0)
+    fetch(plan, verbose=0)
 
     assert plan.items[0].state == "damaged"
     assert path.read_bytes() == DATA
@@ -87,12 +91,12 @@ def test_a_damaged_file_comes_again(server):
 
 def test_a_changed_file_of_the_same_size_is_found_by_reading(server):
     """`verify` compares hashes, also recorded ones, and the plan then replaces the file."""
-    path = Path(download.fetch(toy(server), verbose=0)["run.bin"])
+    path = Path(fetch(toy(server), verbose=0)["run.bin"])
     path.write_bytes(DATA[::-1])
     assert toy(server).items[0].state == "here"
 
     verified = toy(server).again(verify=True)
-    download.fetch(verified, verbose=0)
+    fetch(verified, verbose=0)
 
     assert verified.items[0].state == "damaged"
     assert path.read_bytes() == DATA
@@ -104,7 +108,7 @@ def test_a_changed_file_of_the_same_size_is_found_by_reading(server):
 def test_a_cut_transfer_goes_on_where_it_was(server):
     """The rest is asked for, on condition that the file is the same; no byte comes twice."""
     server.misbehave("toy/run.bin", Fault(cut_after=100_000), Fault(cut_after=100_000))
-    paths = download.fetch(toy(server), verbose=0)
+    paths = fetch(toy(server), verbose=0)
 
     assert Path(paths["run.bin"]).read_bytes() == DATA
     assert ranges(server) == [None, "bytes=100000-", "bytes=200000-"]
@@ -116,10 +120,10 @@ def test_a_later_call_goes_on_too(server, no_copies, monkeypatch):
     monkeypatch.setattr(download, "GIVE_UP", 1)
     server.misbehave("toy/run.bin", Fault(cut_after=100_000), Fault(status=503))
     with pytest.raises(DownloadError, match="503"):
-        download.fetch(toy(server), verbose=0)
+        fetch(toy(server), verbose=0)
     plan = toy(server)
 
-    download.fetch(plan, verbose=0)
+    fetch(plan, verbose=0)
 
     assert plan.items[0].state == "begun"
     assert ranges(server)[-1] == "bytes=100000-"
@@ -131,9 +135,9 @@ def test_resume_false_starts_anew(server, monkeypatch):
     monkeypatch.setattr(download, "GIVE_UP", 1)
     server.misbehave("toy/run.bin", Fault(cut_after=100_000), Fault(status=503))
     with pytest.raises(DownloadError):
-        download.fetch(toy(server), verbose=0)
+        fetch(toy(server), verbose=0)
 
-    download.fetch(toy(server), resume=False, verbose=0)
+    fetch(toy(server), resume=False, verbose=0)
 
     assert ranges(server)[-1] is None
 
@@ -150,7 +154,7 @@ def test_resume_false_starts_anew(server, monkeypatch):
 def test_a_part_is_not_continued_with_another_file(server, second, n_requests):
     """Where the server cannot go on from the same file, the file starts anew and comes whole."""
     server.misbehave("toy/run.bin", Fault(cut_after=100_000), second)
-    paths = download.fetch(toy(server), verbose=0)
+    paths = fetch(toy(server), verbose=0)
 
     assert Path(paths["run.bin"]).read_bytes() == DATA
     assert len(server.requests) == n_requests
@@ -168,10 +172,10 @@ def test_dead_at_the_moment_of_starting_anew(server, no_copies, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(transfer, "_write", dies_the_second_time)
         with pytest.raises(KeyboardInterrupt):
-            download.fetch(toy(server), verbose=0)
+            fetch(toy(server), verbose=0)
 
     assert not part_of(no_copies / "toy", "run.bin").exists()
-    assert Path(download.fetch(toy(server), verbose=0)["run.bin"]).read_bytes() == DATA
+    assert Path(fetch(toy(server), verbose=0)["run.bin"]).read_bytes() == DATA
 
 
 def test_without_a_validator_only_a_known_hash_allows_to_go_on(server, monkeypatch):
@@ -182,8 +186,8 @@ def test_without_a_validator_only_a_known_hash_allows_to_go_on(server, monkeypat
     server.misbehave("toy/run.bin", cut, Fault(etag=""))
     server.misbehave("toy/other.bin", cut, Fault(etag=""))
 
-    download.fetch(toy(server, hash=MD5), verbose=0)
-    download.fetch(toy(server, "other.bin"), verbose=0)
+    fetch(toy(server, hash=MD5), verbose=0)
+    fetch(toy(server, "other.bin"), verbose=0)
 
     assert ranges(server) == [None, "bytes=100000-", None, None]
 
@@ -195,7 +199,7 @@ def test_a_part_that_is_too_long_is_dropped(server, no_copies):
     part.write_bytes(DATA + b"more")
     transfer._note_begun(part, transfer.Begun(f"{server.url}/toy/run.bin", 0, '"x"', None))
 
-    paths = download.fetch(toy(server), verbose=0)
+    paths = fetch(toy(server), verbose=0)
 
     assert Path(paths["run.bin"]).read_bytes() == DATA
 
@@ -204,7 +208,7 @@ def test_a_stream_of_unknown_length_is_taken_as_it_ends(server):
     """Without Content-Length the end of the stream is the end of the file."""
     server.misbehave("toy/run.bin", Fault(without_length=True))
 
-    paths = download.fetch(toy(server), verbose=0)
+    paths = fetch(toy(server), verbose=0)
 
     assert Path(paths["run.bin"]).read_bytes() == DATA
 
@@ -216,10 +220,10 @@ def test_a_wrong_hash_is_never_accepted(server, no_copies):
     """Two attempts, then an error with both hashes; a later call does not take the bad file."""
     server.misbehave("toy/run.bin", Fault(changes=True), Fault(changes=True))
     with pytest.raises(DownloadError, match=f"expected {MD5} .published by the source"):
-        download.fetch(toy(server, hash=MD5), verbose=0)
+        fetch(toy(server, hash=MD5), verbose=0)
     assert list(no_copies.rglob("*.bin*")) == []
 
-    paths = download.fetch(toy(server, hash=MD5), verbose=0)
+    paths = fetch(toy(server, hash=MD5), verbose=0)
 
     assert Path(paths["run.bin"]).read_bytes() == DATA
     assert len(server.requests) == 3
@@ -229,26 +233,26 @@ def test_one_wrong_hash_is_tried_again(server):
     """A transfer that was garbled once is repeated."""
     server.misbehave("toy/run.bin", Fault(changes=True))
 
-    paths = download.fetch(toy(server, hash=MD5), verbose=0)
+    paths = fetch(toy(server, hash=MD5), verbose=0)
 
     assert Path(paths["run.bin"]).read_bytes() == DATA
 
 
 def test_a_hash_of_the_first_download_is_enforced_afterwards(server, no_copies):
     """A source without published hashes is trusted once: other bytes are refused later."""
-    path = Path(download.fetch(toy(server), verbose=0)["run.bin"])
+    path = Path(fetch(toy(server), verbose=0)["run.bin"])
     path.unlink()
     server.misbehave("toy/run.bin", Fault(changes=True), always=True)
 
     with pytest.raises(DownloadError, match="recorded at the first download"):
-        download.fetch(toy(server), verbose=0)
+        fetch(toy(server), verbose=0)
     assert debris(no_copies) == []
 
 
 def test_a_wrong_size_is_refused(server):
     """A published size holds where no hash is known."""
     with pytest.raises(DownloadError, match="it has 300000 bytes, expected 5"):
-        download.fetch(toy(server, size=5), verbose=0)
+        fetch(toy(server, size=5), verbose=0)
 
 
 def test_a_file_placed_by_hand_is_checked_once(server, no_copies):
@@ -256,12 +260,12 @@ def test_a_file_placed_by_hand_is_checked_once(server, no_copies):
     folder = no_copies / "toy"
     folder.mkdir(parents=True)
     (folder / "run.bin").write_bytes(DATA)
-    download.fetch(toy(server, hash=MD5), verbose=0)
+    fetch(toy(server, hash=MD5), verbose=0)
     assert server.requests == []
-    assert "run.bin" in record.read(folder)
+    assert "run.bin" in read(folder)
 
     (folder / "other.bin").write_bytes(DATA)
-    download.fetch(toy(server, "other.bin", hash=f"md5:{hashlib.md5(DATA[::-1]).hexdigest()}"),
+    fetch(toy(server, "other.bin", hash=f"md5:{hashlib.md5(DATA[::-1]).hexdigest()}"),
                    verbose=0)  # fmt: skip
     assert (folder / "other.bin").read_bytes() == DATA[::-1]
 
@@ -288,7 +292,7 @@ def test_an_error_says_all_one_needs(server, no_copies, fault, words, n_requests
     server.misbehave("toy/run.bin", fault, always=True)
 
     with pytest.raises(DownloadError, match=words) as caught:
-        download.fetch(toy(server), verbose=0)
+        fetch(toy(server), verbose=0)
 
     for word in ("toy", "run.bin", f"{server.url}/toy/run.bin", str(no_copies / "toy"), "By hand"):
         assert word in str(caught.value)
@@ -301,7 +305,7 @@ def test_a_server_that_recovers_is_asked_again(server, status):
     """Busy, then fine."""
     server.misbehave("toy/run.bin", Fault(status=status), Fault(status=status))
 
-    paths = download.fetch(toy(server), verbose=0)
+    paths = fetch(toy(server), verbose=0)
 
     assert Path(paths["run.bin"]).read_bytes() == DATA
 
@@ -309,10 +313,10 @@ def test_a_server_that_recovers_is_asked_again(server, status):
 def test_retry_after_is_obeyed(server, monkeypatch):
     """The host rests as long as it asks, for all files."""
     waits = []
-    monkeypatch.setattr(download.Hosts, "rest", lambda self, url, seconds: waits.append(seconds))
+    monkeypatch.setattr(Hosts, "rest", lambda self, url, seconds: waits.append(seconds))
     server.misbehave("toy/run.bin", Fault(status=429, headers=(("Retry-After", "7"),)))
 
-    download.fetch(toy(server), verbose=0)
+    fetch(toy(server), verbose=0)
 
     assert waits == [7.0]
 
@@ -333,7 +337,7 @@ def test_a_silent_server_is_left(server, monkeypatch):
     monkeypatch.setattr(transfer, "TIMEOUT", (1, 0.2))
     server.misbehave("toy/run.bin", Fault(drip=1.0))
 
-    paths = download.fetch(toy(server), verbose=0)
+    paths = fetch(toy(server), verbose=0)
 
     assert Path(paths["run.bin"]).read_bytes() == DATA
     assert ranges(server)[1] == "bytes=4096-"
@@ -343,7 +347,7 @@ def test_a_slow_drip_arrives(server):
     """Slow is not broken: one request is enough."""
     server.misbehave("toy/run.bin", Fault(drip=0.001))
 
-    paths = download.fetch(toy(server), verbose=0)
+    paths = fetch(toy(server), verbose=0)
 
     assert Path(paths["run.bin"]).read_bytes() == DATA
     assert len(server.requests) == 1
@@ -356,7 +360,7 @@ def test_no_network_is_said_at_once(no_copies, server):
     names = [f"{i}.bin" for i in range(50)]
 
     with pytest.raises(DownloadError, match="refuses connections") as caught:
-        download.fetch(toy(server, *names), verbose=0)
+        fetch(toy(server, *names), verbose=0)
 
     assert "0 of 50 files are here" in str(caught.value)
 
@@ -369,7 +373,7 @@ def test_an_unknown_host_asks_for_the_network(no_copies, server, monkeypatch):
 
     monkeypatch.setattr("socket.getaddrinfo", nowhere)
     with pytest.raises(DownloadError, match=r"is there a network\?"):
-        download.fetch(toy(server), verbose=0)
+        fetch(toy(server), verbose=0)
 
 
 def test_a_dead_proxy_is_named(server, monkeypatch):
@@ -378,7 +382,7 @@ def test_a_dead_proxy_is_named(server, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     with pytest.raises(DownloadError, match=r"the proxy does not answer .see .* HTTPS_PROXY"):
-        download.fetch(toy(server), verbose=0)
+        fetch(toy(server), verbose=0)
 
 
 def test_gzip_is_not_undone_on_the_way(server):
@@ -387,7 +391,7 @@ def test_gzip_is_not_undone_on_the_way(server):
     server.contents["toy/a.tgz"] = packed
     server.misbehave("toy/a.tgz", Fault(headers=(("Content-Encoding", "gzip"),)))
 
-    paths = download.fetch(toy(server, "a.tgz"), verbose=0)
+    paths = fetch(toy(server, "a.tgz"), verbose=0)
 
     assert Path(paths["a.tgz"]).read_bytes() == packed
 
@@ -398,7 +402,7 @@ def test_gzip_is_not_undone_on_the_way(server):
 def test_the_next_url_is_tried(server):
     """A mirror is asked where the first address fails, and only then."""
     urls = (f"{server.url}/gone/run.bin", f"{server.url}/toy/run.bin")
-    download.fetch(toy(server, urls=urls), verbose=0)
+    fetch(toy(server, urls=urls), verbose=0)
 
     assert server.paths() == ["gone/run.bin", "toy/run.bin"]
 
@@ -408,10 +412,10 @@ def test_one_bad_file_does_not_keep_the_others(server, no_copies):
     server.misbehave("toy/run.bin", Fault(status=404))
     plan = toy(server, "run.bin", "other.bin")
     with pytest.raises(DownloadError, match="1 of 2 files are here"):
-        download.fetch(plan, verbose=0)
+        fetch(plan, verbose=0)
     server.requests.clear()
 
-    download.fetch(toy(server, "run.bin", "other.bin"), verbose=0)
+    fetch(toy(server, "run.bin", "other.bin"), verbose=0)
 
     assert server.paths() == ["toy/run.bin"]
 
@@ -431,7 +435,7 @@ def test_few_connections_at_a_time(server, monkeypatch):
         open_now.pop()
 
     monkeypatch.setattr(transfer, "transfer", counted)
-    download.fetch(toy(server, *names), verbose=0)
+    fetch(toy(server, *names), verbose=0)
 
     assert len(n_open) == 12
     assert max(n_open) <= 2
@@ -440,11 +444,11 @@ def test_few_connections_at_a_time(server, monkeypatch):
 def test_progress_is_in_bytes_where_sizes_are_known(server, monkeypatch):
     """All files together, in kB, up to the total."""
     events = []
-    original = download.monitor
+    original = monitor
     monkeypatch.setattr(
         download, "monitor", lambda *a, **k: original(*a, **k, listeners=[events.append])
     )
-    download.fetch(toy(server, "run.bin", "other.bin", size=len(DATA)), verbose=0)
+    fetch(toy(server, "run.bin", "other.bin", size=len(DATA)), verbose=0)
 
     last = events[-1]
     assert (last.stage, last.done, last.total, last.state) == ("download (kB)", 600, 600, "done")
@@ -456,15 +460,15 @@ def test_a_stop_is_obeyed_between_pieces(server, no_copies, monkeypatch):
     """Stopped in the middle, what came stays and the next call goes on."""
     server.misbehave("toy/run.bin", Fault(drip=0.02))
     stop = threading.Event()
-    original = download.monitor
+    original = monitor
     monkeypatch.setattr(download, "monitor", lambda *a, **k: original(*a, **k, stop=stop))
     threading.Timer(0.3, stop.set).start()
     with pytest.raises(RunCancelled):
-        download.fetch(toy(server), verbose=0)
+        fetch(toy(server), verbose=0)
     stop.clear()
     n_before = part_of(no_copies / "toy", "run.bin").stat().st_size
 
-    download.fetch(toy(server), verbose=0)
+    fetch(toy(server), verbose=0)
 
     assert 0 < n_before < len(DATA)
     assert ranges(server)[-1] == f"bytes={n_before}-"
@@ -474,7 +478,7 @@ def test_a_stop_is_obeyed_between_pieces(server, no_copies, monkeypatch):
 def test_the_interrupt_button_is_obeyed(server, no_copies, monkeypatch):
     """KeyboardInterrupt ends the threads too; the next call goes on from there."""
     server.misbehave("toy/run.bin", Fault(drip=0.02))
-    original = download.monitor
+    original = monitor
 
     def press(event):
         if "kB" in event.note and event.state == "running":
@@ -482,12 +486,12 @@ def test_the_interrupt_button_is_obeyed(server, no_copies, monkeypatch):
 
     monkeypatch.setattr(download, "monitor", lambda *a, **k: original(*a, **k, listeners=[press]))
     with pytest.raises(KeyboardInterrupt):
-        download.fetch(toy(server), verbose=0)
+        fetch(toy(server), verbose=0)
     assert not [t for t in threading.enumerate() if t.name.startswith("nbica-fetch")]
     n_before = part_of(no_copies / "toy", "run.bin").stat().st_size
     monkeypatch.setattr(download, "monitor", original)
 
-    download.fetch(toy(server), verbose=0)
+    fetch(toy(server), verbose=0)
 
     assert ranges(server)[-1] == f"bytes={n_before}-"
     assert debris(no_copies) == []
@@ -496,13 +500,13 @@ def test_the_interrupt_button_is_obeyed(server, no_copies, monkeypatch):
 def test_a_host_that_rests_is_shown(server, monkeypatch):
     """Who waits for a server is told so."""
     notes = []
-    original = download.monitor
+    original = monitor
     monkeypatch.setattr(
         download, "monitor",
         lambda *a, **k: original(*a, **k, listeners=[lambda event: notes.append(event.note)]),
     )  # fmt: skip
     server.misbehave("toy/run.bin", Fault(status=429, headers=(("Retry-After", "2"),)))
-    download.fetch(toy(server), verbose=0)
+    fetch(toy(server), verbose=0)
 
     assert any("127.0.0.1" in note and "asks to wait" in note for note in notes)
 
@@ -542,11 +546,11 @@ def test_killed_and_called_again_completes_without_debris(server, no_copies):
     process.send_signal(signal.SIGKILL)
     process.communicate()
 
-    paths = download.fetch(toy(server), verbose=0)
+    paths = fetch(toy(server), verbose=0)
 
     assert Path(paths["run.bin"]).read_bytes() == DATA
     assert int(ranges(server)[-1].removeprefix("bytes=").removesuffix("-")) >= 50_000
-    assert sorted(p.name for p in (no_copies / "toy").iterdir()) == [record.NAME, "run.bin"]
+    assert sorted(p.name for p in (no_copies / "toy").iterdir()) == [NAME, "run.bin"]
 
 
 def test_two_processes_fetch_a_file_once(server, no_copies):
@@ -557,20 +561,20 @@ def test_two_processes_fetch_a_file_once(server, no_copies):
 
     assert errors == [b"", b""]
     assert server.paths() == ["toy/run.bin"]
-    assert sorted(p.name for p in (no_copies / "toy").iterdir()) == [record.NAME, "run.bin"]
+    assert sorted(p.name for p in (no_copies / "toy").iterdir()) == [NAME, "run.bin"]
 
 
 def test_killed_between_the_file_and_its_tidying(server, no_copies):
     """Leftovers of a file that is here are removed by the next call, without a request."""
-    download.fetch(toy(server), verbose=0)
+    fetch(toy(server), verbose=0)
     server.requests.clear()
     part = part_of(no_copies / "toy", "run.bin")
     part.parent.mkdir()
-    others = [part.with_name(name) for name in (record.NAME, f"{record.NAME}.lock")]
+    others = [part.with_name(name) for name in (NAME, f"{NAME}.lock")]
     for leftover in (part, Path(f"{part}.json"), part.with_suffix(".lock"), *others):
         leftover.write_text("{}")
 
-    download.fetch(toy(server), verbose=0)
+    fetch(toy(server), verbose=0)
 
     assert server.requests == []
     assert debris(no_copies) == []
@@ -598,12 +602,12 @@ def test_dead_while_unpacking(server, no_copies, moment):
     command = [sys.executable, "-c", _DIE, f"{server.url}/toy/", moment]
     assert subprocess.run(command, env=env, check=False).returncode == 9
 
-    paths = download.fetch(plan.again(), verbose=0)
+    paths = fetch(plan.again(), verbose=0)
 
     assert Path(paths["x/a.txt"]).read_bytes() == b"a"
     assert server.paths() == ["toy/a.tgz"]
     files = [p.relative_to(no_copies / "toy").as_posix() for p in no_copies.rglob("*")]
-    assert sorted(files) == [".", record.NAME, "x", "x/a.txt", "x/b.txt"]
+    assert sorted(files) == [".", NAME, "x", "x/a.txt", "x/b.txt"]
 
 
 # --- archives, disk ---
@@ -617,13 +621,13 @@ def packed(server, data, *members, name="a.zip"):
 def test_an_archive_is_unpacked_and_gone(server, no_copies):
     """Its files are there and recorded; the archive is not kept."""
     plan = packed(server, zipped({"x/a.txt": b"a", "x/b.txt": b"bb"}), "x/a.txt")
-    paths = download.fetch(plan, verbose=0)
+    paths = fetch(plan, verbose=0)
 
     assert Path(paths["x/a.txt"]).read_bytes() == b"a"
     files = sorted(p.relative_to(no_copies / "toy").as_posix()
                    for p in no_copies.rglob("*") if p.is_file())  # fmt: skip
-    assert files == [record.NAME, "x/a.txt", "x/b.txt"]
-    assert {"a.zip", "x/a.txt", "x/b.txt"} <= set(record.read(no_copies / "toy"))
+    assert files == [NAME, "x/a.txt", "x/b.txt"]
+    assert {"a.zip", "x/a.txt", "x/b.txt"} <= set(read(no_copies / "toy"))
 
 
 @pytest.mark.parametrize(
@@ -640,11 +644,11 @@ def test_an_archive_is_unpacked_and_gone(server, no_copies):
 def test_a_bad_archive_leaves_nothing(server, no_copies, data, words):
     """Refused with its reason, and asked for again by the next call, which completes."""
     with pytest.raises(DownloadError, match=words):
-        download.fetch(packed(server, data, "x/a.txt"), verbose=0)
+        fetch(packed(server, data, "x/a.txt"), verbose=0)
     assert [p for p in no_copies.rglob("*") if p.is_file()] == []
 
     plan = packed(server, zipped({"x/a.txt": b"a"}), "x/a.txt")
-    assert Path(download.fetch(plan, verbose=0)["x/a.txt"]).read_bytes() == b"a"
+    assert Path(fetch(plan, verbose=0)["x/a.txt"]).read_bytes() == b"a"
 
 
 def test_archives_that_share_a_folder_come_at_once(server, no_copies, monkeypatch):
@@ -663,7 +667,7 @@ def test_archives_that_share_a_folder_come_at_once(server, no_copies, monkeypatc
     server.contents |= {f"toy/{name}": tgz({f"data/{name}/a.txt": b"a"}) for name in names}
     plan = toy(server, *names)
     files = [replace(i.file, members=(f"data/{i.file.path}/a.txt",)) for i in plan.items]
-    paths = download.fetch(make_plan(plan.entry, files), verbose=0)
+    paths = fetch(make_plan(plan.entry, files), verbose=0)
 
     assert len(paths) == 8
     assert all(Path(path).is_file() for path in paths.values())
@@ -676,7 +680,7 @@ def test_an_archive_placed_by_hand_is_used(server, no_copies):
     plan.folder.mkdir(parents=True)
     (plan.folder / "a.zip").write_bytes(zipped({"x/a.txt": b"a"}))
 
-    paths = download.fetch(plan, verbose=0)
+    paths = fetch(plan, verbose=0)
 
     assert Path(paths["x/a.txt"]).read_bytes() == b"a"
     assert server.requests == []
@@ -686,7 +690,7 @@ def test_an_archive_placed_by_hand_is_used(server, no_copies):
 def test_too_small_a_disk_is_said_before_the_first_byte(server):
     """Needed and free bytes are in the message; nothing is asked for."""
     with pytest.raises(OSError, match=r"needs 1e\+09 GB .* free"):
-        download.fetch(toy(server, size=10**18), verbose=0)
+        fetch(toy(server, size=10**18), verbose=0)
     assert server.requests == []
 
 
@@ -700,9 +704,9 @@ def test_a_disk_that_fills_up_is_named(server, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(transfer, "_write", full)
         with pytest.raises(DownloadError, match=r"No space left on device(.|\n)*The disk is full"):
-            download.fetch(toy(server), verbose=0)
+            fetch(toy(server), verbose=0)
 
-    download.fetch(toy(server), verbose=0)
+    fetch(toy(server), verbose=0)
     assert ranges(server)[-1] == "bytes=1000-"
 
 
@@ -711,5 +715,5 @@ def test_a_folder_that_cannot_be_made_is_named(server, no_copies):
     no_copies.write_text("a file in the way")
 
     with pytest.raises(DownloadError, match=r"NBICA_DATA"):
-        download.fetch(toy(server), verbose=0)
+        fetch(toy(server), verbose=0)
     assert server.requests == []

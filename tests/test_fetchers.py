@@ -17,7 +17,10 @@ from mirror.server import Fault
 
 import nbica
 from nbica import CanICA, datasets
-from nbica.datasets import download, harvard_oxford, mirrors, record, registry
+from nbica.datasets import registry
+from nbica.datasets.download import fetch as download
+from nbica.datasets.download.hash_record import NAME
+from nbica.datasets.fetchers import harvard_oxford, mirrors
 from nbica.exceptions import DataWarning, DownloadError
 
 PINNED = ["templateflow", "networks_abide", "ds000228", "ds000105"]
@@ -309,7 +312,7 @@ def test_harvard_oxford_of_probabilities(mirror):
 def test_harvard_oxford_of_an_fsl_installation(mirror, tmp_path):
     """The tree of FSL is found under data_dir, without a request or a change."""
     datasets.fetch_atlas_harvard_oxford("sub-prob-2mm", data_dir=tmp_path / "share", verbose=0)
-    (tmp_path / "share" / "fsl" / record.NAME).unlink()
+    (tmp_path / "share" / "fsl" / NAME).unlink()
     mirror.requests.clear()
 
     datasets.fetch_atlas_harvard_oxford(
@@ -537,7 +540,7 @@ def test_copies_of_nilearn_are_used_where_they_are(mirror, tmp_path, monkeypatch
     """Nothing is downloaded twice, and nothing is written into their folder."""
     root = tmp_path / "theirs" / ("nilearn_data" if variable == "HOME" else "")
     datasets.fetch_atlas_msdl(data_dir=root, verbose=0)
-    (root / "msdl_atlas" / record.NAME).unlink()
+    (root / "msdl_atlas" / NAME).unlink()
     mirror.requests.clear()
     monkeypatch.setenv(variable, str(tmp_path / "theirs"))
 
@@ -572,7 +575,7 @@ def test_a_mirror_is_a_folder_from_which_others_fetch(mirror, tmp_path, monkeypa
     folder = mirrors.mirror({"adhd": {"n_subjects": 2}, "atlas_msdl": {}}, tmp_path / "class",
                             verbose=0)  # fmt: skip
     assert {p.name for p in (folder / "adhd").iterdir()} == {
-        "adhd40_metadata.tgz", "adhd40_0010042.tgz", "adhd40_0010064.tgz", record.NAME,
+        "adhd40_metadata.tgz", "adhd40_0010042.tgz", "adhd40_0010064.tgz", NAME,
     }  # fmt: skip
     mirror.requests.clear()
     for place in (str(folder), folder.as_uri()):

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from nilearn.image import resample_img
 
-from nbica import frames, images, spatial
 from nbica.exceptions import DataError
-from nbica.frames import iter_blocks, whole
-from nbica.images import Grid, load_run
+from nbica.image import frames, spatial
+from nbica.image.frames import iter_blocks
+from nbica.image.grid import Grid, whole
+from nbica.image.run import FileFrames, load_run
 
 SHAPE = (5, 4, 3, 7)
 
@@ -106,7 +107,7 @@ def test_every_format_is_streamed(rng, tmp_path, cls, name):
     data = rng.integers(-1000, 1000, SHAPE).astype(np.int16)
     nib.save(cls(data, np.diag([2.0, 2.0, 2.0, 1.0])), tmp_path / name)
 
-    assert isinstance(load_run(tmp_path / name).frames, images.FileFrames)
+    assert isinstance(load_run(tmp_path / name).frames, FileFrames)
     assert_equals_nibabel(tmp_path / name)
 
 

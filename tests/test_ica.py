@@ -7,9 +7,9 @@ import pytest
 from planted import mixed, sparse_sources
 from sklearn.decomposition import fastica
 
-from nbica import ica
+from nbica.decomposition import ica
+from nbica.decomposition.ica import Restart, cluster, fast_ica, whiten
 from nbica.exceptions import NotConvergedWarning
-from nbica.ica import Restart, cluster, fast_ica, whiten
 from nbica.matching import match
 
 

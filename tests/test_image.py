@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from nilearn import image as theirs
 
-from nbica import image
 from nbica.exceptions import DataError, DataWarning
+from nbica.image.operations import index_img, mean_img, resample_img, resample_to_img, smooth_img
 
 # Of the largest value: sums and splines in float32 against float64.
 CLOSE = 3e-6
@@ -41,14 +41,14 @@ def assert_same(ours, other, tolerance=CLOSE):
 @pytest.mark.parametrize("fwhm", [6.0, (4.0, 0.5, 8.0)])
 def test_smooth_img_equals_nilearn(run_img, fwhm):
     """A run and a volume are smoothed as nilearn smooths them."""
-    assert_same(image.smooth_img(run_img, fwhm), theirs.smooth_img(run_img, fwhm))
-    volume = image.index_img(run_img, 1)
-    assert_same(image.smooth_img(volume, fwhm), theirs.smooth_img(volume, fwhm))
+    assert_same(smooth_img(run_img, fwhm), theirs.smooth_img(run_img, fwhm))
+    volume = index_img(run_img, 1)
+    assert_same(smooth_img(volume, fwhm), theirs.smooth_img(volume, fwhm))
 
 
 def test_smooth_img_takes_a_list_and_no_width(run_img):
     """A list gives a list; None changes nothing."""
-    (same,) = image.smooth_img([run_img], None)
+    (same,) = smooth_img([run_img], None)
 
     np.testing.assert_array_equal(same.get_fdata(), run_img.get_fdata())
 
@@ -60,7 +60,7 @@ def test_smooth_img_says_what_was_not_finite(run_img):
     holed = nib.Nifti1Image(data, run_img.affine, run_img.header)
 
     with pytest.warns(DataWarning, match="2 values were NaN or infinite") as caught:
-        ours = image.smooth_img(holed, 5)
+        ours = smooth_img(holed, 5)
 
     assert caught[0].filename == __file__
     assert_same(ours, theirs.smooth_img(holed, 5))
@@ -74,7 +74,7 @@ def test_smooth_img_says_what_was_not_finite(run_img):
 )
 def test_resample_img_equals_nilearn(run_img, interpolation, affine, shape):
     """Every interpolation, on oblique and parallel grids, gives nilearn's values."""
-    ours = image.resample_img(run_img, affine, shape, interpolation)
+    ours = resample_img(run_img, affine, shape, interpolation)
     other = theirs.resample_img(run_img, affine, shape, interpolation)
 
     assert ours.shape == other.shape
@@ -85,10 +85,10 @@ def test_resample_to_img_equals_nilearn(run_img, rng, make_image):
     """The grid of another image, with the spline's overshoot, which nilearn leaves here."""
     target = make_image(rng.standard_normal((9, 8, 7, 2)), OBLIQUE)
 
-    ours = image.resample_to_img(run_img, target)
+    ours = resample_to_img(run_img, target)
 
     assert ours.shape == (9, 8, 7, 5)
-    assert_same(ours, theirs.resample_to_img(run_img, image.index_img(target, 0)))
+    assert_same(ours, theirs.resample_to_img(run_img, index_img(target, 0)))
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int16", "int32", "int64", "float32"])
@@ -96,7 +96,7 @@ def test_labels_stay_labels(rng, make_image, dtype):
     """By "nearest" no value arises that was not there, and whole numbers stay whole numbers."""
     labels = make_image(rng.integers(0, 7, (8, 9, 10)).astype(dtype))
 
-    moved = image.resample_img(labels, OBLIQUE, (9, 9, 9), "nearest")
+    moved = resample_img(labels, OBLIQUE, (9, 9, 9), "nearest")
 
     assert set(np.unique(moved.get_fdata())) <= set(range(7))
     assert moved.get_data_dtype() == np.dtype("int32" if dtype == "int64" else dtype)
@@ -106,21 +106,21 @@ def test_mean_img_equals_nilearn(run_img, save_image, rng):
     """The mean of a run, and the mean of the means of files on two grids."""
     other = save_image(rng.uniform(0, 9, (9, 9, 8, 4)).astype(np.float32), affine=OBLIQUE)
 
-    assert_same(image.mean_img(run_img), theirs.mean_img(run_img))
+    assert_same(mean_img(run_img), theirs.mean_img(run_img))
     # A mean over one frame less or more would be off by a fraction of the noise, not by 1e-3.
-    assert_same(image.mean_img([run_img, other]), theirs.mean_img([run_img, str(other)]), 1e-3)
+    assert_same(mean_img([run_img, other]), theirs.mean_img([run_img, str(other)]), 1e-3)
 
 
 def test_nothing_can_be_asked_for_by_mistake(run_img):
     """An unknown interpolation, a grid elsewhere, no images: each says what was expected."""
     with pytest.raises(ValueError, match="'cubic'; expected one of continuous, linear, nearest"):
-        image.resample_img(run_img, np.eye(3), interpolation="cubic")
+        resample_img(run_img, np.eye(3), interpolation="cubic")
     elsewhere = nib.affines.from_matvec(np.eye(3), [500, 500, 500])
     with pytest.raises(ValueError, match="holds none of the image"):
-        image.resample_img(run_img, elsewhere)
+        resample_img(run_img, elsewhere)
     with pytest.raises(ValueError, match="No images to average"):
-        image.mean_img([])
+        mean_img([])
     with pytest.raises(TypeError, match="expected a path or a nibabel image"):
-        image.smooth_img([np.zeros((3, 3, 3))], 5)
+        smooth_img([np.zeros((3, 3, 3))], 5)
     with pytest.raises(DataError, match="dimensions"):
-        image.smooth_img(nib.Nifti1Image(np.zeros((3, 3)), np.eye(4)), 5)
+        smooth_img(nib.Nifti1Image(np.zeros((3, 3)), np.eye(4)), 5)

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from sklearn.utils import Bunch
 
-from nbica import images
 from nbica.exceptions import DataError
-from nbica.images import FileFrames, Grid, fingerprint, iter_runs, load_run
+from nbica.image.fingerprint import fingerprint
+from nbica.image.grid import Grid
+from nbica.image.operations import index_img, iter_img
+from nbica.image.run import FileFrames, glob, is_iterator, iter_runs, load_run
 
 SHAPE = (4, 5, 3, 6)
 
@@ -95,7 +97,7 @@ def test_images_come_in_many_forms(save_image, data, collect):
 def test_files_of_a_pattern_are_sorted(save_image, data, monkeypatch):
     """By name, in whatever order the file system gives them."""
     paths = [str(save_image(data, f"sub-0{i}_bold.nii.gz")) for i in (2, 3, 1)]
-    monkeypatch.setattr(images.glob, "glob", lambda *_args, **_kwargs: paths)
+    monkeypatch.setattr(glob, "glob", lambda *_args, **_kwargs: paths)
 
     assert [run.name for run in iter_runs("sub-*_bold.nii.gz")] == sorted(paths)
 
@@ -143,9 +145,9 @@ def test_a_generator_is_consumed_as_runs_are_asked_for(make_image, data):
 
 def test_only_generators_can_be_gone_through_once():
     """Lists, paths and Bunches can be gone through again."""
-    assert images.is_iterator(path for path in ["a.nii"])
-    assert not images.is_iterator(["a.nii"])
-    assert not images.is_iterator("a.nii")
+    assert is_iterator(path for path in ["a.nii"])
+    assert not is_iterator(["a.nii"])
+    assert not is_iterator("a.nii")
 
 
 # ---- what is refused ----------------------------------------------------------------------------
@@ -378,16 +380,14 @@ def test_volumes_of_an_image_one_by_one(rng, save_image):
     data = rng.standard_normal((3, 4, 5, 6)).astype(np.float32)
     path = save_image(data)
 
-    volumes = list(images.iter_img(path))
+    volumes = list(iter_img(path))
 
     assert [volume.shape for volume in volumes] == [(3, 4, 5)] * 6
     np.testing.assert_array_equal(np.stack([v.get_fdata() for v in volumes], axis=-1), data)
     np.testing.assert_array_equal(volumes[0].affine, nib.load(path).affine)
-    np.testing.assert_array_equal(images.index_img(path, -1).get_fdata(), data[..., 5])
-    np.testing.assert_array_equal(
-        images.index_img(str(path), slice(1, 3)).get_fdata(), data[..., 1:3]
-    )
-    assert [volume.shape for volume in images.iter_img(volumes)] == [(3, 4, 5)] * 6
+    np.testing.assert_array_equal(index_img(path, -1).get_fdata(), data[..., 5])
+    np.testing.assert_array_equal(index_img(str(path), slice(1, 3)).get_fdata(), data[..., 1:3])
+    assert [volume.shape for volume in iter_img(volumes)] == [(3, 4, 5)] * 6
 
 
 def test_volumes_that_are_not_there(rng, make_image):
@@ -395,8 +395,8 @@ def test_volumes_that_are_not_there(rng, make_image):
     img = make_image(rng.standard_normal((3, 4, 5, 6)).astype(np.float32))
 
     with pytest.raises(IndexError, match="has volumes 0 to 5; there is no 6"):
-        images.index_img(img, 6)
+        index_img(img, 6)
     with pytest.raises(DataError, match="3D image"):
-        images.index_img(img.slicer[..., 0], 0)
+        index_img(img.slicer[..., 0], 0)
     with pytest.raises(DataError, match="3D image"):
-        list(images.iter_img(img.slicer[..., 0]))
+        list(iter_img(img.slicer[..., 0]))

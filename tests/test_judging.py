@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from nbica import plotting
-from nbica.reproducibility import SplitHalf
-from nbica.selection import ComponentSpectrum
+from nbica.decomposition.selection import ComponentSpectrum
+from nbica.matching.reproducibility import SplitHalf
 
 
 def test_spectrum_shows_runs_and_chance(tmp_path):

@@ -8,9 +8,9 @@ from scipy.ndimage import binary_erosion, gaussian_filter
 from sklearn.utils import Bunch
 
 from nbica.exceptions import DataError
-from nbica.labels import BAR
 from nbica.masking import unmask
 from nbica.matching import flag_noise, label
+from nbica.matching.labels import BAR
 
 MASK = brain_mask()
 MAPS = network_maps(MASK)

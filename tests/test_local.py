@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from nbica import CanICA
-from nbica.datasets import find_bids, find_hcp, simulate_group, strategies
+from nbica.datasets import find_bids, find_hcp, simulate_group
+from nbica.datasets.local.confound_strategies import choose
 from nbica.exceptions import DataError, DataWarning
 
 SPACE = "space-MNI152NLin2009cAsym"
@@ -339,8 +340,8 @@ def test_compcor_takes_retained_components_of_the_combined_mask():
         "a_comp_cor_02": {"Mask": "combined", "Retained": False},
     }
 
-    assert list(strategies.choose(frame, ["compcor"], sidecar)[0]) == ["a_comp_cor_00"]
-    assert strategies.choose(frame, ["compcor"])[0].shape[1] == 3
+    assert list(choose(frame, ["compcor"], sidecar)[0]) == ["a_comp_cor_00"]
+    assert choose(frame, ["compcor"])[0].shape[1] == 3
 
 
 def test_spikes_are_as_good_as_leaving_frames_out(rng):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nbica.datasets import locks
+from nbica.datasets.download import locks
 
 ROOT = Path(__file__).parents[1]
 _HOLD = """

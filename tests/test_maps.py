@@ -5,15 +5,15 @@ import pytest
 from planted import sparse_sources
 from scipy.stats import scoreatpercentile
 
-from nbica.ica import fast_ica
-from nbica.maps import (
+from nbica.decomposition.ica import fast_ica
+from nbica.decomposition.maps import (
     canonical_share,
     check_threshold,
-    display_threshold,
     flip_signs,
     p_cuts,
     threshold_maps,
 )
+from nbica.image.display import display_threshold
 
 
 @pytest.fixture

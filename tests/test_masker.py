@@ -15,9 +15,9 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from nbica import preparation
 from nbica.exceptions import DataError, DataWarning
-from nbica.masker import NiftiMasker
+from nbica.masking import preparation
+from nbica.masking.masker import NiftiMasker
 
 SHAPE = (10, 11, 9)
 N_TIMEPOINTS = 60

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from nilearn.image import resample_img, smooth_img
 
-from nbica import frames
 from nbica.exceptions import DataWarning
-from nbica.images import load_run
+from nbica.image import frames
+from nbica.image.run import load_run
 from nbica.masking import apply_mask, extract, unmask
-from nbica.masks import Mask, load_mask
-from nbica.preparation import Preparation, prepare
+from nbica.masking.mask import Mask, load_mask
+from nbica.masking.preparation import Preparation, prepare
 from nbica.signal import Cleaning
 
 SHAPE = (12, 11, 9)

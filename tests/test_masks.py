@@ -10,9 +10,10 @@ import pytest
 from nilearn.datasets import load_mni152_template
 from nilearn.image import resample_img
 
-from nbica import automask, masks
 from nbica.exceptions import DataError
-from nbica.images import Grid, load_run
+from nbica.image.frames import mean_volume
+from nbica.image.grid import Grid, target_grid
+from nbica.image.run import load_run
 from nbica.masking import (
     compute_background_mask,
     compute_brain_mask,
@@ -20,7 +21,8 @@ from nbica.masking import (
     intersect_masks,
     load_mask,
 )
-from nbica.masks import Mask
+from nbica.masking.compute import frames
+from nbica.masking.mask import Mask, mask_to_image, resample_mask
 
 SHAPE = (22, 24, 18)
 
@@ -219,7 +221,7 @@ def test_background_of_nan_is_background(make_image):
 
 def test_mean_volume_is_the_mean(brains):
     """Summed block by block, in float64."""
-    ours = automask.mean_volume(load_run(brains[0]))
+    ours = mean_volume(load_run(brains[0]))
 
     np.testing.assert_allclose(ours, nib.load(brains[0]).get_fdata().mean(axis=-1), rtol=1e-6)
 
@@ -232,7 +234,7 @@ def test_masks_do_not_depend_on_n_jobs(brains):
 def test_means_are_kept(brains, tmp_path, monkeypatch):
     """With a memory, a second mask of the same runs reads none of them."""
     first = compute_epi_mask(brains, memory=tmp_path / "cache")
-    monkeypatch.setattr(automask.frames, "iter_blocks", None)
+    monkeypatch.setattr(frames, "iter_blocks", None)
 
     assert_same_mask(compute_epi_mask(brains, memory=tmp_path / "cache"), first)
 
@@ -433,11 +435,11 @@ def test_resampled_mask_equals_nilearn(make_image, target_affine, target_shape):
     img = make_image(ellipsoid(SHAPE, (11, 12, 9), (8, 9, 6)).astype(np.uint8))
     mask = load_mask(img)
 
-    ours = masks.resample_mask(mask, masks.target_grid(mask.grid, target_affine, target_shape))
+    ours = resample_mask(mask, target_grid(mask.grid, target_affine, target_shape))
 
     with warnings.catch_warnings(action="ignore"):
         expected = resample_img(img, target_affine, target_shape, interpolation="nearest")
-    assert_same_mask(masks.mask_to_image(ours), expected)
+    assert_same_mask(mask_to_image(ours), expected)
 
 
 def test_a_mask_without_overlap_is_refused():
@@ -446,7 +448,7 @@ def test_a_mask_without_overlap_is_refused():
     far = Grid((5, 5, 5), np.eye(4) + 15 * np.eye(4, k=3))
 
     with pytest.raises(DataError, match="The mask is empty on the grid of target_affine"):
-        masks.resample_mask(mask, far)
+        resample_mask(mask, far)
 
 
 @pytest.mark.real

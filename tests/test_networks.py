@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nbica.datasets import head, networks
+from nbica.datasets.simulation import head, networks
 
 AFFINE = np.diag([4.0, 4.0, 4.0, 1.0])
 AFFINE[:3, 3] = -80, -112, -72

@@ -14,12 +14,15 @@ import planted
 import pytest
 from planted import AFFINE, mask_image, write_cohort
 
-from nbica import budget, frames, images, machine
+from nbica.decomposition.reduction import reduce_run
+from nbica.decomposition.subspace import GroupSubspace
+from nbica.image import frames
+from nbica.image.run import load_run
 from nbica.masking import load_mask
-from nbica.preparation import Preparation
-from nbica.reduction import reduce_run
+from nbica.masking.preparation import Preparation
+from nbica.runtime import budget, machine
+from nbica.runtime.units import parse_ram
 from nbica.signal import Cleaning
-from nbica.subspace import GroupSubspace
 
 # Maps of norm 1 that differ by the rounding of float32 sums.
 FLOAT32 = 1e-5
@@ -86,7 +89,7 @@ def test_budget_changes_no_bit(cohort, fitted, ram):
     ica = estimator(ram=ram, n_jobs=2).fit(cohort.func, confounds=cohort.confounds)
 
     assert np.array_equal(ica.components_, fitted.components_)
-    assert ica.plan_.peak <= ica.plan_.ram == budget.parse_ram(ram)
+    assert ica.plan_.peak <= ica.plan_.ram == parse_ram(ram)
 
 
 def test_score_and_transform_from_scratch_files(cohort, fitted, on_disk):
@@ -194,7 +197,7 @@ def write_long_run(path, shape, n_timepoints, rng):
 def test_reduction_from_a_scratch_file_allocates_little(tmp_path, rng):
     """Of a matrix of 38 MB less than two thirds is ever allocated; without the file, all of it."""
     shape, n_timepoints = (32, 40, 30), 250
-    run = images.load_run(write_long_run(tmp_path / "long.nii", shape, n_timepoints, rng))
+    run = load_run(write_long_run(tmp_path / "long.nii", shape, n_timepoints, rng))
     mask = load_mask(mask_image(np.ones(shape, bool)))
     matrix = 4 * n_timepoints * mask.n_voxels
     results = []

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nbica.pairing import correlate, match
+from nbica.matching.pairing import correlate, match
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from nbica import renderers
 from nbica.exceptions import RunCancelled
-from nbica.progress import Event, monitor
+from nbica.runtime import renderers
+from nbica.runtime.progress import Event, monitor
 
 
 @pytest.fixture(autouse=True)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from planted import brain_mask, mask_image, network_maps, run_image, run_signals
 
-from nbica import images
+from nbica.decomposition.projection import explain_run, project_run
+from nbica.image.run import load_run
 from nbica.masking import load_mask
-from nbica.preparation import Preparation, prepare
-from nbica.projection import explain_run, project_run
+from nbica.masking.preparation import Preparation, prepare
 from nbica.signal import Cleaning
 
 # Signals are float32; a least squares of five maps that overlap little loses one digit.
@@ -19,7 +19,7 @@ MAPS = network_maps(MASK).astype(np.float32)
 
 @pytest.fixture
 def run(rng):
-    return images.load_run(run_image(run_signals(rng, MAPS, 40)[0], MASK))
+    return load_run(run_image(run_signals(rng, MAPS, 40)[0], MASK))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from planted import estimator, write_cohort
 
 from nbica import NbicaWarning, report
-from nbica.quality import framewise_displacement, quality_table, short_names
+from nbica.matching.quality import framewise_displacement, quality_table, short_names
 
 MOTION = ["trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z"]
 

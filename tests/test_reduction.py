@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from planted import brain_mask, cosines, low_rank, mask_image, run_image, run_signals
 
-from nbica import images
+from nbica.decomposition.reduction import STEP, principal_components, reduce_run
+from nbica.image.run import load_run
 from nbica.masking import load_mask
-from nbica.preparation import Preparation
-from nbica.reduction import STEP, principal_components, reduce_run
-from nbica.scratch import voxel_blocks
+from nbica.masking.preparation import Preparation
+from nbica.runtime.scratch import voxel_blocks
+from nbica.runtime.store import Store
 from nbica.signal import Cleaning
-from nbica.store import Store
 
 # float32 data: entries rounded to 6e-8, and components that are float32 themselves.
 FLOAT32 = 1e-6
@@ -128,7 +128,7 @@ def test_makes_no_copy_of_the_signals(rng):
 def run(rng):
     mask = brain_mask()
     signals, _ = run_signals(rng, rng.random((3, mask.sum())), 50)
-    return images.load_run(run_image(signals, mask))
+    return load_run(run_image(signals, mask))
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from sklearn.exceptions import NotFittedError
 
 from nbica import NiftiLabelsMasker, NiftiMapsMasker
 from nbica.exceptions import DataError, DataWarning
-from nbica.regions import STRATEGIES
+from nbica.masking.regions import STRATEGIES
 
 SHAPE = (10, 11, 9)
 N_TIMEPOINTS = 60

@@ -14,8 +14,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import Bunch
 
 from nbica import CanICA, NiftiMasker, report
-from nbica.datasets import head
-from nbica.reproducibility import SplitHalf
+from nbica.datasets.simulation import head
+from nbica.matching.reproducibility import SplitHalf
 
 HOSTILE = [
     "<script>document.title='owned'</script>",

@@ -8,7 +8,7 @@ from planted import mask_image as planted_mask
 
 from nbica.exceptions import DataError
 from nbica.matching import match, split_half
-from nbica.reproducibility import compare, random_halves
+from nbica.matching.reproducibility import compare, random_halves
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from planted import estimator, write_cohort
 
-from nbica import cache_clear, cache_info, reduction
+from nbica import cache_clear, cache_info
 from nbica.__main__ import main
+from nbica.decomposition import reduction
+from nbica.decomposition.provenance import repeat
+from nbica.decomposition.subspace import GroupSubspace
 from nbica.exceptions import CacheWarning, DataError, DataWarning
-from nbica.record import repeat
-from nbica.store import Store
-from nbica.subspace import GroupSubspace
+from nbica.runtime.store import Store
 
 
 @pytest.fixture
@@ -279,14 +280,15 @@ def test_full_fingerprint_on_request(cohort, tmp_path, monkeypatch):
     """With NBICA_FINGERPRINT=full a byte in the middle counts, though time and size are kept."""
     import os
 
-    from nbica import images
+    from nbica.image.fingerprint import fingerprint
+    from nbica.image.run import load_run
 
     path = Path(cohort.func[0])
     status = path.stat()
     prints = {}
     for setting in ("", "full"):
         monkeypatch.setenv("NBICA_FINGERPRINT", setting)
-        prints[setting] = images.fingerprint(images.load_run(path))
+        prints[setting] = fingerprint(load_run(path))
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
@@ -294,4 +296,4 @@ def test_full_fingerprint_on_request(cohort, tmp_path, monkeypatch):
 
     for setting, changes in (("", False), ("full", True)):
         monkeypatch.setenv("NBICA_FINGERPRINT", setting)
-        assert (images.fingerprint(images.load_run(path)) != prints[setting]) == changes
+        assert (fingerprint(load_run(path)) != prints[setting]) == changes

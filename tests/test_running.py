@@ -10,8 +10,8 @@ from planted import estimator, write_cohort
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from nbica import ica as ica_of_maps
 from nbica import start
+from nbica.decomposition import ica as ica_of_maps
 from nbica.exceptions import DataError, RunCancelled
 from nbica.matching import match
 
@@ -101,8 +101,8 @@ def test_a_stopped_fit_leaves_nothing_behind(cohort, n_jobs):
 def test_stop_within_a_run(cohort, monkeypatch):
     """The flag is looked at between blocks of frames: a run is not read to its end."""
     listener, n_blocks = StopAt(0), []
-    monkeypatch.setattr("nbica.frames.BLOCK_BYTES", 1)  # a frame a block
-    monkeypatch.setattr("nbica.masking._gather", lambda *_, out: n_blocks.append(len(out)))
+    monkeypatch.setattr("nbica.image.frames.BLOCK_BYTES", 1)  # a frame a block
+    monkeypatch.setattr("nbica.masking.extract._gather", lambda *_, out: n_blocks.append(len(out)))
 
     listener.fit = start(estimator(), cohort.func, listeners=[listener])
     listener.told.set()

@@ -8,7 +8,7 @@ import textwrap
 import numpy as np
 import pytest
 
-from nbica.scratch import BLOCK, DiskSignals, RamSignals, voxel_blocks
+from nbica.runtime.scratch import BLOCK, DiskSignals, RamSignals, voxel_blocks
 
 T = 7
 

@@ -5,8 +5,8 @@ import pytest
 from planted import brain_mask
 from scipy.ndimage import gaussian_filter
 
-from nbica.selection import ComponentSpectrum, Null, choose, orthonormal
-from nbica.subspace import GroupSubspace, leading_components
+from nbica.decomposition.selection import ComponentSpectrum, Null, choose, orthonormal
+from nbica.decomposition.subspace import GroupSubspace, leading_components
 
 MASK = brain_mask((20, 22, 18))
 

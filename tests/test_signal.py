@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from scipy import signal as sp_signal
 
-from nbica import signal
 from nbica.exceptions import DataWarning
-from nbica.signal import Cleaning, clean, clean_inplace
+from nbica.signal import Cleaning, clean
+from nbica.signal import clean as signal
+from nbica.signal.cleaning import clean_inplace
 
 N_TIMEPOINTS, N_VOXELS = 120, 37
 

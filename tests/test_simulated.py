@@ -10,7 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nbica.datasets import files, fmriprep, networks, scanner, simulate_group, simulated, subjects
+from nbica.datasets import files, simulate_group
+from nbica.datasets.fmriprep_columns import MOTION
+from nbica.datasets.simulation import group as simulated
+from nbica.datasets.simulation import networks, scanner, subjects
+from nbica.datasets.simulation.group import _plan, write_subject
 
 SMALL = {"n_subjects": 2, "n_timepoints": 20, "voxel_size": 8.0}
 
@@ -24,7 +28,7 @@ def cohort(tmp_path_factory):
 def count_writes(monkeypatch):
     """Names of the subjects that are really generated."""
     written = []
-    original = simulated.write_subject
+    original = write_subject
 
     def counted(subject, scene):
         written.append(subject.name)
@@ -194,7 +198,7 @@ def test_confounds_have_the_names_and_gaps_of_fmriprep(cohort):
     table = pd.read_csv(cohort.full_confounds[0], sep="\t")
     expected = [
         f"{name}{suffix}"
-        for name in (*fmriprep.MOTION, "csf", "white_matter", "global_signal")
+        for name in (*MOTION, "csf", "white_matter", "global_signal")
         for suffix in ("", "_derivative1", "_power2", "_derivative1_power2")
     ]
     expected += ["framewise_displacement", "dvars", "std_dvars", "a_comp_cor_00", "a_comp_cor_05"]
@@ -287,7 +291,7 @@ def test_memory_does_not_grow_with_time(tmp_path):
     """A run ten times as long needs hardly more memory to write."""
 
     def peak(n_timepoints):
-        plan = simulated._plan(n_timepoints, 6.0, 2.0, None, None, 1.0, 0)
+        plan = _plan(n_timepoints, 6.0, 2.0, None, None, 1.0, 0)
         scene = subjects.Scene(plan)
         drawn = subjects._draw_subject(0, scene)
         tracemalloc.start()

@@ -6,7 +6,7 @@ import pytest
 from planted import AFFINES, BOX, one_voxel
 from scipy import ndimage
 
-from nbica.slicing import on_world_grid, plane_of, slice_at, strongest, world_box
+from nbica.image.slicing import on_world_grid, plane_of, slice_at, strongest, world_box
 
 
 @pytest.mark.parametrize("name", AFFINES)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.decomposition import dict_learning_online, sparse_encode
 
-from nbica import scratch
-from nbica.sparse_coding import dictionary_of, encode, improve, learn_dictionary
+from nbica.decomposition.sparse_coding import dictionary_of, encode, improve, learn_dictionary
+from nbica.runtime import scratch
 
 # Rows and maps are float32; a lasso that starts cold ends within its own tolerance of 1e-4.
 SETTLED = 1e-3

@@ -7,8 +7,8 @@ import pytest
 from nilearn.image import resample_img, smooth_img
 from scipy import ndimage
 
-from nbica import spatial
-from nbica.spatial import Box
+from nbica.image import spatial
+from nbica.image.spatial import Box
 
 # Of the largest value: three float32 products, each a sum of at most a few dozen terms.
 SMOOTHING = 2e-6

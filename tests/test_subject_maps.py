@@ -5,13 +5,14 @@ import pytest
 from planted import brain_mask, estimator, run_image, write_cohort
 from sklearn.exceptions import NotFittedError
 
-from nbica import DictLearning, images
+from nbica import DictLearning
 from nbica.connectivity import back_reconstruct, dual_regression
+from nbica.connectivity.subject_maps import regress_run
 from nbica.exceptions import DataError, DataWarning
+from nbica.image.run import load_run
+from nbica.masking.preparation import prepare
 from nbica.matching import match
-from nbica.preparation import prepare
-from nbica.store import NoStore
-from nbica.subject_maps import regress_run
+from nbica.runtime.store import NoStore
 
 # Signals and maps are float32.
 FLOAT32 = 1e-5
@@ -28,7 +29,7 @@ def ica(cohort):
 
 
 def signals_of(ica, cohort, number):
-    run = images.load_run(cohort.func[number])
+    run = load_run(cohort.func[number])
     signals, _ = prepare(run, ica.masker_.preparation_, cohort.confounds[number])
     return signals.astype(float)
 
@@ -131,7 +132,7 @@ def test_several_processes_change_nothing(ica, cohort):
 
 def test_a_scratch_file_changes_nothing(ica, cohort, tmp_path):
     """A matrix on disk instead of in RAM gives the same maps to the last bit."""
-    run, preparation = images.load_run(cohort.func[0]), ica.masker_.preparation_
+    run, preparation = load_run(cohort.func[0]), ica.masker_.preparation_
     keep_nothing, maps = NoStore(), ica.components_
 
     in_ram, _ = regress_run(run, preparation, maps, keep_nothing)

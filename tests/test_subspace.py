@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from planted import cosines, low_rank
 
-from nbica.subspace import GroupSubspace, gram, lead_inplace, left_factors
+from nbica.decomposition.subspace import GroupSubspace, gram, lead_inplace, left_factors
 
 N_VOXELS = 600
 # Rows are float32, and each merge rounds them once.

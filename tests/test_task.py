@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from nbica.datasets import simulate_task
-from nbica.datasets.task import CATEGORIES, responses
+from nbica.datasets.simulation.task import CATEGORIES, responses
 from nbica.masking import apply_mask
 
 

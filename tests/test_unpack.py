@@ -8,7 +8,7 @@ import zipfile
 import pytest
 from mirror.contents import tgz, zipped
 
-from nbica.datasets import unpack
+from nbica.datasets.download import unpack
 from nbica.exceptions import DataError
 
 

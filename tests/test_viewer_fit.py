@@ -15,8 +15,8 @@ from planted import estimator, write_cohort
 
 from nbica import CanICA, FitPanel
 from nbica.exceptions import RunCancelled
-from nbica.progress import Event
-from nbica.viewer import telling
+from nbica.runtime.progress import Event
+from nbica.viewer.fit_status import describe, runs_as_html
 
 # Seconds that no fit of this cohort needs, even on a loaded machine.
 LONG = 120
@@ -261,16 +261,16 @@ def test_where_a_fit_stands_in_words():
     """Stage, amount, time left, memory against the budget; what is not known is left out."""
     event = Event("CanICA", "reduce runs", 2, 8, "2 computed", memory=1_500_000_000)
 
-    assert telling.describe(event, 10, 4_000_000_000) == (
+    assert describe(event, 10, 4_000_000_000) == (
         "reduce runs, 2 of 8, 2 computed · about 30 s left · 1.5 GB of 4.0 GB of RAM"
     )
-    assert telling.describe(event, 1000, None).endswith("about 50 min left · 1.5 GB of RAM")
-    assert telling.describe(Event("CanICA"), 0, None) == "starting"
+    assert describe(event, 1000, None).endswith("about 50 min left · 1.5 GB of RAM")
+    assert describe(Event("CanICA"), 0, None) == "starting"
 
 
 def test_names_of_runs_stay_text():
     """A run's name cannot break out of its tooltip."""
-    text = telling.runs_as_html([('"><script>x</script>', "computed")], 3)
+    text = runs_as_html([('"><script>x</script>', "computed")], 3)
 
     assert "<script>" not in text
     assert text.count("border-radius") == 3

@@ -7,7 +7,7 @@ import pytest
 from nibabel.affines import apply_affine
 from scipy import ndimage
 
-from nbica.grids import align, table
+from nbica.image.world_axes import align, table
 from nbica.viewer import quantise, render
 from nbica.viewer.geometry import box_around, pixel_size, shrink
 

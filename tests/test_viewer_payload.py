@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from nbica.grids import AlignedGrid
+from nbica.image.world_axes import AlignedGrid
 from nbica.viewer import payload, quantise
 
 SHAPE = (6, 7, 8)

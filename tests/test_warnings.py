@@ -13,7 +13,9 @@ def warn_from(module, category):
 
 
 @pytest.mark.parametrize("category", [DeprecationWarning, FutureWarning, RuntimeWarning])
-@pytest.mark.parametrize("module", ["nbica", "nbica.spatial", "nbica.datasets.simulated"])
+@pytest.mark.parametrize(
+    "module", ["nbica", "nbica.image.spatial", "nbica.datasets.simulation.group"]
+)
 def test_what_nbica_sets_off_is_an_error(module, category):
     """Any warning that a line of nbica is responsible for."""
     with pytest.raises(category, match="told"):

@@ -6,8 +6,8 @@ from planted import brain_mask as mask_of_brain
 from planted import cosines, estimator, network_maps, run_image, run_signals, write_cohort
 
 from nbica.connectivity import back_reconstruct
-from nbica.pairing import match
-from nbica.weighting import signal_shares
+from nbica.decomposition.weighting import signal_shares
+from nbica.matching.pairing import match
 
 
 @pytest.fixture(scope="module")

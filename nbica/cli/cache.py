@@ -30,7 +30,7 @@ def run_info(options):
 def run_clear(options):
     """Remove entries and say how many; returns 0."""
     from nbica import cache_clear
-    from nbica.budget import human
+    from nbica.runtime.units import human
 
     removed = cache_clear(options.folder, run=options.pattern, older_than=options.older_than)
     print(f"Removed {len(removed)} entries, {human(removed.n_bytes)}, from {removed.location}")

@@ -42,7 +42,7 @@ def run(options):
 
 
 def _match_networks(ica, cohort):
-    from nbica.masking import apply_mask
+    from nbica.masking.extract import apply_mask
     from nbica.matching import match
 
     truth = apply_mask(cohort.maps_img, cohort.mask_img)
@@ -58,7 +58,7 @@ def _print_table(found, ica, labels):
 
 
 def _draw(found, ica, cohort, path):
-    from nbica.masking import unmask
+    from nbica.masking.extract import unmask
     from nbica.plotting import plot_components
 
     images = unmask(ica.components_[found.indices], ica.mask_img_)

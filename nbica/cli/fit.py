@@ -65,7 +65,7 @@ def run(options):
     """Fit and write; returns 0."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     if options.again:
-        from nbica.record import repeat
+        from nbica.decomposition.provenance import repeat
 
         ica = repeat(json.loads(options.again.read_text()), memory=options.output / "cache")
     elif options.imgs:

@@ -1,6 +1,6 @@
 """`nbica plan`: what a fit would take, from headers alone."""
 
-from nbica.commands.fit import add_parameters, estimator_of
+from nbica.cli.fit import add_parameters, estimator_of
 
 
 def add(commands):

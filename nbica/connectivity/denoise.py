@@ -6,12 +6,15 @@ import nibabel as nib
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from nbica import frames, images, machine
-from nbica.datasets.files import NiftiStream
-from nbica.group import warn_about_runs
-from nbica.preflight import plan_of
-from nbica.projection import project_run
-from nbica.subject_maps import standardized
+from nbica.connectivity.subject_maps import standardized
+from nbica.decomposition.preflight import plan_of
+from nbica.decomposition.projection import project_run
+from nbica.decomposition.run_table import warn_about_runs
+from nbica.image import frames
+from nbica.image.grid import whole
+from nbica.image.run import load_run
+from nbica.image.writing import NiftiStream
+from nbica.runtime import machine
 
 
 def remove_components(ica, img, components, out_file, confounds=None, aggressive=True):
@@ -56,7 +59,7 @@ def remove_components(ica, img, components, out_file, confounds=None, aggressive
     """
     check_is_fitted(ica)
     chosen = _check_components(components, len(ica.components_))
-    run, out_file = images.load_run(img), _check_name(out_file)
+    run, out_file = load_run(img), _check_name(out_file)
     courses = _time_courses(ica, run, confounds)
     removed, weights = complement(courses, chosen, aggressive)
     patterns = _fit(weights, _walk(run))
@@ -101,7 +104,7 @@ def complement(courses, chosen, aggressive=True):
 
 def _walk(run):
     """Blocks of whole frames as they are in the file, float64 of shape (n_frames, n_voxels)."""
-    for start, values, _ in frames.iter_blocks(run, run.grid, frames.whole(run.grid)):
+    for start, values, _ in frames.iter_blocks(run, run.grid, whole(run.grid)):
         rows = slice(start, start + len(values))
         yield rows, values.reshape(len(values), -1).astype(np.float64)
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nbica.checks import check_count
 from nbica.connectivity.matrices import sym_matrix_to_vec, vec_to_sym_matrix
 from nbica.exceptions import DataError, DataWarning
+from nbica.runtime.checks import check_count
 
 # Statistics of so many permutations are in memory at once.
 _CHUNK_BYTES = 32e6

@@ -6,14 +6,15 @@ import joblib
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from nbica import images
-from nbica.cache import key_of, remember
-from nbica.confounds import load_confounds
-from nbica.preparation import PreparedRun
-from nbica.projection import along_maps, inverse_overlaps, project_run
-from nbica.reduction import reduce_run
-from nbica.selection import dimensions_per_run, orthonormal
-from nbica.weighting import weighted_rows
+from nbica.decomposition.projection import along_maps, project_run
+from nbica.decomposition.reduction import reduce_run
+from nbica.decomposition.selection import dimensions_per_run, orthonormal
+from nbica.decomposition.weighting import weighted_rows
+from nbica.image.fingerprint import fingerprint
+from nbica.masking.preparation import PreparedRun
+from nbica.runtime.cache import key_of, remember
+from nbica.signal.confounds import load_confounds
+from nbica.signal.least_squares import inverse_overlaps
 
 STAGE = "subject maps"
 # Raised whenever a change here or in what is called changes the numbers.
@@ -61,7 +62,7 @@ def regress_run(run, preparation, maps, store, confounds=None, scratch_folder=No
 
     def key():
         content = joblib.hash((confounds, np.asarray(maps)))
-        return key_of(STAGE, VERSION, images.fingerprint(run), preparation.key(), content)
+        return key_of(STAGE, VERSION, fingerprint(run), preparation.key(), content)
 
     def compute():
         return _regressed(run, preparation, maps, confounds, scratch_folder)

@@ -5,11 +5,7 @@ from itertools import islice
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from nbica import images, machine
-from nbica.group import each_run, list_confounds, pair, warn_about_runs
-from nbica.preflight import plan_of
-from nbica.store import open_store
-from nbica.subject_maps import (
+from nbica.connectivity.subject_maps import (
     basis_with_mean,
     form_of,
     overlap_run,
@@ -17,6 +13,13 @@ from nbica.subject_maps import (
     regress_run,
     unmixing_of,
 )
+from nbica.decomposition.preflight import plan_of
+from nbica.decomposition.run_table import warn_about_runs
+from nbica.image.run import iter_runs
+from nbica.runtime import machine
+from nbica.runtime.parallel import each_run, pair
+from nbica.runtime.store import open_store
+from nbica.signal.confounds import list_confounds
 
 
 def dual_regression(ica, imgs, confounds=None, memory=None):
@@ -110,7 +113,7 @@ def _work(ica, imgs, confounds, memory):
     check_is_fitted(ica)
     if confounds is None:
         confounds = getattr(imgs, "confounds", None)
-    runs = list(images.iter_runs(imgs))
+    runs = list(iter_runs(imgs))
     plan, _ = plan_of(ica, runs, ica.masker_.n_elements_)
     machine.check_disk(plan.scratch_path, plan.scratch)
     shared = {

@@ -4,10 +4,13 @@ import numpy as np
 from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from nbica import images, machine
-from nbica.group import each_run, list_confounds, pair, warn_about_runs
-from nbica.preflight import plan_before, plan_of
-from nbica.projection import explain_run, project_run
+from nbica.decomposition.preflight import plan_before, plan_of
+from nbica.decomposition.projection import explain_run, project_run
+from nbica.decomposition.run_table import warn_about_runs
+from nbica.image.run import is_iterator, iter_runs
+from nbica.runtime import machine
+from nbica.runtime.parallel import each_run, pair
+from nbica.signal.confounds import list_confounds
 
 
 class GroupDecompositionMixin(TransformerMixin):
@@ -59,7 +62,7 @@ class GroupDecompositionMixin(TransformerMixin):
 
     def fit_transform(self, imgs, y=None, confounds=None):
         """Fit and transform the same runs; see :meth:`fit` and :meth:`transform`."""
-        imgs = list(imgs) if images.is_iterator(imgs) else imgs
+        imgs = list(imgs) if is_iterator(imgs) else imgs
         return self.fit(imgs, y, confounds).transform(imgs, confounds)
 
     def inverse_transform(self, loadings):
@@ -106,7 +109,7 @@ class GroupDecompositionMixin(TransformerMixin):
 
     def _map_runs(self, function, imgs, confounds):
         check_is_fitted(self)
-        runs = list(images.iter_runs(imgs))
+        runs = list(iter_runs(imgs))
         pairs = pair(runs, list_confounds(confounds, len(runs)))
         plan, _ = plan_of(self, runs, self.masker_.n_elements_, confounds is not None)
         machine.check_disk(plan.scratch_path, plan.scratch)

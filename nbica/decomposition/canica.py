@@ -6,17 +6,23 @@ from numbers import Real
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from nbica.checks import check_count, warn_of_y
-from nbica.decomposition import GroupDecompositionMixin
+from nbica.decomposition.base import GroupDecompositionMixin
+from nbica.decomposition.group_fit import depart
+from nbica.decomposition.ica import check_random_state, fast_ica
+from nbica.decomposition.maps import canonical_share, check_threshold, flip_signs, threshold_maps
+from nbica.decomposition.preflight import check_parameters
+from nbica.decomposition.selection import (
+    MOST_COMPONENTS,
+    ComponentSpectrum,
+    Null,
+    choose,
+    orthonormal,
+)
+from nbica.decomposition.subspace import GroupSubspace
+from nbica.decomposition.weighting import weighted_rows
 from nbica.exceptions import DataError, DataWarning, NotConvergedWarning
-from nbica.ica import check_random_state, fast_ica
-from nbica.journey import depart
-from nbica.maps import canonical_share, check_threshold, flip_signs, threshold_maps
-from nbica.masks import load_mask
-from nbica.preflight import check_parameters
-from nbica.selection import MOST_COMPONENTS, ComponentSpectrum, Null, choose, orthonormal
-from nbica.subspace import GroupSubspace
-from nbica.weighting import weighted_rows
+from nbica.masking.mask import load_mask
+from nbica.runtime.checks import check_count, warn_of_y
 
 # Maps shown during a fit whose number of components is chosen at its end.
 MAPS_SO_FAR = 20

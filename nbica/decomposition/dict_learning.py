@@ -6,16 +6,16 @@ from numbers import Real
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from nbica.checks import check_count, warn_of_y
-from nbica.decomposition import GroupDecompositionMixin
+from nbica.decomposition.base import GroupDecompositionMixin
+from nbica.decomposition.group_fit import depart
+from nbica.decomposition.ica import check_random_state, fast_ica
+from nbica.decomposition.maps import flip_signs
+from nbica.decomposition.preflight import check_parameters
+from nbica.decomposition.sparse_coding import learn_dictionary
+from nbica.decomposition.subspace import GroupSubspace
 from nbica.exceptions import DataError, IgnoredWarning, NotConvergedWarning
-from nbica.ica import check_random_state, fast_ica
-from nbica.journey import depart
-from nbica.maps import flip_signs
-from nbica.masking import apply_mask
-from nbica.preflight import check_parameters
-from nbica.sparse_coding import learn_dictionary
-from nbica.subspace import GroupSubspace
+from nbica.masking.extract import apply_mask
+from nbica.runtime.checks import check_count, warn_of_y
 
 # Rows that are kept between runs, for each component: of the runs as they are, which make the
 # dictionary (from 20 real runs, maps of 3 and of all rows matched at |r| = .9996), and of what they

@@ -20,19 +20,7 @@ from datetime import UTC, datetime
 
 from threadpoolctl import threadpool_limits
 
-from nbica import machine
-from nbica.cache import key_of, recall
-from nbica.exceptions import CacheWarning, DataError, RunCancelled
-from nbica.group import (
-    list_confounds,
-    pair,
-    row_from_cache,
-    row_of_failure,
-    row_of_run,
-    table_of_runs,
-    warn_about_runs,
-)
-from nbica.preflight import (
+from nbica.decomposition.preflight import (
     check_mask_size,
     confounds_of,
     list_runs,
@@ -40,15 +28,27 @@ from nbica.preflight import (
     plan_of,
     plan_with_mask_pass,
 )
-from nbica.progress import monitor
-from nbica.record import input_of, record_of
-from nbica.reduction import STAGE as REDUCTION
-from nbica.reduction import identify, reduce_runs
-from nbica.replacement import Keeper
-from nbica.selection import dimensions_per_run
-from nbica.skipping import undamaged, with_header
-from nbica.stopwatch import Stopwatch
-from nbica.store import open_store
+from nbica.decomposition.provenance import input_of, record_of
+from nbica.decomposition.reduction import STAGE as REDUCTION
+from nbica.decomposition.reduction import identify, reduce_runs
+from nbica.decomposition.run_table import (
+    row_from_cache,
+    row_of_failure,
+    row_of_run,
+    table_of_runs,
+    warn_about_runs,
+)
+from nbica.decomposition.selection import dimensions_per_run
+from nbica.decomposition.unreadable import undamaged, with_header
+from nbica.exceptions import CacheWarning, DataError, RunCancelled
+from nbica.runtime import machine
+from nbica.runtime.cache import key_of, recall
+from nbica.runtime.eviction import Keeper
+from nbica.runtime.parallel import pair
+from nbica.runtime.progress import monitor
+from nbica.runtime.stopwatch import Stopwatch
+from nbica.runtime.store import open_store
+from nbica.signal.confounds import list_confounds
 
 
 @contextmanager

@@ -24,9 +24,9 @@ import numpy as np
 from scipy import linalg
 from scipy.cluster import hierarchy
 
+from nbica.decomposition.subspace import gram
 from nbica.exceptions import NotConvergedWarning
-from nbica.progress import checkpoint
-from nbica.subspace import gram
+from nbica.runtime.progress import checkpoint
 
 # Where the moments pay. At 47 000 voxels on one core they are made in 0.04, 0.2, 0.4, 0.9 and 2.7 s
 # for 20, 32, 40, 50 and 64 components, which is the time of 20, 45, 95, 220 and never-ending

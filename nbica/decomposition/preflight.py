@@ -7,15 +7,17 @@ from itertools import chain
 
 import numpy as np
 
-from nbica import budget, images
-from nbica.checks import check_dtype, check_n_components, check_n_jobs
-from nbica.masker import NiftiMasker
-from nbica.reduction import stored_components
-from nbica.replacement import parse_limit
-from nbica.selection import dimensions_per_run
-from nbica.store import open_store
-from nbica.weighting import check_weighting
-from nbica.workload import workload_of
+from nbica.decomposition.reduction import stored_components
+from nbica.decomposition.selection import dimensions_per_run
+from nbica.decomposition.weighting import check_weighting
+from nbica.image.run import is_iterator, iter_runs
+from nbica.masking.masker import NiftiMasker
+from nbica.runtime import budget
+from nbica.runtime.checks import check_dtype, check_n_components, check_n_jobs
+from nbica.runtime.eviction import parse_limit
+from nbica.runtime.store import open_store
+from nbica.runtime.units import parse_ram
+from nbica.runtime.workload import workload_of
 
 
 def check_parameters(estimator):
@@ -24,7 +26,7 @@ def check_parameters(estimator):
     check_weighting(do_cca)
     check_n_components(estimator.n_components, do_cca and not isinstance(do_cca, str))
     check_n_jobs(estimator.n_jobs)
-    budget.parse_ram(estimator.ram)
+    parse_ram(estimator.ram)
     check_dtype(estimator.dtype)
     open_store(estimator.memory)
     parse_limit(getattr(estimator, "cache_limit", None))
@@ -67,8 +69,8 @@ def check_mask_size(n_voxels, n_components):
 
 def list_runs(imgs, needed_twice):
     """Runs, and how many; a generator stays one where a single pass is enough."""
-    runs = images.iter_runs(imgs)
-    if images.is_iterator(imgs) and not needed_twice:
+    runs = iter_runs(imgs)
+    if is_iterator(imgs) and not needed_twice:
         return runs, None
     runs = list(runs)
     return runs, len(runs)
@@ -76,7 +78,7 @@ def list_runs(imgs, needed_twice):
 
 def plan_before(estimator, imgs, confounds=None):
     """Plan for a fit that was not begun; reads headers only."""
-    runs = list(images.iter_runs(imgs))
+    runs = list(iter_runs(imgs))
     with_confounds = confounds_of(imgs, confounds) is not None
     masker = make_masker(estimator)
     if masker.mask_img is None:

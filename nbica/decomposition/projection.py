@@ -4,10 +4,10 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
-from scipy import linalg
 from threadpoolctl import threadpool_limits
 
-from nbica.preparation import PreparedRun
+from nbica.masking.preparation import PreparedRun
+from nbica.signal.least_squares import inverse_overlaps
 
 
 class Explained(NamedTuple):
@@ -73,14 +73,3 @@ def along_maps(signals, maps):
         along += block @ maps[:, voxels].T
         total += float(np.einsum("tv,tv->", block, block, dtype=np.float64))
     return along, total
-
-
-def inverse_overlaps(maps):
-    """Pseudo-inverse: maps that a threshold emptied get a time course of 0 instead of an error."""
-    # dask may hand over arrays that are not aligned, for which numpy takes another product.
-    maps = np.require(maps, requirements=["ALIGNED"])
-    overlaps = (maps @ maps.T).astype(np.float64)
-    present = np.flatnonzero(np.diag(overlaps))  # exactly 0 for the others, not the rounding of 0
-    inverse = np.zeros_like(overlaps)
-    inverse[np.ix_(present, present)] = linalg.pinvh(overlaps[np.ix_(present, present)])
-    return inverse

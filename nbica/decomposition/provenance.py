@@ -12,7 +12,8 @@ import nibabel as nib
 import numpy as np
 
 import nbica
-from nbica import images
+from nbica.image.fingerprint import fingerprint
+from nbica.image.run import ArrayFrames, load_run
 
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "nibabel", "joblib")
 
@@ -54,11 +55,11 @@ def record_of(estimator, started, inputs, notes):
 
 def input_of(run, confounds):
     """What is remembered of a run: its path, the fingerprint of a file, and its confounds."""
-    in_memory = isinstance(run.frames, images.ArrayFrames)
+    in_memory = isinstance(run.frames, ArrayFrames)
     return {
         "path": None if in_memory else str(Path(run.name).absolute()),
         "name": run.name,
-        "fingerprint": None if in_memory else images.fingerprint(run),
+        "fingerprint": None if in_memory else fingerprint(run),
         "confounds": described(confounds),
     }
 
@@ -131,8 +132,8 @@ def _is_lost_run(one):
 
 
 def _warn_of_changes(inputs):
-    runs = [(one, images.load_run(one["path"])) for one in inputs]
-    changed = [one["path"] for one, run in runs if images.fingerprint(run) != one["fingerprint"]]
+    runs = [(one, load_run(one["path"])) for one in inputs]
+    changed = [one["path"] for one, run in runs if fingerprint(run) != one["fingerprint"]]
     if changed:
         msg = f"{len(changed)} of {len(inputs)} files are not what they were: {changed[:3]}."
         warnings.warn(msg, nbica.NbicaWarning, stacklevel=3)

@@ -16,13 +16,14 @@ import joblib
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from nbica import images
-from nbica.cache import key_of, recall
-from nbica.confounds import load_confounds
-from nbica.group import each_run
-from nbica.preparation import PreparedRun
-from nbica.store import NoStore
-from nbica.subspace import left_factors
+from nbica.decomposition.subspace import left_factors
+from nbica.image import run as images
+from nbica.image.run import ArrayFrames
+from nbica.masking.preparation import PreparedRun
+from nbica.runtime.cache import key_of, recall
+from nbica.runtime.parallel import each_run
+from nbica.runtime.store import NoStore
+from nbica.signal.confounds import load_confounds
 
 # Raised whenever a change here or in what is called changes the numbers.
 VERSION = 2
@@ -240,7 +241,7 @@ def reduce_run(
 
 def _is_unchanged(identity, run, preparation, n_components, confounds):
     # An image in memory belongs to this process, and would take as long as before.
-    in_memory = isinstance(run.frames, images.ArrayFrames)
+    in_memory = isinstance(run.frames, ArrayFrames)
     return in_memory or identify(run, preparation, n_components, confounds) == identity
 
 

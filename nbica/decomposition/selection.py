@@ -29,10 +29,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft, ndimage
 
-from nbica.progress import checkpoint
-from nbica.spatial import bounding_box
-from nbica.subspace import GroupSubspace, leading_components
-from nbica.weighting import rows_per_run
+from nbica.decomposition.subspace import GroupSubspace, leading_components
+from nbica.decomposition.weighting import rows_per_run
+from nbica.image.spatial import bounding_box
+from nbica.runtime.progress import checkpoint
 
 # Principal components that each run contributes, and so the most that can be chosen.
 MOST_COMPONENTS = 64

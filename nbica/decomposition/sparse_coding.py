@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nbica.scratch import voxel_blocks
+from nbica.runtime.scratch import voxel_blocks
 
 # Of the lasso in a voxel: it starts where the last step ended, so few are needed.
 _SWEEPS, _SETTLED = 100, 1e-4

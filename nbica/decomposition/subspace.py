@@ -19,7 +19,7 @@ References
 
 import numpy as np
 
-from nbica.scratch import voxel_blocks
+from nbica.runtime.scratch import voxel_blocks
 
 
 class GroupSubspace:

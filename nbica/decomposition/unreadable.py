@@ -5,9 +5,10 @@ A run that fails later, in its worker, is left out by `reduction.reduce_run`.
 
 from typing import NamedTuple
 
-from nbica import images
-from nbica.automask import mean_volume
-from nbica.group import list_confounds, row_of_failure
+from nbica.decomposition.run_table import row_of_failure
+from nbica.image.frames import mean_volume
+from nbica.image.run import is_one, iter_runs
+from nbica.signal.confounds import list_confounds
 
 
 class Sifted(NamedTuple):
@@ -32,9 +33,9 @@ def with_header(imgs, confounds):
     -------
     Sifted
     """
-    imgs = list(getattr(imgs, "func", [imgs] if images.is_one(imgs) else imgs))
+    imgs = list(getattr(imgs, "func", [imgs] if is_one(imgs) else imgs))
     tables = list_confounds(confounds, len(imgs))
-    return _sift(imgs, tables, str, lambda img: list(images.iter_runs([img])))
+    return _sift(imgs, tables, str, lambda img: list(iter_runs([img])))
 
 
 def undamaged(runs, confounds):

@@ -12,11 +12,12 @@ import numpy as np
 from isal import igzip
 from nibabel.openers import ImageOpener
 
-from nbica import spatial
 from nbica.exceptions import DataError
-from nbica.files import READ_ERRORS
-from nbica.images import ArrayFrames
-from nbica.progress import checkpoint
+from nbica.image import spatial
+from nbica.image.files import READ_ERRORS
+from nbica.image.grid import whole
+from nbica.image.run import ArrayFrames
+from nbica.runtime.progress import checkpoint
 
 # Frames are read in blocks of about this size: a few at a time, so that a worker holds little
 # beside the cleaned run.
@@ -84,11 +85,6 @@ def read_ahead(blocks):
 def frames_per_block(shape):
     """How many float32 frames of a shape make a block."""
     return max(1, int(BLOCK_BYTES / (4 * np.prod(shape))))
-
-
-def whole(grid):
-    """The box of all voxels of a grid."""
-    return spatial.Box(*(slice(0, n) for n in grid.shape))
 
 
 def _iter_cropped(run, box, n_frames):
@@ -197,3 +193,19 @@ def _message_for_damage(run, error, n_done=None):
         f"{run.name} cannot be read{where}: {error}. The header promises {run.n_timepoints} frames "
         f"of {run.grid.shape}. The file is cut short or damaged: copy or download it again."
     )
+
+
+def mean_volume(run):
+    """Mean over time of a run.
+
+    Memory is one frame and a few blocks; the file is read once. Values that are not finite count
+    as 0.
+
+    Returns
+    -------
+    ndarray of float64, shape (nx, ny, nz)
+    """
+    total = np.zeros(run.grid.shape[::-1])
+    for block in iter_blocks(run, run.grid, whole(run.grid)):
+        total += block.values.sum(axis=0, dtype=np.float64)
+    return (total / run.n_timepoints).T

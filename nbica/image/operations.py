@@ -8,11 +8,13 @@ without its data is in `images.py`.
 import nibabel as nib
 import numpy as np
 
-from nbica import frames, masks, spatial
-from nbica.automask import mean_volume
-from nbica.files import checked_affine, open_image
-from nbica.images import index_img, iter_img
-from nbica.masking import notice_of_nonfinite, run_of_image, warn_of
+from nbica.exceptions import DataError
+from nbica.image import frames, spatial
+from nbica.image.files import checked_affine, open_image
+from nbica.image.frames import mean_volume
+from nbica.image.grid import target_grid, volume_on_grid, whole
+from nbica.image.notices import notice_of_nonfinite, warn_of
+from nbica.image.run import message_for_shape, run_of_image
 
 __all__ = ["index_img", "iter_img", "mean_img", "resample_img", "resample_to_img", "smooth_img"]
 
@@ -48,7 +50,7 @@ def smooth_img(imgs, fwhm):
     if isinstance(imgs, list | tuple):
         return [smooth_img(img, fwhm) for img in imgs]
     run, is_volume = run_of_image(imgs)
-    box = frames.whole(run.grid)
+    box = whole(run.grid)
     sigma = spatial.smoothing_sigma(fwhm, run.grid.affine)
     filters = spatial.smoothers(run.grid.shape, sigma, box, box)
     data = _each_block(run, run.grid, lambda values: spatial.smooth_block(values, filters))
@@ -75,8 +77,8 @@ def mean_img(imgs, target_affine=None, target_shape=None):
     grid, total, n_images = None, 0.0, 0
     for img in imgs if isinstance(imgs, list | tuple) else [imgs]:
         run, _ = run_of_image(img)
-        grid = grid or masks.target_grid(run.grid, target_affine, target_shape)
-        total = total + masks.volume_on_grid(mean_volume(run), run.grid.affine, grid)
+        grid = grid or target_grid(run.grid, target_affine, target_shape)
+        total = total + volume_on_grid(mean_volume(run), run.grid.affine, grid)
         n_images += 1
     if grid is None:
         msg = "No images to average: the list is empty."
@@ -117,9 +119,9 @@ def resample_img(img, target_affine=None, target_shape=None, interpolation="cont
         msg = f"interpolation is {interpolation!r}; expected one of {', '.join(INTERPOLATIONS)}."
         raise ValueError(msg)
     run, is_volume = run_of_image(img)
-    grid = masks.target_grid(run.grid, target_affine, target_shape)
+    grid = target_grid(run.grid, target_affine, target_shape)
     order = INTERPOLATIONS[interpolation]
-    matrix, offset = spatial.voxel_map(run.grid.affine, grid.affine, frames.whole(grid))
+    matrix, offset = spatial.voxel_map(run.grid.affine, grid.affine, whole(grid))
     limits = [0.0, 0.0]
 
     def resample(values):
@@ -158,7 +160,7 @@ def _each_block(run, grid, change):
     """All frames of a run after a change of each block, shape (nx, ny, nz, n_timepoints)."""
     data = np.empty((*grid.shape, run.n_timepoints), np.float32, order="F")
     n_nonfinite = 0
-    for block in frames.iter_blocks(run, run.grid, frames.whole(run.grid)):
+    for block in frames.iter_blocks(run, run.grid, whole(run.grid)):
         data[..., block.start : block.start + len(block.values)] = change(block.values).T
         n_nonfinite += block.n_nonfinite
     if n_nonfinite:
@@ -176,3 +178,57 @@ def _image(run, data, affine, is_volume, keep_type=False):
         img.header.set_zooms((*img.header.get_zooms()[:3], run.t_r))
     img.header.set_xyzt_units("mm", "unknown" if is_volume else "sec")
     return img
+
+
+def iter_img(imgs):
+    """The volumes of a 4D image, one by one.
+
+    Memory is that of one volume, if the image is a file that is not compressed; else of all.
+
+    Parameters
+    ----------
+    imgs : path or nibabel image, 4D; or a list of 3D ones
+
+    Yields
+    ------
+    nibabel image, 3D
+
+    Raises
+    ------
+    DataError, FileNotFoundError, TypeError
+        Naming the image, what was found and what was expected.
+    """
+    if isinstance(imgs, list | tuple):
+        yield from (open_image(img)[0] for img in imgs)
+        return
+    img, name = open_image(imgs)
+    if len(img.shape) != 4:
+        raise DataError(message_for_shape(name, img.shape))
+    for index in range(img.shape[3]):
+        yield img.slicer[..., index]
+
+
+def index_img(imgs, index):
+    """One volume of a 4D image, or several by a slice.
+
+    Parameters
+    ----------
+    imgs : path or nibabel image, 4D
+    index : int or slice
+
+    Returns
+    -------
+    nibabel image, 3D for an int, else 4D
+
+    Raises
+    ------
+    IndexError
+        If there is no such volume.
+    """
+    img, name = open_image(imgs)
+    if len(img.shape) != 4:
+        raise DataError(message_for_shape(name, img.shape))
+    if not isinstance(index, slice) and not -img.shape[3] <= index < img.shape[3]:
+        msg = f"{name} has volumes 0 to {img.shape[3] - 1}; there is no {index}."
+        raise IndexError(msg)
+    return img.slicer[..., index]

@@ -7,39 +7,18 @@ that nibabel reads, and images that live in memory, are taken as arrays.
 """
 
 import glob
-import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
-import joblib
 import nibabel as nib
 import numpy as np
 from nibabel.arrayproxy import ArrayProxy
 
 from nbica.exceptions import DataError
-from nbica.files import checked_affine, open_image, read_array
-
-
-class Grid(NamedTuple):
-    """Where voxels are: a shape and the affine that leads from voxel to mm."""
-
-    shape: tuple
-    affine: np.ndarray
-
-    def same_as(self, other):
-        """Whether both grids put every voxel at the same place, to a hundredth of a voxel.
-
-        Two headers of one space differ by more than rounding: quaternions are kept in float32.
-        """
-        if self.shape != other.shape:
-            return False
-        apart = np.abs(self.affine - other.affine)[:3]
-        furthest = apart @ np.array([*self.shape, 1])
-        voxel_size = np.linalg.norm(self.affine[:3, :3], axis=0).min()
-        return bool((furthest < 0.01 * voxel_size).all())
+from nbica.image.files import checked_affine, load_volume, open_image, read_array
+from nbica.image.grid import Grid
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,7 +171,7 @@ def load_run(img, name="image in memory"):
         return img
     img, name = open_image(img, name)
     if len(img.shape) != 4:
-        raise DataError(_message_for_shape(name, img.shape))
+        raise DataError(message_for_shape(name, img.shape))
     frames = _locate_frames(img, name)
     if frames.dtype.kind not in "biuf":
         msg = f"{name} holds numbers of type {frames.dtype}; expected real numbers."
@@ -205,61 +184,8 @@ def load_run(img, name="image in memory"):
     return Run(name, grid, shape[3], _repetition_time(img), frames)
 
 
-def iter_img(imgs):
-    """The volumes of a 4D image, one by one.
-
-    Memory is that of one volume, if the image is a file that is not compressed; else of all.
-
-    Parameters
-    ----------
-    imgs : path or nibabel image, 4D; or a list of 3D ones
-
-    Yields
-    ------
-    nibabel image, 3D
-
-    Raises
-    ------
-    DataError, FileNotFoundError, TypeError
-        Naming the image, what was found and what was expected.
-    """
-    if isinstance(imgs, list | tuple):
-        yield from (open_image(img)[0] for img in imgs)
-        return
-    img, name = open_image(imgs)
-    if len(img.shape) != 4:
-        raise DataError(_message_for_shape(name, img.shape))
-    for index in range(img.shape[3]):
-        yield img.slicer[..., index]
-
-
-def index_img(imgs, index):
-    """One volume of a 4D image, or several by a slice.
-
-    Parameters
-    ----------
-    imgs : path or nibabel image, 4D
-    index : int or slice
-
-    Returns
-    -------
-    nibabel image, 3D for an int, else 4D
-
-    Raises
-    ------
-    IndexError
-        If there is no such volume.
-    """
-    img, name = open_image(imgs)
-    if len(img.shape) != 4:
-        raise DataError(_message_for_shape(name, img.shape))
-    if not isinstance(index, slice) and not -img.shape[3] <= index < img.shape[3]:
-        msg = f"{name} has volumes 0 to {img.shape[3] - 1}; there is no {index}."
-        raise IndexError(msg)
-    return img.slicer[..., index]
-
-
-def _message_for_shape(name, shape):
+def message_for_shape(name, shape):
+    """What is wrong with an image that is not 4D, in a sentence."""
     if len(shape) == 3:
         return (
             f"{name} is a 3D image of shape {shape}; a run has 4 dimensions, time being the last. "
@@ -298,59 +224,17 @@ def _time_unit(img):
         return "unknown"
 
 
-# ---- what a run is, in a few bytes --------------------------------------------------------------
+def run_of_image(img):
+    """A 4D image as a Run, or a 3D one as a run of one frame; and whether it is 3D.
 
-
-def fingerprint(run):
-    """A short text that changes when the content of a run does.
-
-    Costs two small reads of a file, or a hash of an array in memory. With `NBICA_FINGERPRINT=full`
-    in the environment every byte of a file is read and counts.
-
-    A file is known by its size and its first and last 64 kB on disk: of a .nii.gz, these hold the
-    header and gzip's own checksum and length of everything in between, so the file may be renamed,
-    copied or moved. Where no such checksum covers the whole (plain files, gzip files of several
-    members), the time of the last change counts as well.
-
-    Parameters
-    ----------
-    run : Run
-
-    Returns
-    -------
-    str
+    Raises
+    ------
+    DataError, FileNotFoundError, TypeError
+        Naming the image, what was found and what was expected.
     """
-    frames = run.frames
-    place = (run.grid.shape, run.grid.affine.round(6).tolist(), run.n_timepoints)
-    if isinstance(frames, ArrayFrames):
-        return joblib.hash((place, frames.array))
-    status = Path(frames.path).stat()
-    head, tail = _ends(frames.path)
-    # Of a pair of files, only this says what the header does of the numbers.
-    numbers = (frames.dtype.str, frames.offset, frames.slope, frames.inter)
-    digest = hashlib.sha256(repr((place, numbers, status.st_size)).encode())
-    if os.environ.get("NBICA_FINGERPRINT") == "full":
-        with Path(frames.path).open("rb") as stream:
-            return digest.hexdigest()[:32] + hashlib.file_digest(stream, "sha256").hexdigest()
-    digest.update(head)
-    digest.update(tail)
-    if not _is_sealed(run, tail):
-        digest.update(str(status.st_mtime_ns).encode())
-    return digest.hexdigest()
-
-
-def _ends(path, n_bytes=1 << 16):
-    with Path(path).open("rb") as stream:
-        head = stream.read(n_bytes)
-        stream.seek(0, os.SEEK_END)
-        stream.seek(max(0, stream.tell() - n_bytes))
-        return head, stream.read()
-
-
-def _is_sealed(run, tail):
-    """Whether gzip's closing checksum covers the whole file: it does if its length says so."""
-    if not run.frames.path.lower().endswith(".gz"):
-        return False
-    frames = run.frames
-    n_bytes = frames.offset + frames.dtype.itemsize * int(np.prod(frames.shape, dtype=np.int64))
-    return int.from_bytes(tail[-4:], "little") == n_bytes % 2**32
+    img, name = open_image(img)
+    if len(img.shape) != 3:
+        return load_run(img, name), False
+    volume, affine, _ = load_volume(img, name)
+    grid = Grid(volume.shape, affine)
+    return Run(name, grid, 1, None, ArrayFrames(volume[..., np.newaxis])), True

@@ -7,7 +7,7 @@ same order.
 
 import numpy as np
 
-from nbica.grids import in_world_order, resample_volume, table, world_axes
+from nbica.image.world_axes import in_world_order, resample_volume, table, world_axes
 
 # Side of a pixel in mm, unless told otherwise.
 STEP = 1.0

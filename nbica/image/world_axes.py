@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nbica.spatial import target_grid
+from nbica.image.spatial import target_grid
 
 # Grids are taken to be along the axes if no voxel is further off than this part of a voxel.
 TOLERANCE = 0.02

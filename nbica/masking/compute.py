@@ -10,29 +10,17 @@ import nibabel as nib
 import numpy as np
 from joblib import delayed
 
-from nbica import frames, images, spatial
-from nbica.cache import key_of, remember
 from nbica.exceptions import DataError
-from nbica.files import checked_affine, load_volume, open_image
-from nbica.masks import Mask, intersect, is_thick, mask_to_image, target_grid, tidy, volume_on_grid
-from nbica.parallel import StoppableParallel
-from nbica.store import open_store
-
-
-def mean_volume(run):
-    """Mean over time of a run.
-
-    Memory is one frame and a few blocks; the file is read once. Values that are not finite count
-    as 0.
-
-    Returns
-    -------
-    ndarray of float64, shape (nx, ny, nz)
-    """
-    total = np.zeros(run.grid.shape[::-1])
-    for block in frames.iter_blocks(run, run.grid, frames.whole(run.grid)):
-        total += block.values.sum(axis=0, dtype=np.float64)
-    return (total / run.n_timepoints).T
+from nbica.image import spatial
+from nbica.image.files import checked_affine, load_volume, open_image
+from nbica.image.fingerprint import fingerprint
+from nbica.image.frames import mean_volume
+from nbica.image.grid import Grid, target_grid, volume_on_grid
+from nbica.image.run import iter_runs
+from nbica.masking.mask import Mask, intersect, is_thick, mask_to_image, tidy
+from nbica.runtime.cache import key_of, remember
+from nbica.runtime.parallel import StoppableParallel
+from nbica.runtime.store import open_store
 
 
 def compute_epi_mask(
@@ -168,7 +156,7 @@ def compute_brain_mask(target_img, template_img, threshold=0.5, connected=True, 
         If nothing of the template lies in the image's field of view.
     """
     target, name = open_image(target_img, "The target image")
-    grid = images.Grid(tuple(target.shape[:3]), checked_affine(target, name))
+    grid = Grid(tuple(target.shape[:3]), checked_affine(target, name))
     return brain_mask_on(grid, template_img, threshold, connected, opening)
 
 
@@ -189,7 +177,7 @@ def brain_mask_on(grid, template_img, threshold=0.5, connected=True, opening=2):
 
 def _means(imgs, n_jobs, memory):
     """Each run with its mean, in order; runs are read by several processes."""
-    runs = list(images.iter_runs(imgs))
+    runs = list(iter_runs(imgs))
     parallel = StoppableParallel(n_jobs=n_jobs, return_as="generator")
     means = parallel(delayed(_recalled_mean)(run, memory) for run in runs)
     return zip(runs, means, strict=True)
@@ -197,7 +185,7 @@ def _means(imgs, n_jobs, memory):
 
 def _recalled_mean(run, store):
     def key():
-        return key_of("mean", 1, images.fingerprint(run))
+        return key_of("mean", 1, fingerprint(run))
 
     about = {"run": run.name, "parameters": "mean over time"}
     found = remember(store, "mean", key, lambda: {"mean": mean_volume(run)}, about)

@@ -3,19 +3,19 @@
 The columns are the voxels of a mask in C order of the mask's array, as nilearn has them.
 """
 
-import warnings
 from typing import NamedTuple
 
 import nibabel as nib
 import numpy as np
 
-from nbica import frames, images, machine, spatial
-from nbica.automask import compute_background_mask, compute_brain_mask, compute_epi_mask
-from nbica.exceptions import DataWarning
-from nbica.files import load_volume, open_image
-from nbica.masks import intersect_masks, load_mask
-from nbica.scratch import RamSignals
-from nbica.stopwatch import Stopwatch
+from nbica.image import frames, spatial
+from nbica.image.notices import notice_of_nonfinite, warn_of
+from nbica.image.run import run_of_image
+from nbica.masking.compute import compute_background_mask, compute_brain_mask, compute_epi_mask
+from nbica.masking.mask import intersect_masks, load_mask
+from nbica.runtime import machine
+from nbica.runtime.scratch import RamSignals
+from nbica.runtime.stopwatch import Stopwatch
 
 __all__ = [
     "Extracted",
@@ -136,22 +136,6 @@ def apply_mask(imgs, mask_img, dtype="f", smoothing_fwhm=None):
     return signals[0] if is_volume else signals
 
 
-def run_of_image(img):
-    """A 4D image as a Run, or a 3D one as a run of one frame; and whether it is 3D.
-
-    Raises
-    ------
-    DataError, FileNotFoundError, TypeError
-        Naming the image, what was found and what was expected.
-    """
-    img, name = open_image(img)
-    if len(img.shape) != 3:
-        return images.load_run(img, name), False
-    volume, affine, _ = load_volume(img, name)
-    grid = images.Grid(volume.shape, affine)
-    return images.Run(name, grid, 1, None, images.ArrayFrames(volume[..., np.newaxis])), True
-
-
 def unmask(X, mask_img):
     """Arrays over a mask's voxels, back in the brain.
 
@@ -187,16 +171,6 @@ def unmask(X, mask_img):
     return nib.Nifti1Image(data, mask.affine)
 
 
-def warn_of(run, notices, stacklevel=2):
-    """Tell the user, by one warning that names the run, what was noticed about it.
-
-    `stacklevel` is as `warnings.warn` takes it, from the caller.
-    """
-    if notices:
-        message = f"{run.name}: {'; '.join(notices)}"
-        warnings.warn(message, DataWarning, stacklevel=stacklevel + 1)
-
-
 def notices_of(run, mask, n_nonfinite, n_constant=0):
     """What was noticed about a run seen through a mask, in words that follow its name."""
     notices = []
@@ -212,8 +186,3 @@ def notices_of(run, mask, n_nonfinite, n_constant=0):
     elif n_constant:
         notices.append(f"{n_constant} of {mask.n_voxels} voxels are constant")
     return notices
-
-
-def notice_of_nonfinite(n_nonfinite):
-    """What became of values that were not finite, in words."""
-    return f"{n_nonfinite} values were NaN or infinite; set to 0"

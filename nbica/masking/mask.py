@@ -6,9 +6,10 @@ from functools import cached_property
 import nibabel as nib
 import numpy as np
 
-from nbica import frames, images, spatial
 from nbica.exceptions import DataError
-from nbica.files import load_volume
+from nbica.image import spatial
+from nbica.image.files import load_volume
+from nbica.image.grid import Grid, volume_on_grid
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +28,7 @@ class Mask:
     @property
     def grid(self):
         """Shape and affine."""
-        return images.Grid(self.array.shape, self.affine)
+        return Grid(self.array.shape, self.affine)
 
     @property
     def identity(self):
@@ -190,7 +191,8 @@ def intersect(masks, threshold, connected):
         if not mask.grid.same_as(first.grid):
             msg = (
                 f"Mask {n_masks + 1} is on another grid than the first: {_in_words(mask.grid)}, "
-                f"not {_in_words(first.grid)}. Resample them to one (nbica.masks.resample_mask)."
+                f"not {_in_words(first.grid)}. Bring them to one grid with "
+                "nbica.image.resample_to_img(mask, target, interpolation='nearest')."
             )
             raise ValueError(msg)
         counts = mask.array.astype(np.int32) if counts is None else counts + mask.array
@@ -210,25 +212,3 @@ def intersect(masks, threshold, connected):
 
 def _in_words(grid):
     return f"{grid.shape} with affine {grid.affine[:3].round(3).tolist()}"
-
-
-def target_grid(grid, target_affine=None, target_shape=None):
-    """The grid that a user asks for around a run's own, or the run's own."""
-    if target_affine is None:
-        if target_shape is not None:
-            msg = "target_shape needs a target_affine (4 x 4) beside it."
-            raise ValueError(msg)
-        return grid
-    affine, shape = spatial.target_grid(grid.shape, grid.affine, target_affine, target_shape)
-    return images.Grid(shape, affine)
-
-
-def volume_on_grid(volume, affine, grid, order=3):
-    """A volume on another grid, within its own range or 0: splines overshoot, as nilearn clips."""
-    source = images.Grid(volume.shape, affine)
-    if source.same_as(grid):
-        return volume
-    matrix, offset = spatial.voxel_map(affine, grid.affine, frames.whole(grid))
-    block = np.ascontiguousarray(volume.T)[np.newaxis]
-    resampled = spatial.resample_block(block, matrix, offset, grid.shape, order)[0].T
-    return resampled.clip(min(volume.min(), 0), max(volume.max(), 0))

@@ -5,18 +5,30 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from nbica import automask, images, masks, spatial
-from nbica.cache import key_of, remember
-from nbica.checks import warn_of_y
-from nbica.masking import unmask, warn_of
-from nbica.preparation import Preparation, prepare
-from nbica.signal import Cleaning, load_confounds
-from nbica.store import open_store
+from nbica.image import spatial
+from nbica.image.fingerprint import fingerprint
+from nbica.image.grid import target_grid
+from nbica.image.notices import warn_of
+from nbica.image.run import iter_runs
+from nbica.masking.compute import (
+    brain_mask_on,
+    compute_background_mask,
+    compute_brain_mask,
+    compute_epi_mask,
+)
+from nbica.masking.extract import unmask
+from nbica.masking.mask import load_mask, mask_to_image, resample_mask
+from nbica.masking.preparation import Preparation, prepare
+from nbica.runtime.cache import key_of, remember
+from nbica.runtime.checks import warn_of_y
+from nbica.runtime.store import open_store
+from nbica.signal.cleaning import Cleaning
+from nbica.signal.confounds import load_confounds
 
 STRATEGIES = {
-    "background": automask.compute_background_mask,
-    "epi": automask.compute_epi_mask,
-    "whole-brain-template": automask.compute_brain_mask,
+    "background": compute_background_mask,
+    "epi": compute_epi_mask,
+    "whole-brain-template": compute_brain_mask,
 }
 
 
@@ -146,7 +158,7 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
         mask = self._given_mask() if self.mask_img is not None else self._computed_mask(imgs)
         spatial.smoothing_sigma(self.smoothing_fwhm, mask.affine)
         self.preparation_ = Preparation(mask, self.smoothing_fwhm, cleaning)
-        self.mask_img_ = masks.mask_to_image(mask)
+        self.mask_img_ = mask_to_image(mask)
         self.n_elements_ = mask.n_voxels
         return self
 
@@ -158,11 +170,11 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
             raise ValueError(msg)
 
     def _given_mask(self):
-        mask = masks.load_mask(self.mask_img)
+        mask = load_mask(self.mask_img)
         if self.target_affine is None and self.target_shape is None:
             return mask
-        grid = masks.target_grid(mask.grid, self.target_affine, self.target_shape)
-        return masks.resample_mask(mask, grid)
+        grid = target_grid(mask.grid, self.target_affine, self.target_shape)
+        return resample_mask(mask, grid)
 
     def _computed_mask(self, imgs):
         if imgs is None:
@@ -170,10 +182,10 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
             raise ValueError(msg)
         options = dict(self.mask_args or {})
         if self.mask_strategy == "whole-brain-template":
-            return masks.load_mask(self._template_mask(imgs, options))
+            return load_mask(self._template_mask(imgs, options))
         options = {"target_affine": self.target_affine, "target_shape": self.target_shape} | options
         compute = STRATEGIES[self.mask_strategy]
-        return masks.load_mask(compute(imgs, n_jobs=self.n_jobs, memory=self.memory, **options))
+        return load_mask(compute(imgs, n_jobs=self.n_jobs, memory=self.memory, **options))
 
     def _template_mask(self, imgs, options):
         if "template_img" not in options:
@@ -182,9 +194,9 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
                 "mask_args={'template_img': path or image}."
             )
             raise ValueError(msg)
-        grid = next(images.iter_runs(imgs)).grid
-        grid = masks.target_grid(grid, self.target_affine, self.target_shape)
-        return automask.brain_mask_on(grid, **options)
+        grid = next(iter_runs(imgs)).grid
+        grid = target_grid(grid, self.target_affine, self.target_shape)
+        return brain_mask_on(grid, **options)
 
     def transform(self, imgs, confounds=None):
         """Cleaned time courses of one image.
@@ -215,7 +227,7 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
 
         def key():
             rest = joblib.hash(confounds), joblib.hash(parts)
-            return key_of("signals", 1, images.fingerprint(run), preparation.key(), rest)
+            return key_of("signals", 1, fingerprint(run), preparation.key(), rest)
 
         def compute():
             signals, notices = prepare(run, preparation, confounds, parts)
@@ -276,7 +288,7 @@ def _check_parts(labels, run):
 
 def one_run(imgs):
     """The one 4D image of what a user passes, as a Run; a ValueError for several."""
-    runs = list(images.iter_runs(imgs))
+    runs = list(iter_runs(imgs))
     if len(runs) != 1:
         msg = f"Got {len(runs)} images; transform takes one 4D image at a time."
         raise ValueError(msg)

@@ -5,13 +5,13 @@ from dataclasses import astuple, dataclass
 import joblib
 import numpy as np
 
-from nbica.confounds import load_confounds
-from nbica.masking import extract, notices_of, read_into
-from nbica.masks import Mask
-from nbica.scratch import DiskSignals, RamSignals
-from nbica.signal import Cleaner, Cleaning
-from nbica.spatial import smoothing_sigma
-from nbica.stopwatch import Stopwatch
+from nbica.image.spatial import smoothing_sigma
+from nbica.masking.extract import extract, notices_of, read_into
+from nbica.masking.mask import Mask
+from nbica.runtime.scratch import DiskSignals, RamSignals
+from nbica.runtime.stopwatch import Stopwatch
+from nbica.signal.cleaning import Cleaner, Cleaning
+from nbica.signal.confounds import load_confounds
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,12 +4,15 @@ import joblib
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from nbica import images, masks, spatial
-from nbica.cache import key_of, remember
-from nbica.confounds import load_confounds
-from nbica.masker import RunTransformer, float_type, one_run
-from nbica.masking import unmask, warn_of
-from nbica.regions import (
+from nbica.image import spatial
+from nbica.image.fingerprint import fingerprint
+from nbica.image.grid import Grid
+from nbica.image.notices import warn_of
+from nbica.image.run import iter_runs
+from nbica.masking.extract import unmask
+from nbica.masking.mask import load_mask, resample_mask
+from nbica.masking.masker import RunTransformer, float_type, one_run
+from nbica.masking.regions import (
     STRATEGIES,
     cleaned_signals,
     labelled_regions,
@@ -19,7 +22,9 @@ from nbica.regions import (
     names_of,
     nonempty,
 )
-from nbica.store import open_store
+from nbica.runtime.cache import key_of, remember
+from nbica.runtime.store import open_store
+from nbica.signal.confounds import load_confounds
 
 STAGE = "region signals"
 # Raised whenever a change here or in what is called changes the numbers.
@@ -40,14 +45,14 @@ class _RegionMasker(RunTransformer, auto_wrap_output_keys=None):
             raise ValueError(msg)
         grid = atlas_grid
         if imgs is not None and self.resampling_target == "data":
-            grid = next(images.iter_runs(imgs)).grid
+            grid = next(iter_runs(imgs)).grid
         self.regions_ = self._regions_on(grid)
         self.n_elements_ = self.regions_.n_regions
 
     def _mask_on(self, grid):
         if self.mask_img is None:
             return None
-        return masks.resample_mask(masks.load_mask(self.mask_img), grid).array
+        return resample_mask(load_mask(self.mask_img), grid).array
 
     def transform(self, imgs, confounds=None):
         """Cleaned signals of the regions in one image.
@@ -128,7 +133,7 @@ class _RegionMasker(RunTransformer, auto_wrap_output_keys=None):
         def key():
             width = spatial.smoothing_sigma(self.smoothing_fwhm, np.eye(4)).tolist()
             rest = width, vars(self.cleaning_), joblib.hash(confounds)
-            return key_of(STAGE, VERSION, images.fingerprint(run), regions.key(), rest)
+            return key_of(STAGE, VERSION, fingerprint(run), regions.key(), rest)
 
         def compute():
             values = cleaned_signals(run, regions, self.smoothing_fwhm, self.cleaning_, confounds)
@@ -246,7 +251,7 @@ class NiftiLabelsMasker(_RegionMasker):
         numbers = np.unique(self._labels)
         self._numbers = numbers[numbers != self.background_label]
         names = names_of(self._numbers, self.labels, self.lut)
-        grid = images.Grid(self._labels.shape, self._affine)
+        grid = Grid(self._labels.shape, self._affine)
         kept = nonempty(self._regions_on(grid), names, name)
         self._numbers = self._numbers[kept]
         self.region_ids_ = dict(enumerate(self._numbers.tolist()))
@@ -327,7 +332,7 @@ class NiftiMapsMasker(_RegionMasker):
         Parameters, returns and errors are those of :meth:`NiftiLabelsMasker.fit`.
         """
         self._maps, self._affine, name = load_maps(self.maps_img)
-        grid = images.Grid(self._maps.shape[:3], self._affine)
+        grid = Grid(self._maps.shape[:3], self._affine)
         on_own_grid = self._regions_on(grid)
         self.kept_ = nonempty(on_own_grid, [f"map {i}" for i in range(self._maps.shape[3])], name)
         self._maps = self._maps[..., self.kept_]

@@ -13,11 +13,12 @@ import numpy as np
 from scipy import ndimage, sparse
 
 from nbica.exceptions import DataError, DataWarning
-from nbica.files import checked_affine, load_volume, open_image, read_array
-from nbica.masking import notices_of, read_into
-from nbica.masks import Mask, volume_on_grid
-from nbica.projection import inverse_overlaps
-from nbica.signal import Cleaner
+from nbica.image.files import checked_affine, load_volume, open_image, read_array
+from nbica.image.grid import volume_on_grid
+from nbica.masking.extract import notices_of, read_into
+from nbica.masking.mask import Mask
+from nbica.signal.cleaning import Cleaner
+from nbica.signal.least_squares import inverse_overlaps
 
 STRATEGIES = ("mean", "median", "sum", "minimum", "maximum", "variance", "standard_deviation")
 

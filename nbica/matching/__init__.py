@@ -1,12 +1,18 @@
-"""What components are, and whether they come back: the door to pairing, labels and split halves.
+"""What components are, and whether they come back.
 
 `match` pairs maps with reference maps (arrays); `label` names components after known networks and
 `flag_noise` suggests which are noise (images); `split_half` fits halves of a group again and
-again, and tells how well components are reproduced (an estimator and its runs).
+again and measures how well components are reproduced (an estimator and its runs).
 """
 
-from nbica.labels import flag_noise, label
-from nbica.pairing import Match, correlate, match
-from nbica.reproducibility import SplitHalf, split_half
+from nbica.runtime.doors import door
 
-__all__ = ["Match", "SplitHalf", "correlate", "flag_noise", "label", "match", "split_half"]
+__getattr__, __dir__, __all__ = door(
+    __name__,
+    {
+        ".labels": ["flag_noise", "label"],
+        ".pairing": ["Match", "correlate", "match"],
+        ".quality": ["framewise_displacement"],
+        ".reproducibility": ["SplitHalf", "split_half"],
+    },
+)

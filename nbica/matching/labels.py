@@ -7,12 +7,13 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from nbica import images, spatial
 from nbica.exceptions import DataError
-from nbica.files import checked_affine, open_image, read_array
-from nbica.masking import apply_mask
-from nbica.masks import Mask, load_mask, volume_on_grid
-from nbica.pairing import correlate, match
+from nbica.image import spatial
+from nbica.image.files import checked_affine, open_image, read_array
+from nbica.image.grid import Grid, volume_on_grid
+from nbica.masking.extract import apply_mask
+from nbica.masking.mask import Mask, load_mask
+from nbica.matching.pairing import correlate, match
 
 # A component is called after a network from this |r| on. What chance gives, measured with random
 # maps as smooth as the components (`selection.Null`): of 20 real runs at 10 mm, whose maps have
@@ -165,7 +166,7 @@ def _on_mask(volume, affine, mask):
     volume = volume.astype(np.float32)
     if missing:
         volume = spatial.smooth_volume(volume, affine, missing)
-    grid = images.Grid(mask.array.shape, mask.affine)
+    grid = Grid(mask.array.shape, mask.affine)
     return volume_on_grid(volume, affine, grid, order=1)[mask.array]
 
 

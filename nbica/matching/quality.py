@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from nbica import images
-from nbica.group import list_confounds
+from nbica.image.run import iter_runs
+from nbica.signal.confounds import list_confounds
 
 _TRANSLATIONS = ["trans_x", "trans_y", "trans_z"]
 _ROTATIONS = ["rot_x", "rot_y", "rot_z"]
@@ -115,7 +115,7 @@ def short_names(paths):
 
 
 def _explained(estimator, imgs, tables):
-    runs = list(images.iter_runs(imgs))
+    runs = list(iter_runs(imgs))
     if len(runs) != len(tables):
         msg = f"Got {len(runs)} images, but the fit had {len(tables)} runs; pass those of the fit."
         raise ValueError(msg)

@@ -17,11 +17,11 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from sklearn.base import clone
 
-from nbica import images
-from nbica.checks import check_count
 from nbica.exceptions import DataError
-from nbica.group import list_confounds
-from nbica.pairing import correlate, match
+from nbica.image.run import iter_runs
+from nbica.matching.pairing import correlate, match
+from nbica.runtime.checks import check_count
+from nbica.signal.confounds import list_confounds
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +148,7 @@ def compare(pairs, components, n_runs):
 
 def _listed(imgs):
     """One entry per run; paths stay paths, so that any estimator can read them."""
-    runs = list(images.iter_runs(imgs))
+    runs = list(iter_runs(imgs))
     if hasattr(imgs, "func"):
         imgs = imgs.func
     given = list(imgs) if isinstance(imgs, list | tuple) else []

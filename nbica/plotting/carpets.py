@@ -5,15 +5,17 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.colors import to_rgb
 
-from nbica.images import load_run
-from nbica.masking import apply_mask, compute_epi_mask
-from nbica.masks import Mask, load_mask, mask_to_image, volume_on_grid
-from nbica.plotting.colours import listed
+from nbica.image.grid import volume_on_grid
+from nbica.image.run import load_run
+from nbica.masking.compute import compute_epi_mask
+from nbica.masking.extract import apply_mask
+from nbica.masking.mask import Mask, load_mask, mask_to_image
+from nbica.plotting.colors import listed
 from nbica.plotting.figures import BLACK, WHITE, as_written
-from nbica.plotting.frames import Frame
 from nbica.plotting.layout import add_axes
+from nbica.plotting.options import Frame
 from nbica.plotting.volumes import load_map
-from nbica.signal import clean
+from nbica.signal.cleaning import clean
 
 _N_ROWS = 1200  # voxels that paper can show; of more, evenly many are taken
 _SIZE = (8.0, 4.2)

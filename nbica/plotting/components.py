@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from nibabel.affines import apply_affine
 
+from nbica.image.slicing import STEP, plane_of
 from nbica.plotting.bars import draw_colorbar
-from nbica.plotting.colours import BLUE_ORANGE
+from nbica.plotting.colors import BLUE_ORANGE
 from nbica.plotting.figures import INK, PAPER, MapsFigure, present
 from nbica.plotting.layout import add_axes
 from nbica.plotting.scales import Scale, scale_of
 from nbica.plotting.views import Slice, in_mm
 from nbica.plotting.volumes import Volume, box_around, load_background, load_maps
-from nbica.slicing import STEP, plane_of
 
 # In mm: between the slices of a tile, below them for coordinates.
 _GAP, _CAPTION = 6.0, 12.0

@@ -5,12 +5,12 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 
+from nbica.image.slicing import plane_of
 from nbica.plotting.bars import draw_colorbar, draw_key
 from nbica.plotting.figures import BLACK, INK, PAPER, WHITE
 from nbica.plotting.layout import add_axes, arrange, size_for
 from nbica.plotting.scales import scale_of
 from nbica.plotting.volumes import Volume, load_map
-from nbica.slicing import plane_of
 
 
 class Panel(NamedTuple):

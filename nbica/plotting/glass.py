@@ -6,14 +6,14 @@ from matplotlib.collections import LineCollection
 from scipy import ndimage
 from scipy.sparse import issparse
 
+from nbica.image.slicing import plane_of
 from nbica.plotting.bars import BAR_WIDTH
-from nbica.plotting.colours import BLUE_ORANGE, BLUE_ORANGE_ON_WHITE, distinct
+from nbica.plotting.colors import BLUE_ORANGE, BLUE_ORANGE_ON_WHITE, distinct
 from nbica.plotting.displays import Display
-from nbica.plotting.frames import Frame
+from nbica.plotting.options import Frame
 from nbica.plotting.scales import Scale, scale_of
 from nbica.plotting.views import Projection
 from nbica.plotting.volumes import Volume, box_around, load_map, load_opacity, schematic_brain
-from nbica.slicing import plane_of
 
 _VIEWS = {letter: Projection("xyz".index(letter)) for letter in "xyz"} | {
     side: Projection(0, side) for side in "lr"

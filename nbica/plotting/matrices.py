@@ -5,10 +5,10 @@ from matplotlib.axes import Axes
 from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import squareform
 
-from nbica.plotting.colours import BLUE_ORANGE_ON_WHITE
+from nbica.plotting.colors import BLUE_ORANGE_ON_WHITE
 from nbica.plotting.figures import BLACK, WHITE, as_written
-from nbica.plotting.frames import Frame, root_of
 from nbica.plotting.layout import add_axes
+from nbica.plotting.options import Frame, root_of
 
 _TRI = {"full": None, "lower": -1, "diag": 0}
 

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import Colormap, ListedColormap, to_rgba
 
-from nbica.maps import display_threshold
+from nbica.image.display import display_threshold
 from nbica.plotting.volumes import grey_range
 
 
@@ -158,7 +158,7 @@ def _without_rim(maps, threshold):
 
 
 def auto_threshold(magnitudes):
-    """What `nbica.maps.display_threshold` says of maps of shape (n_maps, nx, ny, nz)."""
+    """What `nbica.image.display.display_threshold` says of maps of shape (n_maps, nx, ny, nz)."""
     return display_threshold(magnitudes[:, magnitudes.any(axis=0)], magnitudes[0].size)
 
 

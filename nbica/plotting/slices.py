@@ -3,10 +3,10 @@
 import numpy as np
 
 from nbica.plotting.bars import BAR_WIDTH, key_width
-from nbica.plotting.colours import BLUE_ORANGE, listed
+from nbica.plotting.colors import BLUE_ORANGE, listed
 from nbica.plotting.cuts import rows_of_slices
 from nbica.plotting.displays import Display, interpolation_order
-from nbica.plotting.frames import Look, takes
+from nbica.plotting.options import Look, takes
 from nbica.plotting.scales import Labels, check_threshold, grey_scale, scale_of
 from nbica.plotting.volumes import (
     Volume,
@@ -59,7 +59,7 @@ def plot_epi(epi_img, *, cmap="gray", vmin=None, vmax=None, colorbar=False, **lo
     """Show slices of a functional image: one frame, or a mean over time.
 
     Cost, parameters and result are those of :func:`plot_anat`. A 4D image is refused:
-    `nbica.images.index_img` takes one frame of it.
+    `nbica.image.operations.index_img` takes one frame of it.
     """
     volume = load_map(epi_img, "epi_img")
     scale = grey_scale(volume.data, cmap, vmin, vmax)

@@ -4,8 +4,8 @@ import numpy as np
 from scipy import signal
 
 from nbica.plotting.figures import BLACK, WHITE
-from nbica.plotting.frames import Frame
 from nbica.plotting.layout import add_axes
+from nbica.plotting.options import Frame
 
 # Frames per window: at 2 s 4 mHz apart, and several windows in most runs.
 _WINDOW = 128

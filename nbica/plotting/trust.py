@@ -4,8 +4,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from nbica.plotting.figures import BLACK, WHITE
-from nbica.plotting.frames import Frame
 from nbica.plotting.layout import add_axes
+from nbica.plotting.options import Frame
 
 _DATA, _CHANCE = "#1f62d0", "#c8641a"
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nbica.slicing import STEP, on_world_grid, slice_at, strongest
+from nbica.image.slicing import STEP, on_world_grid, slice_at, strongest
 
 
 def in_mm(mm):
@@ -37,7 +37,7 @@ class Slice(NamedTuple):
         return radiological and self.axis != 0
 
     def picture(self, volume, bounds, order=1):
-        """Values on the plane, as :func:`nbica.slicing.slice_at` returns them."""
+        """Values on the plane, as :func:`nbica.image.slicing.slice_at` returns them."""
         return slice_at(*volume, self.axis, self.mm, bounds, self.step, order)
 
     def near(self, points, within=3.0):

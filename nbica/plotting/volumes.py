@@ -6,17 +6,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nbica.datasets import head
+from nbica.datasets.simulation import head
 from nbica.exceptions import DataError
-from nbica.files import checked_affine, open_image, read_array
-from nbica.slicing import world_box
+from nbica.image.files import checked_affine, open_image, read_array
+from nbica.image.slicing import world_box
 
 _MARGIN = 4.0  # mm around a brain
 
 # In litres: values in less than this are blobs, not a brain that shows its own shape.
 _SMALL_BRAIN = 0.5
 
-_WAY_OUT = "nbica.images.index_img(img, 0) takes one volume of a 4D image"
+_WAY_OUT = "nbica.image.operations.index_img(img, 0) takes one volume of a 4D image"
 
 
 class Volume(NamedTuple):

@@ -12,7 +12,7 @@ from contextvars import copy_context
 from joblib import parallel_config
 from joblib.parallel import get_active_backend
 
-from nbica.progress import Event, watched
+from nbica.runtime.progress import Event, watched
 
 
 def start(estimator, imgs, confounds=None, *, listeners=()):

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nbica.replacement import Keeper
-from nbica.store import DamagedEntry
+from nbica.runtime.eviction import Keeper
+from nbica.runtime.store import DamagedEntry
 
 
 class Recalled(NamedTuple):

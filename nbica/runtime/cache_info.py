@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
-from nbica.budget import human
-from nbica.renderers import duration
-from nbica.store import NoStore, open_store
+from nbica.runtime.store import NoStore, open_store
+from nbica.runtime.units import duration, human
 
 
 def cache_info(folder):

@@ -11,8 +11,8 @@ import time
 import warnings
 from pathlib import Path
 
-from nbica.budget import human, parse_ram
 from nbica.exceptions import CacheWarning
+from nbica.runtime.units import human, parse_ram
 
 # Entries that nobody used for so long go, however small the cache.
 MAX_AGE = 180 * 86400.0

@@ -32,9 +32,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 
-from nbica import machine
 from nbica.exceptions import RunCancelled
-from nbica.renderers import choose, renderers
+from nbica.runtime import machine
+from nbica.runtime.renderers import choose, renderers
 
 # Seconds between looks at the memory, and between events while nothing is finished.
 _PULSE = 1.0

@@ -9,7 +9,7 @@ import os
 import sys
 import time
 
-from nbica.budget import human
+from nbica.runtime.units import duration, human
 
 MODES = ("auto", "widget", "text", "off")
 
@@ -82,13 +82,6 @@ class Pace:
         if event.memory:
             words.append(human(event.memory))
         return ", ".join(words)
-
-
-def duration(seconds):
-    """Seconds as a person reads them: "40 s", "3 min", "2.5 h"."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
 class _Log:

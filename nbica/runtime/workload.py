@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nbica.scratch import BLOCK
+from nbica.runtime.scratch import BLOCK
 
 MB = 1e6
 # A worker process before it reads anything, without the libraries that it shares with the parent,

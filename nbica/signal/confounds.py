@@ -1,6 +1,7 @@
 """Confounds of one run: arrays, tables and files become one float64 array."""
 
-from os import PathLike
+import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,7 @@ def load_confounds(confounds, n_timepoints, name):
 
 def _load_table(table, n_timepoints, name):
     origin = f"The confounds of {name}"
-    if isinstance(table, (str, PathLike)):
+    if isinstance(table, (str, os.PathLike)):
         origin += f" ({table})"
         table = _read_table(table, origin)
     values, columns = _numbers(table, origin)
@@ -117,3 +118,47 @@ def _check_finite(values, columns, origin):
             "them or drop their columns"
         )
         raise ValueError(msg)
+
+
+def list_confounds(confounds, n_runs=None):
+    """One entry for each run, from what a user passes as `confounds`.
+
+    Parameters
+    ----------
+    confounds : iterable with one entry per run; for a single run also its table itself; or None
+    n_runs : int, optional
+        None where the runs are a generator and are counted as they come.
+
+    Returns
+    -------
+    iterable or None
+
+    Raises
+    ------
+    ValueError
+        If the numbers differ.
+    """
+    if confounds is None:
+        return None
+    if _is_table(confounds):
+        confounds = [confounds]
+    if n_runs is None:
+        return confounds
+    confounds = list(confounds)
+    if len(confounds) != n_runs:
+        msg = (
+            f"Got {n_runs} runs and {len(confounds)} confounds; expected a list with one entry "
+            "for each run: an array, a DataFrame, a path or None."
+        )
+        raise ValueError(msg)
+    return confounds
+
+
+def _is_table(confounds):
+    is_numbers = isinstance(confounds, np.ndarray) and confounds.dtype.kind in "fiub"
+    return (
+        isinstance(confounds, str | os.PathLike)
+        or not isinstance(confounds, Iterable)
+        or hasattr(confounds, "columns")
+        or (is_numbers and confounds.ndim < 3)
+    )

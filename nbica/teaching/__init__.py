@@ -1,6 +1,12 @@
 """Exercises that check themselves (:func:`nbica.check`), and what a class has done of them."""
 
-from nbica.teaching.report import ClassReport, class_report
-from nbica.teaching.sealing import seal, seal_affine, seal_names
+from nbica.runtime.doors import door
 
-__all__ = ["ClassReport", "class_report", "seal", "seal_affine", "seal_names"]
+__getattr__, __dir__, __all__ = door(
+    __name__,
+    {
+        ".checking": ["check"],
+        ".report": ["ClassReport", "class_report"],
+        ".sealing": ["seal", "seal_affine", "seal_names"],
+    },
+)

@@ -1,7 +1,20 @@
 """Brain maps to click through: in a notebook, in a page without a kernel, in a file.
 
-The journey of a picture: images are put on grids along the world's axes (`nbica.grids`), quantised
-and packed (`payload`), sent once, and drawn by the browser alone (`volume.js`, `planes.js`,
-`draw.js`, `slices.js`). `render` draws the same pixels in numpy; it is the oracle of the JavaScript
-and makes the pictures for where no JavaScript runs.
+A picture goes this way: images are put on grids along the world's axes (`nbica.image.world_axes`),
+quantised and packed (`payload`), sent once, and drawn by the browser alone (`js/`). `render` draws
+the same pixels in numpy; it is the oracle of the JavaScript and makes the pictures for where no
+JavaScript runs.
 """
+
+from nbica.runtime.doors import door
+
+__getattr__, __dir__, __all__ = door(
+    __name__,
+    {
+        ".component_browser": ["ComponentBrowser", "browse"],
+        ".fit_panel": ["FitPanel"],
+        ".niivue": ["to_niivue"],
+        ".reporting": ["report"],
+        ".slice_viewer": ["SliceViewer", "view_img"],
+    },
+)

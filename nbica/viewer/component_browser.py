@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import traitlets as t
 
-from nbica.grids import table
+from nbica.image.world_axes import table
 from nbica.matching import match
 from nbica.viewer import labelfile, page, poster
 from nbica.viewer.payload import NO_DATA, Courses
 from nbica.viewer.render import Layer, Look
 from nbica.viewer.scene import load_scene
-from nbica.viewer.slices import SCRIPTS, SliceViewer
+from nbica.viewer.slice_viewer import SCRIPTS, SliceViewer
 from nbica.viewer.state import check_names, check_traits
 
 

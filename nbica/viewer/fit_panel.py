@@ -16,11 +16,11 @@ from contextvars import copy_context
 import ipywidgets
 
 from nbica.exceptions import RunCancelled
-from nbica.progress import watched
-from nbica.running import start
+from nbica.runtime.background import start
+from nbica.runtime.progress import watched
 from nbica.viewer import poster
-from nbica.viewer.components import ComponentBrowser
-from nbica.viewer.telling import (
+from nbica.viewer.component_browser import ComponentBrowser
+from nbica.viewer.fit_status import (
     describe,
     escaped,
     list_as_html,

@@ -7,9 +7,9 @@ import html
 
 import numpy as np
 
-from nbica.budget import human
-from nbica.maps import display_threshold
-from nbica.masking import unmask
+from nbica.image.display import display_threshold
+from nbica.masking.extract import unmask
+from nbica.runtime.units import human
 from nbica.viewer import poster
 from nbica.viewer.render import Layer, Look
 from nbica.viewer.scene import load_scene

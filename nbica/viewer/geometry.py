@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nbica.grids import AlignedGrid
+from nbica.image.world_axes import AlignedGrid
 
 # A pane has at most so many pixels along a side: a frame stays within 16 ms in plain JavaScript.
 LARGEST_PANE = 256

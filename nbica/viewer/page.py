@@ -94,7 +94,7 @@ def _warn_if_large(n_bytes, what):
     if n_bytes > LARGE:
         msg = (
             f"The page of {what} has {n_bytes / 1e6:.1f} MB: much for a mail or a slow link. Fewer "
-            "volumes (nbica.images.index_img) or larger voxels (nbica.image.resample_img) make it "
+            "volumes (nbica.image.index_img) or larger voxels (nbica.image.resample_img) make it "
             "smaller."
         )
         warnings.warn(msg, DataWarning, stacklevel=4)

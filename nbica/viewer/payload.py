@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nbica.grids import AlignedGrid
+from nbica.image.world_axes import AlignedGrid
 
 NO_DATA = -128
 

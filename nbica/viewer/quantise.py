@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from nbica.maps import display_threshold
+from nbica.image.display import display_threshold
 from nbica.viewer.geometry import shrink
 from nbica.viewer.payload import NO_DATA, Grey, Labels, Maps, residuals, squeeze
 
@@ -162,7 +162,7 @@ def labels(data, grid, name="", regions=None):
 
 
 def auto_threshold(volume):
-    """What `nbica.maps.display_threshold` says of the values as they are quantised.
+    """What `nbica.image.display.display_threshold` says of the values as they are quantised.
 
     Parameters
     ----------

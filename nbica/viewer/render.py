@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nbica.grids import table
-from nbica.slicing import inside as inside_of
-from nbica.slicing import interpolate, plane_at, plane_between, plane_of, strongest
+from nbica.image.slicing import inside as inside_of
+from nbica.image.slicing import interpolate, plane_at, plane_between, plane_of, strongest
+from nbica.image.world_axes import table
 from nbica.viewer import colors
 from nbica.viewer.payload import NO_DATA
 

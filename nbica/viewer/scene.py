@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from nbica.exceptions import DataError
-from nbica.files import checked_affine, load_volume, open_image, read_array
-from nbica.grids import align
+from nbica.image.files import checked_affine, load_volume, open_image, read_array
+from nbica.image.world_axes import align
 from nbica.viewer import colors, payload, quantise
 from nbica.viewer.geometry import box_around, pixel_size
 from nbica.viewer.render import Scene

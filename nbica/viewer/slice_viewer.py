@@ -12,13 +12,7 @@ from nbica.viewer import colors, page, poster
 from nbica.viewer.payload import NO_DATA
 from nbica.viewer.render import Layer, Look
 from nbica.viewer.scene import load_scene, pack_scene
-from nbica.viewer.state import (
-    check_courses,
-    check_names,
-    check_traits,
-    first_look,
-    public_traits,
-)
+from nbica.viewer.state import check_courses, check_names, check_traits, first_look, public_traits
 
 SCRIPTS = (
     "dom.js", "volume.js", "planes.js", "draw.js", "panes.js", "readout.js", "controls.js",

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from planted import estimator, write_cohort
 
-from nbica import frames
 from nbica.exceptions import CacheWarning
-from nbica.store import FILE, Store
+from nbica.image import frames
+from nbica.runtime.store import FILE, Store
 
 N_KILLS = 100
 TESTS = Path(__file__).parents[1]

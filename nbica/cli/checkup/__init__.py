@@ -5,8 +5,8 @@ The door is :func:`doctor`; `nbica doctor` prints what it returns.
 
 import time
 
-from nbica.checkup import facts, judge
-from nbica.checkup.finding import Diagnosis, Finding
+from nbica.cli.checkup import facts, judge
+from nbica.cli.checkup.finding import Diagnosis, Finding
 
 __all__ = ["Diagnosis", "Finding", "doctor"]
 

@@ -12,11 +12,11 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from nbica import machine
+from nbica.runtime import machine
 
 WAIT = 2.0  # s for all hosts together
 # What a notebook loads first; each brings the compiled packages below it.
-FIRST_LOADED = ("nbica.canica", "nbica.viewer.components")
+FIRST_LOADED = ("nbica.decomposition.canica", "nbica.viewer.component_browser")
 
 
 def python():
@@ -163,7 +163,7 @@ def look_at_folder(path):
 
 def cohort():
     """Folder of the embedded cohort, or None before it is simulated."""
-    from nbica.datasets.simulated import find_group
+    from nbica.datasets.simulation.group import find_group
 
     return find_group()
 

@@ -5,8 +5,9 @@ import sys
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from nbica.budget import human, make_plan
-from nbica.workload import Workload
+from nbica.runtime.budget import make_plan
+from nbica.runtime.units import human
+from nbica.runtime.workload import Workload
 
 PIP = f"{sys.executable} -m pip install"
 # The embedded cohort takes 120 MB; a few subjects of an open data set, half a GB.

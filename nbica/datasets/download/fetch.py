@@ -13,12 +13,16 @@ import threading
 from pathlib import Path
 from urllib.parse import quote
 
-from nbica.datasets import files, keeping, locks, record, transfer
-from nbica.datasets.hosts import Hosts
-from nbica.datasets.planning import in_words, look_at, part_of
-from nbica.datasets.transfer import FINAL, TransferError
+from nbica.datasets import files
+from nbica.datasets.download import locks, transfer
+from nbica.datasets.download import verify as keeping
+from nbica.datasets.download.hash_record import read
+from nbica.datasets.download.hosts import Hosts
+from nbica.datasets.download.plan import in_words, look_at, part_of
+from nbica.datasets.download.transfer import FINAL, TransferError
+from nbica.datasets.download.verify import adopted, commit, tidy
 from nbica.exceptions import DataError, DownloadError
-from nbica.progress import monitor
+from nbica.runtime.progress import monitor
 
 N_PARALLEL = 4
 FIRST_PAUSE = 1.0  # s, doubled with each attempt
@@ -52,7 +56,7 @@ def fetch(plan, *, resume=True, verbose=1):
     DownloadError
         If a file did not come; those that did are kept.
     """
-    plan = keeping.adopted(plan)
+    plan = adopted(plan)
     failed = []
     if plan.missing:
         _check_room(plan)
@@ -60,7 +64,7 @@ def fetch(plan, *, resume=True, verbose=1):
         with monitor(f"fetch {plan.entry.name}", detail, verbose=verbose) as report:
             failed = _Fetch(plan, report, resume).run()
         plan = plan.again()
-    keeping.tidy(plan)
+    tidy(plan)
     if failed:
         raise _download_error(plan, failed)
     return plan.paths
@@ -140,7 +144,7 @@ class _Fetch:
         file, folder = item.file, files.make_folder(self._plan.folder)
         part = part_of(folder, file.path)
         with locks.held(part.with_suffix(".lock"), self._check):
-            known = record.read(folder)
+            known = read(folder)
             if item.state == "damaged" or look_at(file, self._plan, known).state != "here":
                 if not self._resume:
                     transfer.discard(part)
@@ -151,7 +155,7 @@ class _Fetch:
     def _fetch(self, file, part, expected):
         source = self._placed_by_hand(file, expected) or self._bring(file, part, expected)
         try:
-            keeping.commit(file, source, self._plan.folder)
+            commit(file, source, self._plan.folder)
         except DataError:
             transfer.discard(part)  # whole, but not what it should be
             raise

@@ -6,7 +6,7 @@ downloads must agree with it. The sizes tell a damaged file at a glance.
 
 import json
 
-from nbica.datasets import locks
+from nbica.datasets.download import locks
 
 NAME = "nbica-files.json"
 

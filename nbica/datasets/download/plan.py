@@ -6,7 +6,9 @@ A plan is made from the registry and a look at the disk; nothing is asked of the
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nbica.datasets import folders, record, registry
+from nbica.datasets import registry
+from nbica.datasets.download import folders
+from nbica.datasets.download.hash_record import read
 
 _MOST_LINES = 8
 _UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1, "B"))
@@ -144,7 +146,7 @@ def in_words(n_bytes):
 
 
 def _look(files, plan, *, verify=False):
-    known = record.read(plan.folder)
+    known = read(plan.folder)
     items = [look_at(file, plan, known, verify=verify) for file in files]
     return replace(plan, items=tuple(items))
 

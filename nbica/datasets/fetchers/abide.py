@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from nbica.datasets.download import fetch
-from nbica.datasets.fetchers import bunch, check_one_of, first
-from nbica.datasets.planning import make_plan
+from nbica.datasets.download.fetch import fetch
+from nbica.datasets.download.plan import make_plan
+from nbica.datasets.fetchers.common import bunch, check_one_of, first
 from nbica.datasets.registry import dataset
 
 _TABLE = "Phenotypic_V1_0b_preprocessed1.csv"
@@ -48,7 +48,7 @@ def fetch_abide_pcp(
     quality_checked : bool
         Only those that all raters let pass.
     data_dir, url, resume, verbose, download
-        See :mod:`nbica.datasets.fetchers`. The plan is complete once the table is here.
+        See :mod:`nbica.datasets.fetchers.common`. The plan is complete once the table is here.
     **filters
         Columns of the table and the values wanted, one or a list: `SITE_ID="NYU"`, `DX_GROUP=1`.
         For a column of numbers a tuple (low, high) is a range, ends included.

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pandas as pd
 
-from nbica.datasets.download import fetch
-from nbica.datasets.fetchers import bunch, check_one_of
-from nbica.datasets.planning import make_plan
+from nbica.datasets.download.fetch import fetch
+from nbica.datasets.download.plan import make_plan
+from nbica.datasets.fetchers.common import bunch, check_one_of
 from nbica.datasets.registry import dataset
 
 _LABELS_OF_ABIDE = {
@@ -35,7 +35,7 @@ def fetch_networks_abide(data_dir=None, resume=True, verbose=1, *, download=True
     Parameters
     ----------
     data_dir, resume, verbose, download
-        See :mod:`nbica.datasets.fetchers`.
+        See :mod:`nbica.datasets.fetchers.common`.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def fetch_atlas_msdl(data_dir=None, url=None, resume=True, verbose=1, *, downloa
     Parameters
     ----------
     data_dir, url, resume, verbose, download
-        See :mod:`nbica.datasets.fetchers`.
+        See :mod:`nbica.datasets.fetchers.common`.
 
     Returns
     -------
@@ -123,7 +123,7 @@ def fetch_atlas_smith_2009(
     resting : bool
         False takes BrainMap's.
     data_dir, url, resume, verbose, download
-        See :mod:`nbica.datasets.fetchers`.
+        See :mod:`nbica.datasets.fetchers.common`.
 
     Returns
     -------
@@ -160,7 +160,7 @@ def fetch_atlas_difumo(
     dimension : {64, 128, 256, 512, 1024}
     resolution_mm : {2, 3}
     data_dir, resume, verbose, download
-        See :mod:`nbica.datasets.fetchers`.
+        See :mod:`nbica.datasets.fetchers.common`.
 
     Returns
     -------
@@ -201,7 +201,7 @@ def fetch_atlas_yeo_2011(
     thickness : {"thin", "thick"}
         Of the cortex that the labels cover.
     data_dir, url, resume, verbose, download
-        See :mod:`nbica.datasets.fetchers`.
+        See :mod:`nbica.datasets.fetchers.common`.
 
     Returns
     -------
@@ -251,7 +251,7 @@ def fetch_atlas_schaefer_2018(
     base_url : str, optional
         Where to look instead of the registry's address.
     data_dir, resume, verbose, download
-        See :mod:`nbica.datasets.fetchers`.
+        See :mod:`nbica.datasets.fetchers.common`.
 
     Returns
     -------

@@ -14,9 +14,9 @@ makes a Bunch with nilearn's keys. Each takes
 import inspect
 import warnings
 
-from nbica.checks import check_count
 from nbica.datasets import registry
 from nbica.exceptions import DataWarning
+from nbica.runtime.checks import check_count
 
 
 def plan(name, *, verify=False, **options):
@@ -30,7 +30,7 @@ def plan(name, *, verify=False, **options):
         As in :func:`data_sets`: "adhd" for `fetch_adhd`.
     verify : bool
         Read all files that are here and compare their hashes, published or recorded. A damaged
-        one is shown as such, and `nbica.datasets.download.fetch(plan)` replaces it.
+        one is shown as such, and `nbica.datasets.download.fetch.fetch(plan)` replaces it.
     **options
         Those of the fetcher, such as `n_subjects` and `data_dir`.
 

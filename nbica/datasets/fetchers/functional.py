@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 
 from nbica.datasets import files
-from nbica.datasets.download import fetch
-from nbica.datasets.fetchers import bunch, check_one_of, first
-from nbica.datasets.planning import make_plan
+from nbica.datasets.download.fetch import fetch
+from nbica.datasets.download.plan import make_plan
+from nbica.datasets.fetchers.common import bunch, check_one_of, first
 from nbica.datasets.registry import dataset
 from nbica.exceptions import DataWarning
 
@@ -37,7 +37,7 @@ def fetch_adhd(
     n_subjects : int or None
         The first of 40; None takes all.
     data_dir, url, resume, verbose, download
-        See :mod:`nbica.datasets.fetchers`.
+        See :mod:`nbica.datasets.fetchers.common`.
 
     Returns
     -------
@@ -101,7 +101,7 @@ def fetch_development_fmri(
     age_group : {"both", "child", "adult"}
         "adults" is accepted too.
     data_dir, resume, verbose, download
-        See :mod:`nbica.datasets.fetchers`.
+        See :mod:`nbica.datasets.fetchers.common`.
 
     Returns
     -------
@@ -150,7 +150,7 @@ def fetch_localizer_first_level(data_dir=None, verbose=1, *, resume=True, downlo
     Parameters
     ----------
     data_dir, resume, verbose, download
-        See :mod:`nbica.datasets.fetchers`.
+        See :mod:`nbica.datasets.fetchers.common`.
 
     Returns
     -------
@@ -200,7 +200,7 @@ def _adhd_phenotypic(path, ids):
 
 def _repetition_times(func, usual):
     """The repetition time that all runs have (None if they differ), and that of each."""
-    from nbica.images import load_run
+    from nbica.image.run import load_run
 
     t_rs = [load_run(path).t_r or usual for path in func]
     differ = {Path(path).parent.name: t_r for path, t_r in zip(func, t_rs, strict=True)

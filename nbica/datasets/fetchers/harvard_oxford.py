@@ -6,10 +6,10 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 
-from nbica.datasets.atlases import deterministic
-from nbica.datasets.download import fetch
-from nbica.datasets.fetchers import bunch, check_one_of
-from nbica.datasets.planning import make_plan
+from nbica.datasets.download.fetch import fetch
+from nbica.datasets.download.plan import make_plan
+from nbica.datasets.fetchers.atlases import deterministic
+from nbica.datasets.fetchers.common import bunch, check_one_of
 from nbica.datasets.registry import dataset
 
 _TABLES = {
@@ -46,7 +46,7 @@ def fetch_atlas_harvard_oxford(
     data_dir : path, optional
         `data_dir="/usr/share"` finds the atlas of an FSL in /usr/share/fsl.
     resume, verbose, download
-        See :mod:`nbica.datasets.fetchers`.
+        See :mod:`nbica.datasets.fetchers.common`.
 
     Returns
     -------

@@ -4,9 +4,9 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from nbica.datasets.download import fetch
-from nbica.datasets.fetchers import bunch, first
-from nbica.datasets.planning import make_plan
+from nbica.datasets.download.fetch import fetch
+from nbica.datasets.download.plan import make_plan
+from nbica.datasets.fetchers.common import bunch, first
 from nbica.datasets.registry import dataset
 
 # Keys of the Bunch, as nilearn names them, and the files of a subject.
@@ -39,7 +39,7 @@ def fetch_haxby(
     fetch_stimuli : bool
         The pictures too, in `stimuli`: categories to lists of paths.
     data_dir, url, resume, verbose, download
-        See :mod:`nbica.datasets.fetchers`.
+        See :mod:`nbica.datasets.fetchers.common`.
 
     Returns
     -------

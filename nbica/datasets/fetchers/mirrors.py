@@ -3,8 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-from nbica.datasets.download import fetch
-from nbica.datasets.fetchers import options_of, plan
+from nbica.datasets.download.fetch import fetch
+from nbica.datasets.fetchers.common import options_of, plan
 
 
 def mirror(names, folder, *, verbose=1, **options):

@@ -4,9 +4,9 @@ import re
 
 import pandas as pd
 
-from nbica.datasets.download import fetch
-from nbica.datasets.fetchers import bunch, check_one_of, first
-from nbica.datasets.planning import make_plan
+from nbica.datasets.download.fetch import fetch
+from nbica.datasets.download.plan import make_plan
+from nbica.datasets.fetchers.common import bunch, check_one_of, first
 from nbica.datasets.registry import dataset as registered
 
 _KINDS = {"raw": "_bold.nii.gz", "preprocessed": "_swrf_bold.nii.gz"}
@@ -33,7 +33,7 @@ def fetch_openneuro(
     anat : bool
         Anatomical images too.
     data_dir, resume, verbose, download
-        See :mod:`nbica.datasets.fetchers`.
+        See :mod:`nbica.datasets.fetchers.common`.
 
     Returns
     -------

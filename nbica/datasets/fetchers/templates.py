@@ -1,8 +1,8 @@
 """Templates: the ICBM 2009a that nilearn knows, and the MNI152 of TemplateFlow, hash-pinned."""
 
-from nbica.datasets.download import fetch
-from nbica.datasets.fetchers import bunch, check_one_of
-from nbica.datasets.planning import make_plan
+from nbica.datasets.download.fetch import fetch
+from nbica.datasets.download.plan import make_plan
+from nbica.datasets.fetchers.common import bunch, check_one_of
 from nbica.datasets.registry import dataset
 
 _ICBM = {
@@ -35,7 +35,7 @@ def fetch_icbm152_2009(data_dir=None, url=None, resume=True, verbose=1, *, downl
     Parameters
     ----------
     data_dir, url, resume, verbose, download
-        See :mod:`nbica.datasets.fetchers`.
+        See :mod:`nbica.datasets.fetchers.common`.
 
     Returns
     -------
@@ -74,7 +74,7 @@ def fetch_templateflow(
         fMRIPrep's default, and the one of FSL.
     resolution_mm : {1, 2}
     data_dir, resume, verbose, download
-        See :mod:`nbica.datasets.fetchers`.
+        See :mod:`nbica.datasets.fetchers.common`.
 
     Returns
     -------

@@ -6,9 +6,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from nbica.datasets import local
-from nbica.datasets.local import Found, LeftOut
-from nbica.datasets.strategies import choose
+from nbica.datasets.local.candidates import (
+    Found,
+    LeftOut,
+    check_freedom,
+    common,
+    header_of,
+    look,
+    summary,
+    tell,
+)
+from nbica.datasets.local.confound_strategies import choose
 from nbica.exceptions import DataError
 
 # Of one subject: no group can be made of them.
@@ -34,8 +42,8 @@ def find_bids(
     confounds : str, list of str or None
         A strategy under nilearn's names ("motion", "high_pass", "wm_csf", "global_signal",
         "compcor", "scrub"), a preset ("simple", "scrubbing", "compcor"), or a list of such names,
-        columns and patterns; see :mod:`nbica.datasets.strategies`. "motion24" are the six
-        parameters, their derivatives, and the squares of both. None takes none.
+        columns and patterns; see :mod:`nbica.datasets.local.confound_strategies`. "motion24" are
+        the six parameters, their derivatives, and the squares of both. None takes none.
     subjects, sessions : list of str, optional
         Labels to take, with or without `sub-` and `ses-`.
 
@@ -67,16 +75,16 @@ def find_bids(
     root = _derivative(Path(root).expanduser().absolute())
     runs = _list_runs(root)
     chosen = _choose(runs, task=task, space=space, res=res, subjects=subjects, sessions=sessions)
-    found, left_out = local.look(chosen, lambda path: _look(path, confounds))
-    local.tell(found, left_out, root)
+    found, left_out = look(chosen, lambda path: _look(path, confounds))
+    tell(found, left_out, root)
     table = pd.DataFrame([run.row for run in found])
-    description = f"{_pipeline(root)}\n{local.summary(table, left_out)}\n{_besides(runs, chosen)}"
+    description = f"{_pipeline(root)}\n{summary(table, left_out)}\n{_besides(runs, chosen)}"
     return Bunch(
         func=[run.path for run in found],
         confounds=None if confounds is None else [run.confounds for run in found],
         sample_mask=[run.kept for run in found],
         mask_imgs=[_beside(Path(run.path), "desc-brain_mask.nii.gz") for run in found],
-        t_r=local.common(table["t_r"]),
+        t_r=common(table["t_r"]),
         phenotypic=_participants(root, table["subject"]),
         table=table,
         left_out=left_out,
@@ -189,7 +197,7 @@ def _common_space(runs):
 
 
 def _look(path, strategy):
-    names, run = entities(path), local.header_of(path)
+    names, run = entities(path), header_of(path)
     table, sidecar = _read_table(path)
     row = {
         "subject": f"sub-{names['sub']}",
@@ -222,7 +230,7 @@ def _confounds(table, strategy, sidecar, n_timepoints):
         confounds, kept = choose(table, strategy, sidecar)
     except DataError as error:
         raise LeftOut(str(error)) from error
-    local.check_freedom(n_timepoints, confounds.shape[1])
+    check_freedom(n_timepoints, confounds.shape[1])
     return confounds, kept
 
 

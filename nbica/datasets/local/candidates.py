@@ -6,7 +6,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from nbica.exceptions import DataError, DataWarning
-from nbica.images import load_run
+from nbica.image.run import load_run
 
 _MOST_REASONS = 3
 

@@ -10,7 +10,7 @@ import fnmatch
 import numpy as np
 import pandas as pd
 
-from nbica.datasets.fmriprep import DVARS_LIMIT, FD_LIMIT, MOTION
+from nbica.datasets.fmriprep_columns import DVARS_LIMIT, FD_LIMIT, MOTION
 from nbica.exceptions import DataError
 
 PRESETS = {

@@ -6,9 +6,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from nbica.datasets import local
-from nbica.datasets.fmriprep import MOTION
-from nbica.datasets.local import Found, LeftOut
+from nbica.datasets.fmriprep_columns import MOTION
+from nbica.datasets.local.candidates import (
+    Found,
+    LeftOut,
+    check_freedom,
+    common,
+    header_of,
+    look,
+    summary,
+    tell,
+)
 from nbica.exceptions import DataError
 
 RUNS = ("REST1_LR", "REST1_RL", "REST2_LR", "REST2_RL")
@@ -75,15 +83,15 @@ def find_hcp(root, runs=RUNS, confounds=None, *, subjects=None, min_timepoints=0
     wanted = [_path(folder, run, ending) for folder in people for run in runs]
     there = [path for path in wanted if path.is_file()]
     _check_there(there, people, root, ending)
-    found, left_out = local.look(there, lambda path: _look(path, confounds, min_timepoints))
-    local.tell(found, left_out, root)
+    found, left_out = look(there, lambda path: _look(path, confounds, min_timepoints))
+    tell(found, left_out, root)
     table = pd.DataFrame([run.row for run in found])
     incomplete = _incomplete(people, runs, ending)
     return Bunch(
         func=[run.path for run in found],
         confounds=None if confounds is None else [run.confounds for run in found],
         motion=[_motion_path(Path(run.path)) for run in found],
-        t_r=local.common(table["t_r"]),
+        t_r=common(table["t_r"]),
         phenotypic=table[["subject"]].rename(columns={"subject": "participant_id"}),
         table=table,
         incomplete=incomplete,
@@ -140,7 +148,7 @@ def _check_there(there, people, root, ending):
 
 
 def _look(path, confounds, min_timepoints):
-    run = local.header_of(path)
+    run = header_of(path)
     if run.n_timepoints < min_timepoints:
         msg = f"{run.n_timepoints} frames, fewer than {min_timepoints}"
         raise LeftOut(msg)
@@ -178,7 +186,7 @@ def _motion(path, kind, n_timepoints):
     if values.shape != (n_timepoints, 12):
         msg = f"its Movement_Regressors.txt has shape {values.shape} for {n_timepoints} frames"
         raise LeftOut(msg)
-    local.check_freedom(n_timepoints, _N_MOTION[kind])
+    check_freedom(n_timepoints, _N_MOTION[kind])
     names = [f"{name}{suffix}" for suffix in ("", "_derivative1") for name in MOTION]
     names += [f"{name}_power2" for name in names]
     columns = pd.DataFrame(np.hstack([values, values**2]), columns=names)
@@ -206,7 +214,7 @@ def _describe(root, table, left_out, incomplete):
     short = table[table["is_short"]]
     lines = [
         f"HCP resting state, volumes in MNI152NLin6Asym, in {root}.",
-        local.summary(table, left_out),
+        summary(table, left_out),
         f"{len(short)} runs are shorter than {FULL_LENGTH} frames.",
         *(
             f"  {row.subject} {row.session}_{row.run}: {row.n_timepoints}"

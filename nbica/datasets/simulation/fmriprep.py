@@ -2,9 +2,8 @@
 
 import numpy as np
 
-MOTION = ("trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z")
-FD_LIMIT = 0.5  # mm, fMRIPrep's default for motion outliers
-DVARS_LIMIT = 1.5  # of std_dvars, likewise
+from nbica.datasets.fmriprep_columns import DVARS_LIMIT, FD_LIMIT, MOTION
+
 _LONGEST_WAVE = 128.0  # s, cut-off of the cosine regressors
 _N_COMPCOR = 6
 
@@ -18,7 +17,7 @@ class RunStatistics:
     Parameters
     ----------
     fractions : dict of ndarray
-        Tissue fractions, of `nbica.datasets.head`.
+        Tissue fractions, of `nbica.datasets.simulation.head`.
     mask : ndarray of shape (nx, ny, nz), bool
     """
 

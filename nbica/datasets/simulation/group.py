@@ -11,8 +11,9 @@ import json
 import nibabel as nib
 import numpy as np
 
-from nbica.datasets import files, head, networks
-from nbica.datasets.subjects import (
+from nbica.datasets import files
+from nbica.datasets.simulation import head, networks
+from nbica.datasets.simulation.subjects import (
     GROUPS,
     SPACE,
     Plan,
@@ -110,7 +111,7 @@ def simulate_group(
 
     Notes
     -----
-    Sources of the coordinates are in `nbica.datasets.networks` and in `description`.
+    Sources of the coordinates are in `nbica.datasets.simulation.networks` and in `description`.
     """
     plan = _plan(n_timepoints, voxel_size, t_r, affine, shape, noise, random_state)
     _check_count("n_subjects", n_subjects, at_least=1)

@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 from scipy.special import expit
 
-from nbica.datasets.networks import NETWORKS
+from nbica.datasets.simulation.networks import NETWORKS
 
 TISSUES = ("grey", "white", "csf", "ventricles", "cerebellum", "brainstem", "skull", "scalp")
 FINEST = 2.0  # mm: coarser voxels are averaged over samples at most this far apart

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nbica.datasets import files, fmriprep, head, networks, scanner
+from nbica.datasets import files
+from nbica.datasets.simulation import fmriprep, head, networks, scanner
 
 SPACE = "space-MNI152NLin2009cAsym"
 _SLOPE = 0.25  # scanner units per count: far below the noise, and it compresses well

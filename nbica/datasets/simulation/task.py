@@ -10,9 +10,10 @@ import json
 import nibabel as nib
 import numpy as np
 
-from nbica.checks import check_count
-from nbica.datasets import files, head, scanner
-from nbica.datasets.subjects import Drawn, Plan, Scene, generator, write_run
+from nbica.datasets import files
+from nbica.datasets.simulation import head, scanner
+from nbica.datasets.simulation.subjects import Drawn, Plan, Scene, generator, write_run
+from nbica.runtime.checks import check_count
 
 _VERSION = 1  # bump when the same parameters give other files
 CATEGORIES = ("face", "house", "cat", "bottle", "scissors", "shoe", "chair", "scrambledpix")

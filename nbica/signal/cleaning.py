@@ -12,9 +12,9 @@ from numbers import Real
 
 import numpy as np
 
-from nbica.confounds import load_confounds
 from nbica.exceptions import DataWarning
-from nbica.time_operator import compose
+from nbica.signal.confounds import load_confounds
+from nbica.signal.time_operator import compose
 
 _STANDARDIZE = (True, False, None, "zscore_sample", "psc")
 
@@ -126,7 +126,7 @@ def clean(
     detrend, standardize, standardize_confounds, low_pass, high_pass, t_r
         See `Cleaning`.
     confounds : array, DataFrame, path, list of these, or None
-        See `nbica.confounds.load_confounds`.
+        See `nbica.signal.confounds.load_confounds`.
 
     Returns
     -------
@@ -165,7 +165,7 @@ def clean_inplace(signals, cleaning, confounds=None):
     cleaning : Cleaning
         What to do.
     confounds : array, DataFrame, path, list of these, or None
-        See `nbica.confounds.load_confounds`.
+        See `nbica.signal.confounds.load_confounds`.
 
     Returns
     -------

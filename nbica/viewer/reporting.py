@@ -12,16 +12,17 @@ import nibabel as nib
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from nbica import __version__, images
-from nbica.group import list_confounds
-from nbica.labels import flag_noise
+from nbica import __version__
+from nbica.image.run import iter_runs
+from nbica.matching.labels import flag_noise
+from nbica.matching.quality import quality_table, were_used
 from nbica.plotting import plot_stat_map, power_spectrum
 from nbica.plotting.scales import scale_of
 from nbica.plotting.spectra import BAND, share_in_band
 from nbica.plotting.volumes import load_maps
-from nbica.quality import quality_table, were_used
+from nbica.signal.confounds import list_confounds
 from nbica.viewer.page import write_page
-from nbica.viewer.slices import view_img
+from nbica.viewer.slice_viewer import view_img
 
 _TEMPLATE = "reporting.html"
 _PICTURE = (4.4, 1.62)  # inches
@@ -105,7 +106,7 @@ def report(
     confounds = list_confounds(confounds, len(ica.runs_))
     maps = ica.components_
     names = _names(names, len(maps))
-    runs = None if imgs is None else list(images.iter_runs(imgs))
+    runs = None if imgs is None else list(iter_runs(imgs))
     activity = None if runs is None else _activity(ica, runs, confounds, t_r)
     learnt = vars(ica)
     page = _render(

@@ -1,0 +1,1 @@
+"""Data that lie on this disk already: BIDS derivatives and HCP folders."""

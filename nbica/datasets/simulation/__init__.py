@@ -1,0 +1,1 @@
+"""A simulated scanner, its subjects and their networks, written as real files with known truth."""

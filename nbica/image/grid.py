@@ -1,0 +1,53 @@
+"""Where voxels are: the grid of an image, and volumes moved from one grid to another."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from nbica.image import spatial
+
+
+class Grid(NamedTuple):
+    """Where voxels are: a shape and the affine that leads from voxel to mm."""
+
+    shape: tuple
+    affine: np.ndarray
+
+    def same_as(self, other):
+        """Whether both grids put every voxel at the same place, to a hundredth of a voxel.
+
+        Two headers of one space differ by more than rounding: quaternions are kept in float32.
+        """
+        if self.shape != other.shape:
+            return False
+        apart = np.abs(self.affine - other.affine)[:3]
+        furthest = apart @ np.array([*self.shape, 1])
+        voxel_size = np.linalg.norm(self.affine[:3, :3], axis=0).min()
+        return bool((furthest < 0.01 * voxel_size).all())
+
+
+def target_grid(grid, target_affine=None, target_shape=None):
+    """The grid that a user asks for around a run's own, or the run's own."""
+    if target_affine is None:
+        if target_shape is not None:
+            msg = "target_shape needs a target_affine (4 x 4) beside it."
+            raise ValueError(msg)
+        return grid
+    affine, shape = spatial.target_grid(grid.shape, grid.affine, target_affine, target_shape)
+    return Grid(shape, affine)
+
+
+def volume_on_grid(volume, affine, grid, order=3):
+    """A volume on another grid, within its own range or 0: splines overshoot, as nilearn clips."""
+    source = Grid(volume.shape, affine)
+    if source.same_as(grid):
+        return volume
+    matrix, offset = spatial.voxel_map(affine, grid.affine, whole(grid))
+    block = np.ascontiguousarray(volume.T)[np.newaxis]
+    resampled = spatial.resample_block(block, matrix, offset, grid.shape, order)[0].T
+    return resampled.clip(min(volume.min(), 0), max(volume.max(), 0))
+
+
+def whole(grid):
+    """The box of all voxels of a grid."""
+    return spatial.Box(*(slice(0, n) for n in grid.shape))

@@ -1,0 +1,54 @@
+"""The door of a folder: its public names, each imported when it is first touched.
+
+So `import nbica` costs next to nothing, and a worker process that unpickles one function loads
+neither scikit-learn nor pandas.
+"""
+
+import sys
+from difflib import get_close_matches
+from importlib import import_module
+
+
+def door(package, homes, rooms=()):
+    """Return what a module needs to import its public names lazily.
+
+    Parameters
+    ----------
+    package : str
+        `__name__` of the module.
+    homes : dict
+        Names by the module that defines them. A module that begins with a dot lies in the package.
+    rooms : sequence of str
+        Modules of the package that are public themselves.
+
+    Returns
+    -------
+    tuple
+        `__getattr__`, `__dir__` and `__all__` of the module.
+
+    Examples
+    --------
+    >>> from nbica.runtime.doors import door
+    >>> look_up, _, names = door("nbica.matching", {".pairing": ["match", "correlate"]})
+    >>> names, look_up("match").__module__
+    (['correlate', 'match'], 'nbica.matching.pairing')
+    """
+    home_of = {name: home for home, names in homes.items() for name in names}
+    public = sorted([*home_of, *rooms])
+
+    def __getattr__(name):
+        if name not in public:
+            raise AttributeError(_message_for_unknown(package, name, public))
+        if name in rooms:
+            return import_module(f"{package}.{name}")
+        value = getattr(import_module(home_of[name], package), name)
+        setattr(sys.modules[package], name, value)
+        return value
+
+    return __getattr__, lambda: public, public
+
+
+def _message_for_unknown(package, name, public):
+    close = get_close_matches(name, public, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else f"; it has {', '.join(public)}"
+    return f"module {package!r} has no attribute {name!r}{hint}"

@@ -1,0 +1,7 @@
+"""Time series and confounds: arrays and tables, no images."""
+
+from nbica.runtime.doors import door
+
+__getattr__, __dir__, __all__ = door(
+    __name__, {".cleaning": ["Cleaning", "clean"], ".confounds": ["load_confounds"]}
+)
