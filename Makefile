@@ -34,7 +34,7 @@ test: $(VENV)/test   ## style, unit tests and strict notebooks
 test-oldest: pyproject.toml ## all tests and notebooks with the oldest dependencies
 	@test -d $(VENV)-oldest || $(PYTHON) -m venv $(VENV)-oldest
 	@$(VENV)-oldest/bin/python -m pip install --quiet --disable-pip-version-check packaging
-	@$(VENV)-oldest/bin/python -m tests.oldest > $(VENV)-oldest/constraints.txt
+	@$(VENV)-oldest/bin/python -m tools.oldest > $(VENV)-oldest/constraints.txt
 	@$(VENV)-oldest/bin/python -m pip install --quiet --disable-pip-version-check \
 	  -c $(VENV)-oldest/constraints.txt -e '.[test]'
 	@$(VENV)-oldest/bin/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
@@ -46,7 +46,7 @@ test-rounding: $(VENV)/test ## the notebooks as an old processor rounds, and wit
 	@$(BIN)/python -m pytest notebooks $(ARGS)
 
 net: $(VENV)/test    ## break nbica line by line: does a notebook notice? (half an hour)
-	@$(BIN)/python -m tests.mutants
+	@$(BIN)/python -m tools.mutants
 
 bench: $(VENV)/bench ## time and memory side by side with nilearn (QUICK=1: fits alone, 5 minutes)
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
@@ -70,10 +70,10 @@ check: $(VENV)/test  ## style only
 	@$(BIN)/ruff format --check .
 
 check-links: $(VENV)/test ## ask all addresses of the data sets whether they live (online; NAMES="adhd …")
-	@$(BIN)/python -m tests.check_links $(NAMES)
+	@$(BIN)/python -m tools.check_links $(NAMES)
 
 binder-trial: $(VENV)/test ## build and use a Binder session here: 2 GB, one CPU (as root; PY312=PATH)
-	@$(BIN)/python -m binder.trial $(if $(PY312),--python $(PY312)) $(ARGS)
+	@$(BIN)/python -m tools.binder_trial $(if $(PY312),--python $(PY312)) $(ARGS)
 
 clean:               ## remove the environment and everything computed here
 	rm -rf $(VENV) demo build docs/_build docs/api/generated nbica.egg-info .pytest_cache .ruff_cache

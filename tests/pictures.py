@@ -8,7 +8,8 @@ pictures are alike if they have about the same size, no patch is far apart, and 
 average.
 
 So another release of matplotlib or FreeType goes unnoticed, and a mirrored brain, another map,
-another colour map, a missing colour bar or an empty subplot does not: tests/test_pictures.py.
+another colour map, a missing colour bar or an empty subplot does not:
+tests/project/test_pictures.py.
 """
 
 import base64

@@ -44,7 +44,7 @@ def regress_run(run, preparation, maps, store, confounds=None, scratch_folder=No
 
     Parameters
     ----------
-    run : images.Run
+    run : Run
     preparation : preparation.Preparation
     maps : ndarray of shape (n_components, n_voxels)
         The group's.

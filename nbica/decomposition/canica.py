@@ -104,8 +104,8 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         `MEM_LIMIT`. It decides how many runs are worked on at once and whether a run's matrix is in
         RAM or in a scratch file, and does not change the result.
     callback : callable, optional
-        Called as `callback(state)` after each run with a :class:`journey.GroupState`: which run it
-        was, how many there are, and `state.maps()`, the maps of the runs so far. What it raises
+        Called as `callback(state)` after each run with a :class:`group_fit.GroupState`: which run
+        it was, how many there are, and `state.maps()`, the maps of the runs so far. What it raises
         stops the fit.
     cache_limit : number of bytes, str such as "5GB", or None
         What `memory` may take: beyond, entries that were not used for longest are dropped, and that

@@ -211,7 +211,7 @@ class Journey:
 
         Returns
         -------
-        generator of reduction.Reduction
+        generator of Reduction
             With no more components than are wanted of each run. What the consumer does with it is
             timed as "merge".
         """

@@ -25,7 +25,7 @@ def project_run(run, preparation, maps, confounds=None, scratch_folder=None):
 
     Parameters
     ----------
-    run : images.Run
+    run : Run
     preparation : preparation.Preparation
     maps : ndarray of shape (n_maps, n_voxels)
     confounds : as :class:`preparation.PreparedRun` takes them

@@ -17,7 +17,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from nbica.decomposition.subspace import left_factors
-from nbica.image import run as images
+from nbica.image.fingerprint import fingerprint as fingerprint_of
 from nbica.image.run import ArrayFrames
 from nbica.masking.preparation import PreparedRun
 from nbica.runtime.cache import key_of, recall
@@ -168,11 +168,11 @@ class ReducedRun(NamedTuple):
 def identify(run, preparation, n_components, confounds=None):
     """What a run's reduction depends on.
 
-    Costs what :func:`images.fingerprint` does, and reads the table of confounds.
+    Costs what :func:`image.fingerprint.fingerprint` does, and reads the table of confounds.
 
     Parameters
     ----------
-    run : images.Run
+    run : Run
     preparation : Preparation
     n_components : int
         Wanted.
@@ -182,7 +182,7 @@ def identify(run, preparation, n_components, confounds=None):
     -------
     Identity
     """
-    fingerprint = images.fingerprint(run)
+    fingerprint = fingerprint_of(run)
     table = joblib.hash(load_confounds(confounds, run.n_timepoints, run.name))
     n_stored = stored_components(n_components)
     key = key_of(STAGE, VERSION, fingerprint, table, preparation.key(), n_stored)
@@ -197,7 +197,7 @@ def reduce_run(
 
     Parameters
     ----------
-    run : images.Run
+    run : Run
     preparation : Preparation
     n_components : int
         Wanted; rounded up to a multiple of 32.

@@ -45,7 +45,7 @@ def undamaged(runs, confounds):
 
     Parameters
     ----------
-    runs : list of images.Run
+    runs : list of Run
     confounds : list with one entry per run, or None
 
     Returns

@@ -38,7 +38,7 @@ def weighted_rows(reduction, do_cca):
 
     Parameters
     ----------
-    reduction : reduction.Reduction
+    reduction : Reduction
         With as many components as :func:`rows_per_run`, or fewer.
     do_cca : {True, False, "weighted"}
         Equally, by standard deviation, or by the share of signal.

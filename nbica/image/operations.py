@@ -2,7 +2,7 @@
 
 A fit does all of this by itself, block by block, and keeps no image of it; these functions are for
 looking, for masks and atlases, and for scripts that port by their import line. What a run is
-without its data is in `images.py`.
+without its data is in `run.py`.
 """
 
 import nibabel as nib

@@ -161,7 +161,7 @@ def compute_brain_mask(target_img, template_img, threshold=0.5, connected=True, 
 
 
 def brain_mask_on(grid, template_img, threshold=0.5, connected=True, opening=2):
-    """As :func:`compute_brain_mask`, on an images.Grid."""
+    """As :func:`compute_brain_mask`, on a Grid."""
     data, affine, name = load_volume(template_img, "The template image")
     data = np.nan_to_num(data.astype(np.float32), posinf=0, neginf=0)
     volume = volume_on_grid(data / max(data.max(), 1e-30), affine, grid)

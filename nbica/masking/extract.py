@@ -50,7 +50,7 @@ def extract(run, mask, smoothing_fwhm=None):
 
     Parameters
     ----------
-    run : images.Run
+    run : Run
         Resampled to the mask's grid where it has another one.
     mask : Mask
     smoothing_fwhm : float, sequence of three floats or None

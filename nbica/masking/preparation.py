@@ -46,7 +46,7 @@ class PreparedRun:
 
     Parameters
     ----------
-    run : images.Run
+    run : Run
     preparation : Preparation
     confounds : ndarray, DataFrame, path, list of these or None
     scratch_folder : path, optional
@@ -126,7 +126,7 @@ def prepare(run, preparation, confounds=None, parts=None):
 
     Parameters
     ----------
-    run : images.Run
+    run : Run
     preparation : Preparation
     confounds : ndarray, DataFrame, path, list of these or None
     parts : ndarray of shape (n_timepoints,), optional

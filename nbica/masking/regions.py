@@ -128,7 +128,7 @@ def labelled_regions(labels, affine, numbers, grid, mask=None, strategy="mean"):
     affine : ndarray of shape (4, 4)
     numbers : ndarray of int
         Labels of the regions, increasing.
-    grid : images.Grid
+    grid : Grid
     mask : ndarray of bool on that grid, optional
     strategy : str
 
@@ -152,7 +152,7 @@ def map_regions(maps, affine, grid, mask=None):
     ----------
     maps : ndarray of shape (nx, ny, nz, n_maps)
     affine : ndarray of shape (4, 4)
-    grid : images.Grid
+    grid : Grid
     mask : ndarray of bool on that grid, optional
 
     Returns
@@ -174,7 +174,7 @@ def region_signals(run, regions, smoothing_fwhm=None):
 
     Parameters
     ----------
-    run : images.Run
+    run : Run
         Resampled to the regions' grid where it has another one.
     regions : LabelledRegions or MapRegions
     smoothing_fwhm : float, sequence of three floats or None

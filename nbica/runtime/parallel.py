@@ -32,7 +32,7 @@ def pair(runs, confounds):
 
     Yields
     ------
-    run : images.Run
+    run : Run
     arguments : dict
         With "confounds", as :func:`each_run` passes them on.
 

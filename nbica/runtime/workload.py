@@ -91,7 +91,7 @@ def workload_of(
 
     Parameters
     ----------
-    runs : list of images.Run
+    runs : list of Run
     n_runs : int or None
         None if more may follow.
     n_voxels : int

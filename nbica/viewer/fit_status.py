@@ -97,7 +97,7 @@ def maps_as_png(state, bg_img):
 
     Parameters
     ----------
-    state : journey.GroupState
+    state : group_fit.GroupState
         What an estimator's callback is given.
     bg_img : image, path or None
 

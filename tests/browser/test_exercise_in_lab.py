@@ -4,7 +4,7 @@ import shutil
 
 import nbformat
 from lab import new_page, wait_for
-from test_exercises import FOLDER, exercises
+from test_questions import FOLDER, exercises
 
 from benchmarks.browser.lab import jupyterlab, open_notebook
 from nbica.teaching import class_report

@@ -12,7 +12,7 @@ import pytest
 
 import nbica
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 pytest.importorskip("sphinx", reason="the site needs nbica[docs]")

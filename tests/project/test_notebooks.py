@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from nbval.plugin import get_sanitize_patterns
 
-FOLDER = Path(__file__).parents[1] / "notebooks"
+FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 
 

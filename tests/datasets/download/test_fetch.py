@@ -29,7 +29,7 @@ from nbica.exceptions import DownloadError, RunCancelled
 
 DATA = np.random.default_rng(0).integers(0, 256, 300_000, dtype=np.uint8).tobytes()
 MD5 = f"md5:{hashlib.md5(DATA).hexdigest()}"
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.mutants import BY_NAME, MUTANTS, linked_cohorts, net_of, run_strictly, workplace
+from tools.mutants import BY_NAME, MUTANTS, linked_cohorts, net_of, run_strictly, workplace
 
 
 def main(names):

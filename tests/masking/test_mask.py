@@ -11,6 +11,7 @@ from nilearn.datasets import load_mni152_template
 from nilearn.image import resample_img
 
 from nbica.exceptions import DataError
+from nbica.image import frames
 from nbica.image.frames import mean_volume
 from nbica.image.grid import Grid, target_grid
 from nbica.image.run import load_run
@@ -21,7 +22,6 @@ from nbica.masking import (
     intersect_masks,
     load_mask,
 )
-from nbica.masking.compute import frames
 from nbica.masking.mask import Mask, mask_to_image, resample_mask
 
 SHAPE = (22, 24, 18)

@@ -11,7 +11,7 @@ import pytest
 
 import nbica
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 NILEARN_PAGE = (ROOT / "docs" / "coming_from_nilearn.md").read_text(encoding="utf-8")
 TROUBLES = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
 # What the page is about; another nilearn may have other arguments.

@@ -11,7 +11,7 @@ import pytest
 
 from nbica.datasets.download import locks
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[3]
 _HOLD = """
 import sys, time
 from pathlib import Path

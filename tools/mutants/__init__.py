@@ -1,6 +1,6 @@
 """Single lines of nbica, broken on purpose: does a notebook notice?
 
-    make net        (python -m tests.mutants [NAME ...])
+    make net        (python -m tools.mutants [NAME ...])
 
 runs the notebook that should, for each, and prints a table.
 
@@ -48,11 +48,11 @@ MUTANTS = [
     # signal and space
     Mutant("no detrending", "nbica.signal.time_operator",
            "if cleaning.detrend:", "if False:", "02"),
-    Mutant("no standardizing", "nbica.signal",
+    Mutant("no standardizing", "nbica.signal.cleaning",
            'if standardize == "zscore_sample":', "if False:", "02"),
     Mutant("confounds ignored", "nbica.signal.time_operator",
            "if confounds is not None:\n        basis", "if False:\n        basis", "01"),
-    Mutant("variance with another ddof", "nbica.signal",
+    Mutant("variance with another ddof", "nbica.signal.cleaning",
            "/ (len(block) - 1))", "/ len(block))", "02"),
     Mutant("no smoothing", "nbica.image.spatial",
            "return widths * SIGMA_PER_FWHM / voxel_size", "return widths * 0.0", "01"),
@@ -62,13 +62,13 @@ MUTANTS = [
            "** 2).sum(axis=0))\n    return widths", "** 0).sum(axis=0))\n    return widths", "01"),
     Mutant("mask one voxel aside", "nbica.masking.mask",
            "return (z * n_y + y) * n_x + x", "return (z * n_y + y) * n_x + x + 1",
-           "test_masking.py"),
+           "masking/test_extract.py"),
     Mutant("mask's x and y swapped", "nbica.masking.mask",
            "return (z * n_y + y) * n_x + x", "return (z * n_y + x) * n_x + y", "01"),
     Mutant("repetition time ignored in the filter", "nbica.signal.time_operator",
-           "fs=1 / cleaning.t_r", "fs=1.0", "test_signal.py"),
+           "fs=1 / cleaning.t_r", "fs=1.0", "signal/test_cleaning.py"),
     Mutant("header's scale ignored", "nbica.image.frames",
-           "if frames.slope != 1.0:", "if False:", "test_frames.py"),
+           "if frames.slope != 1.0:", "if False:", "image/test_frames.py"),
     # group
     Mutant("components of a run not whitened", "nbica.decomposition.reduction",
            "np.ascontiguousarray((U / s).T", "np.ascontiguousarray(U.T", "02"),
@@ -92,9 +92,9 @@ MUTANTS = [
            "    return U @ Vt\n\n\ndef cluster", "    return W\n\n\ndef cluster", "01"),
     # The summit is the same for maps with long tails, such as networks: no notebook can see it.
     Mutant("ICA's gradient without its Gaussian part", "nbica.decomposition.ica",
-           "G = update(W) - 3.0 * W", "G = update(W)", "test_ica.py"),
+           "G = update(W) - 3.0 * W", "G = update(W)", "decomposition/test_ica.py"),
     Mutant("the chosen start does not settle", "nbica.decomposition.ica",
-           "restarts[best] = settle(", "settle(", "test_ica.py"),
+           "restarts[best] = settle(", "settle(", "decomposition/test_ica.py"),
     Mutant("worst start kept", "nbica.decomposition.ica",
            "int(np.argmax([restart.contrast", "int(np.argmin([restart.contrast", "13"),
     Mutant("stability of everything is 1", "nbica.decomposition.ica",
@@ -116,11 +116,11 @@ MUTANTS = [
            "np.sort(order[n_runs // 2 :])", "np.sort(order[: n_runs // 2])", "13"),
     Mutant("dual regression on courses as they are", "nbica.connectivity.subject_maps",
            "np.linalg.pinv(standardized(courses))", "np.linalg.pinv(courses)",
-           "test_subject_maps.py"),
+           "connectivity/test_subject_maps.py"),
     # Notebooks take time courses by maps without a threshold, which do not overlap.
-    Mutant("time courses without overlaps", "nbica.decomposition.projection",
+    Mutant("time courses without overlaps", "nbica.signal.least_squares",
            "linalg.pinvh(overlaps[np.ix_(present, present)])", "np.eye(len(present))",
-           "test_projection.py"),
+           "decomposition/test_projection.py"),
     Mutant("correlations not scaled", "nbica.connectivity.matrices",
            "covariance * scale[..., np.newaxis] * scale[..., np.newaxis, :]", "covariance.copy()",
            "15"),
@@ -138,7 +138,7 @@ MUTANTS = [
     Mutant("cache forgets how runs are cleaned", "nbica.decomposition.reduction",
            "table, preparation.key(), n_stored)", "table, n_stored)", "03"),
     Mutant("cache forgets what a run holds", "nbica.decomposition.reduction",
-           "    fingerprint = images.fingerprint(run)\n", '    fingerprint = "a run"\n', "03"),
+           "    fingerprint = fingerprint_of(run)\n", '    fingerprint = "a run"\n', "03"),
     # pictures
     Mutant("left is right in slices", "nbica.image.slicing",
            "table(grid, horizontal, lines[horizontal])",

@@ -13,7 +13,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 BINDER = ROOT / "binder"
 # Names on conda-forge, where PyPI has another.
 ON_PYPI = {"matplotlib-base": "matplotlib", "python-isal": "isal"}

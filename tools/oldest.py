@@ -1,6 +1,6 @@
 """The oldest versions that pyproject.toml allows, one a line, as pip's constraints.
 
-    python -m tests.oldest > oldest.txt && pip install -c oldest.txt -e '.[test]'
+    python -m tools.oldest > oldest.txt && pip install -c oldest.txt -e '.[test]'
 
 `make test-oldest` does so in an environment of its own and runs all tests and notebooks there.
 """

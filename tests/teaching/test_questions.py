@@ -11,7 +11,7 @@ from nbica.teaching import questions
 from nbica.teaching.judging import judge
 from nbica.teaching.sealing import plain
 
-FOLDER = Path(__file__).parents[1] / "notebooks"
+FOLDER = Path(__file__).parents[2] / "notebooks"
 _IMPORT = "import nbica\n\n"
 _ASKED = re.compile(r'\Aanswer = \.\.\.\nnbica\.check\("(q\d+)", answer\)\Z')
 _SOLUTION = re.compile(

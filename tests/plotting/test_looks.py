@@ -5,7 +5,7 @@ would: kept with the tests (a few KB each), to be opened by a reviewer, and blin
 between platforms. Pixel-exact comparison would have to be renewed with each release of matplotlib
 or FreeType.
 
-    python tests/test_looks.py        draws them anew: look at them before they are saved
+    python tests/plotting/test_looks.py        draws them anew: look at them before they are saved
 """
 
 from io import BytesIO

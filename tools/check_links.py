@@ -1,8 +1,8 @@
 """Ask every address of the registry whether it is alive. For maintainers, online.
 
     make check-links                                  # all; OSF wants this done in parts
-    python -m tests.check_links adhd atlas_msdl       # some
-    python -m tests.check_links --full atlas_msdl     # read the files, for their hashes
+    python -m tools.check_links adhd atlas_msdl       # some
+    python -m tools.check_links --full atlas_msdl     # read the files, for their hashes
 
 Prints dead links, sizes and hashes that differ from the registry's, and those that it lacks, in
 the form in which its tables have them. Ends with 1 if anything is dead or differs.
@@ -127,7 +127,7 @@ def _read(url):
 
 def main(arguments=None):
     """Check what is asked for; return whether all is well, as an exit code."""
-    parser = argparse.ArgumentParser(prog="python -m tests.check_links")
+    parser = argparse.ArgumentParser(prog="python -m tools.check_links")
     parser.add_argument("names", nargs="*", help="data sets; all by default")
     parser.add_argument("--full", action="store_true", help="read the files, for their hashes")
     options = parser.parse_args(arguments)

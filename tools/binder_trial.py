@@ -1,6 +1,6 @@
 """Build and use a Binder session here, as closely as a machine without its image builder allows.
 
-    python -m binder.trial [--python PYTHON] [--keep] [FOLDER] [NOTEBOOK ...]       (as root, Linux)
+    python -m tools.binder_trial [--python PYTHON] [--keep] [FOLDER] [NOTEBOOK ...]   (as root)
 
 The commands and their order are those of repo2docker 2026.4 (`buildpacks/base.py`, `conda/`,
 `python/`): a base environment with its versions of Jupyter, `binder/requirements.txt` while nothing
@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.measure import INTERVAL, Watch
-from binder import jail
+from tools import jail
 
 ROOT = Path(__file__).parents[1]
 USER = "nbica-binder"
@@ -90,7 +90,7 @@ def main(arguments=None):
 
 
 def _parse(arguments):
-    parser = argparse.ArgumentParser(prog="python -m binder.trial", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.binder_trial", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("folder", nargs="?", type=Path, default=Path("/tmp/nbica-binder"))
     parser.add_argument("notebooks", nargs="*", help="all, if none is named")

@@ -14,7 +14,6 @@ from nbica import CanICA
 from nbica.image import frames
 from nbica.image import run as images
 from nbica.image.run import iter_runs
-from nbica.masking import compute as automask
 from nbica.masking.compute import _means
 from nbica.runtime import machine, workload
 from nbica.runtime.budget import make_plan
@@ -364,8 +363,7 @@ def test_mask_pass_follows_the_plan(tmp_path, monkeypatch):
     seen = []
     compute = _means
     monkeypatch.setattr(
-        automask,
-        "_means",
+        "nbica.masking.compute._means",
         lambda imgs, n_jobs, memory: seen.append(n_jobs) or compute(imgs, n_jobs, memory),
     )
     enough_for_one = machine.resident() + 60_000_000

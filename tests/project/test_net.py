@@ -20,7 +20,7 @@ from PIL import Image, ImageOps
 
 from nbica import datasets
 
-# Of the table, one of each kind and the quickest; `python -m tests.mutants` runs them all.
+# Of the table, one of each kind and the quickest; `python -m tools.mutants` runs them all.
 QUICK = [
     "no detrending",
     "no standardizing",

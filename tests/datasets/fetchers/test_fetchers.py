@@ -610,7 +610,7 @@ def test_a_mirror_is_asked_alone(mirror):
 
 def test_the_mirror_of_the_tests_is_a_command(no_copies, monkeypatch):
     """`python -m tests.mirror` prints what to set, and serves until it is stopped."""
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[3]
     env = os.environ | {"PYTHONPATH": str(root)}
     command = [sys.executable, "-m", "tests.mirror", "--port", "0", "--subjects", "1"]
     process = subprocess.Popen(command, cwd=root, env=env, stdout=subprocess.PIPE, text=True)
