@@ -18,6 +18,8 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from nbica.datasets import files
+from nbica.image.writing import NiftiStream, nifti_header, write_image
+from nbica.runtime.atomic import atomic
 
 VERSION = 1  # bump when the same shape gives other files
 N_NETWORKS = 20
@@ -136,7 +138,7 @@ def group(shape, n_runs, n_distinct=8, dtype="int16", suffix=".nii.gz", where=No
 def _ensure_mask(scene, path):
     if not path.exists():
         files.make_folder(path.parent)
-        files.write_image(path, scene.mask.astype(np.uint8), scene.shape.affine)
+        write_image(path, scene.mask.astype(np.uint8), scene.shape.affine)
     return path
 
 
@@ -187,9 +189,7 @@ def _link(target, path):
 
 def write_run(shape, run, path, dtype):
     """Write one run, a block of frames at a time; memory is that of a few blocks."""
-    header = files.nifti_header(
-        (*shape.grid, shape.n_timepoints), shape.affine, dtype, t_r=shape.t_r
-    )
+    header = nifti_header((*shape.grid, shape.n_timepoints), shape.affine, dtype, t_r=shape.t_r)
     with _writer(path, header) as write:
         for frames in Scene(shape).frames(run):
             values = np.rint(frames) if np.dtype(dtype).kind == "i" else frames
@@ -200,11 +200,11 @@ def write_run(shape, run, path, dtype):
 def _writer(path, header):
     """A function that appends bytes of voxels to a file, which appears when it is whole."""
     if path.suffix == ".gz":
-        with files.NiftiStream(path, header) as stream:
+        with NiftiStream(path, header) as stream:
             yield stream.write
         return
     header["magic"], header["vox_offset"] = b"n+1", 352
-    with files.atomic(path) as temporary, temporary.open("wb") as file:
+    with atomic(path) as temporary, temporary.open("wb") as file:
         file.write(header.binaryblock + bytes(4))
         yield file.write
 

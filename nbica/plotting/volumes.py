@@ -16,7 +16,7 @@ _MARGIN = 4.0  # mm around a brain
 # In litres: values in less than this are blobs, not a brain that shows its own shape.
 _SMALL_BRAIN = 0.5
 
-_WAY_OUT = "nbica.image.operations.index_img(img, 0) takes one volume of a 4D image"
+_WAY_OUT = "nbica.image.index_img(img, 0) takes one volume of a 4D image"
 
 
 class Volume(NamedTuple):

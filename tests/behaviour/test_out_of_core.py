@@ -227,7 +227,8 @@ def test_fit_in_a_process_that_could_not_hold_the_matrix(tmp_path, rng):
         import resource
         import numpy as np
         import pandas
-        from nbica import CanICA, machine
+        from nbica import CanICA
+        from nbica.runtime import machine
         ica = CanICA(mask={str(tmp_path / "mask.nii")!r}, n_components=3, smoothing_fwhm=None,
                      n_init=1, tol=0.9, threshold=None)
         plan = ica.plan({str(path)!r})

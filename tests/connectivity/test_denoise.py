@@ -7,7 +7,7 @@ from planted import brain_mask, estimator, write_cohort
 
 from nbica.connectivity import remove_components
 from nbica.connectivity.denoise import complement
-from nbica.datasets import files
+from nbica.image.writing import NiftiStream
 from nbica.matching import match
 from nbica.signal import clean
 
@@ -124,7 +124,7 @@ def test_a_full_disk_leaves_nothing(ica, cohort, tmp_path, monkeypatch):
     """Where writing fails half way, neither a half file nor a temporary one stays behind."""
     out = tmp_path / "clean.nii.gz"
     out.write_bytes(b"what was there")
-    write = files.NiftiStream.write
+    write = NiftiStream.write
     n_written = []
 
     def full(stream, piece):
@@ -133,7 +133,7 @@ def test_a_full_disk_leaves_nothing(ica, cohort, tmp_path, monkeypatch):
             raise OSError(28, "No space left on device")
         write(stream, piece)
 
-    monkeypatch.setattr(files.NiftiStream, "write", full)
+    monkeypatch.setattr(NiftiStream, "write", full)
     monkeypatch.setattr("nbica.image.frames.BLOCK_BYTES", 2e5)
 
     with pytest.raises(OSError, match="No space"):

@@ -416,7 +416,7 @@ def test_without_anatomy_there_is_a_brain_around_it(blob):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: plotting.plot_stat_map(four()), "nbica.image.operations.index_img"),
+        (lambda: plotting.plot_stat_map(four()), "nbica.image.index_img"),
         (lambda: plotting.plot_epi(four()), r"epi_img has shape \(3, 3, 3, 2\)"),
         (lambda: plotting.plot_stat_map(ones(), threshold=-1), "threshold=-1 must be"),
         (lambda: plotting.plot_stat_map(ones(), vmin=2, vmax=1), "vmin=2 is not below vmax=1"),

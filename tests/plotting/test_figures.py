@@ -14,7 +14,7 @@ from nbica.plotting.spectra import share_in_band
 
 TALK = """
 from nbica import CanICA
-from nbica.images import iter_img
+from nbica.image import iter_img
 from nbica.plotting import plot_stat_map
 
 canica = CanICA(n_components=4, smoothing_fwhm=6., memory="nilearn_cache", memory_level=5,

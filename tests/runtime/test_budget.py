@@ -249,7 +249,7 @@ def test_no_proc(box):
 def test_limited_address_space():
     """RLIMIT_AS counts, less the address space that is taken."""
     code = (
-        "import resource; from nbica import machine; "
+        "import resource; from nbica.runtime import machine; "
         "resource.setrlimit(resource.RLIMIT_AS, (2 * 10**9, 2 * 10**9)); "
         "print(machine.allowed_ram())"
     )

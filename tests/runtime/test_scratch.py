@@ -102,7 +102,7 @@ def test_nothing_is_left_of_a_killed_process(tmp_path):
     """A process killed with its matrix half written leaves the folder empty."""
     code = f"""
         import os, numpy as np
-        from nbica.scratch import DiskSignals
+        from nbica.runtime.scratch import DiskSignals
         signals = DiskSignals(20, 5000, {str(tmp_path)!r})
         signals.put_rows(0, np.ones((10, 5000), np.float32))
         os.kill(os.getpid(), {int(signal.SIGKILL)})
@@ -118,7 +118,7 @@ def test_full_disk_is_an_error_with_a_way_out(tmp_path):
     """A file that cannot grow stops with an error that names the folder and NBICA_SCRATCH."""
     code = f"""
         import resource, numpy as np
-        from nbica.scratch import DiskSignals
+        from nbica.runtime.scratch import DiskSignals
         resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
         signals = DiskSignals(20, 5000, {str(tmp_path)!r})
         signals.put_rows(0, np.ones((20, 5000), np.float32))

@@ -9,8 +9,7 @@ import pytest
 from scipy import signal as sp_signal
 
 from nbica.exceptions import DataWarning
-from nbica.signal import Cleaning, clean
-from nbica.signal import clean as signal
+from nbica.signal import Cleaning, clean, cleaning
 from nbica.signal.cleaning import clean_inplace
 
 N_TIMEPOINTS, N_VOXELS = 120, 37
@@ -123,7 +122,7 @@ def test_block_size_changes_nothing(rng, confounds, monkeypatch, band):
     expected = clean(signals, confounds=confounds, **BANDS[band])
 
     for n_voxels in (1, 7, 4096):
-        monkeypatch.setattr(signal, "_BLOCK_BYTES", 4 * N_TIMEPOINTS * (n_voxels - 0.5))
+        monkeypatch.setattr(cleaning, "_BLOCK_BYTES", 4 * N_TIMEPOINTS * (n_voxels - 0.5))
         ours = clean(signals, confounds=confounds, **BANDS[band])
 
         # BLAS may add in another order for another width, and each of its kernels in its own:

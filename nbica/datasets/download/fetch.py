@@ -14,13 +14,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 from nbica.datasets import files
-from nbica.datasets.download import locks, transfer
-from nbica.datasets.download import verify as keeping
-from nbica.datasets.download.hash_record import read
+from nbica.datasets.download import hash_record, locks, transfer, verify
 from nbica.datasets.download.hosts import Hosts
 from nbica.datasets.download.plan import in_words, look_at, part_of
 from nbica.datasets.download.transfer import FINAL, TransferError
-from nbica.datasets.download.verify import adopted, commit, tidy
 from nbica.exceptions import DataError, DownloadError
 from nbica.runtime.progress import monitor
 
@@ -40,7 +37,7 @@ def fetch(plan, *, resume=True, verbose=1):
 
     Parameters
     ----------
-    plan : planning.Plan
+    plan : plan.Plan
     resume : bool
         False starts files anew that were begun.
     verbose : int
@@ -56,7 +53,7 @@ def fetch(plan, *, resume=True, verbose=1):
     DownloadError
         If a file did not come; those that did are kept.
     """
-    plan = adopted(plan)
+    plan = verify.adopted(plan)
     failed = []
     if plan.missing:
         _check_room(plan)
@@ -64,7 +61,7 @@ def fetch(plan, *, resume=True, verbose=1):
         with monitor(f"fetch {plan.entry.name}", detail, verbose=verbose) as report:
             failed = _Fetch(plan, report, resume).run()
         plan = plan.again()
-    tidy(plan)
+    verify.tidy(plan)
     if failed:
         raise _download_error(plan, failed)
     return plan.paths
@@ -144,7 +141,7 @@ class _Fetch:
         file, folder = item.file, files.make_folder(self._plan.folder)
         part = part_of(folder, file.path)
         with locks.held(part.with_suffix(".lock"), self._check):
-            known = read(folder)
+            known = hash_record.read(folder)
             if item.state == "damaged" or look_at(file, self._plan, known).state != "here":
                 if not self._resume:
                     transfer.discard(part)
@@ -155,7 +152,7 @@ class _Fetch:
     def _fetch(self, file, part, expected):
         source = self._placed_by_hand(file, expected) or self._bring(file, part, expected)
         try:
-            commit(file, source, self._plan.folder)
+            verify.commit(file, source, self._plan.folder)
         except DataError:
             transfer.discard(part)  # whole, but not what it should be
             raise
@@ -163,7 +160,7 @@ class _Fetch:
     def _placed_by_hand(self, file, expected):
         """An archive that someone put where the message said; it stays."""
         path = self._plan.folder / file.path
-        if file.members and path.is_file() and not keeping.flaw(path, file, expected):
+        if file.members and path.is_file() and not verify.flaw(path, file, expected):
             return path
         return None
 
@@ -185,7 +182,7 @@ class _Fetch:
         """Download from one url, with patience as long as it helps."""
         n_fruitless = 0
         for _ in range(MOST_ATTEMPTS):
-            n_before = keeping.n_bytes(part)
+            n_before = verify.n_bytes(part)
             try:
                 with self._hosts.turn(url):
                     transfer.transfer(
@@ -197,7 +194,7 @@ class _Fetch:
                     )
                 _check_file(part, file, expected)
             except TransferError as error:
-                gained = error.weight < FINAL and keeping.n_bytes(part) > n_before
+                gained = error.weight < FINAL and verify.n_bytes(part) > n_before
                 n_fruitless = 0 if gained else n_fruitless + error.weight
                 pause = pause_before_retry(error, n_fruitless)
                 if pause is None:
@@ -210,7 +207,7 @@ class _Fetch:
 
 
 def _check_file(part, file, expected):
-    flaw = keeping.flaw(part, file, expected)
+    flaw = verify.flaw(part, file, expected)
     if flaw:
         transfer.discard(part)
         msg = f"{flaw}; what came was removed"

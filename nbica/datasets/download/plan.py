@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nbica.datasets import registry
-from nbica.datasets.download import folders
-from nbica.datasets.download.hash_record import read
+from nbica.datasets.download import folders, hash_record
 
 _MOST_LINES = 8
 _UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1, "B"))
@@ -146,7 +145,7 @@ def in_words(n_bytes):
 
 
 def _look(files, plan, *, verify=False):
-    known = read(plan.folder)
+    known = hash_record.read(plan.folder)
     items = [look_at(file, plan, known, verify=verify) for file in files]
     return replace(plan, items=tuple(items))
 

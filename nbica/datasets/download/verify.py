@@ -6,9 +6,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from nbica.datasets.download import hash_record as record
-from nbica.datasets.download import locks, transfer, unpack
-from nbica.datasets.download.hash_record import NAME, add, read
+from nbica.datasets.download import hash_record, locks, transfer, unpack
 from nbica.datasets.download.plan import has_hash, part_of
 from nbica.exceptions import DataError
 
@@ -37,7 +35,8 @@ def flaw(path, file, expected):
 def _origin(file):
     if file.hash:
         return "published by the source"
-    return f"recorded at the first download; if the source has a new version, edit {NAME}"
+    record = hash_record.NAME
+    return f"recorded at the first download; if the source has a new version, edit {record}"
 
 
 def commit(file, source, folder):
@@ -46,7 +45,7 @@ def commit(file, source, folder):
     if not file.members:
         (folder / file.path).parent.mkdir(parents=True, exist_ok=True)
         source.replace(folder / file.path)
-        add(folder, entries)
+        hash_record.add(folder, entries)
         return
     opened = part_of(folder, file.path).with_suffix(".unpacked")
     unpack.unpack(source, opened)
@@ -57,13 +56,13 @@ def commit(file, source, folder):
     inside = [path for path in opened.rglob("*") if path.is_file()]
     entries |= {path.relative_to(opened).as_posix(): _entry(path, file.path) for path in inside}
     # Written first: what a kill then keeps from coming is missing, not taken for something else.
-    add(folder, entries)
+    hash_record.add(folder, entries)
     unpack.merge(opened, folder)
 
 
 def adopted(plan):
     """The plan after files that someone put there were checked, and written down like others."""
-    known = read(plan.folder)
+    known = hash_record.read(plan.folder)
     new = {
         item.file: plan.folder / item.file.path
         for item in plan.items
@@ -74,7 +73,7 @@ def adopted(plan):
         return plan
     flaws = {file for file, path in new.items() if flaw(path, file, file.hash)}
     good = {file.path: _entry(path, "by hand") for file, path in new.items() if file not in flaws}
-    add(plan.folder, good)
+    hash_record.add(plan.folder, good)
     items = [replace(i, state="damaged") if i.file in flaws else i for i in plan.items]
     return replace(plan, items=tuple(items))
 
@@ -89,7 +88,7 @@ def tidy(plan):
             with locks.held(part.with_suffix(".lock")):
                 transfer.discard(part)
                 shutil.rmtree(part.with_suffix(".unpacked"), ignore_errors=True)
-    record.tidy(plan.folder)
+    hash_record.tidy(plan.folder)
     for path in (work, plan.folder):
         with contextlib.suppress(OSError):
             path.rmdir()

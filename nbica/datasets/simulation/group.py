@@ -23,6 +23,7 @@ from nbica.datasets.simulation.subjects import (
     group_of,
     write_subject,
 )
+from nbica.image.writing import write_image
 
 _VERSION = 2  # bump when the same parameters give other files: old ones are then left alone
 _FEWEST_FRAMES = 20
@@ -227,9 +228,9 @@ def _write_shared(folder, scene):
     anatomy = (1000 * head.t1_contrast(fractions)).round().astype(np.int16)
     maps = networks.network_maps(scene.affine, scene.grey)
     anat, mask, truth = _shared_paths(folder)
-    files.write_image(anat, anatomy, _ANAT_AFFINE)
-    files.write_image(mask, scene.mask.astype(np.uint8), scene.affine)
-    files.write_image(truth, np.moveaxis(maps, 0, -1), scene.affine)
+    write_image(anat, anatomy, _ANAT_AFFINE)
+    write_image(mask, scene.mask.astype(np.uint8), scene.affine)
+    write_image(truth, np.moveaxis(maps, 0, -1), scene.affine)
     description = folder / "dataset_description.json"
     files.write_json(
         description,

@@ -8,6 +8,7 @@ import numpy as np
 
 from nbica.datasets import files
 from nbica.datasets.simulation import fmriprep, head, networks, scanner
+from nbica.image.writing import NiftiStream, nifti_header, write_image
 
 SPACE = "space-MNI152NLin2009cAsym"
 _SLOPE = 0.25  # scanner units per count: far below the noise, and it compresses well
@@ -111,7 +112,7 @@ def write_subject(subject, scene):
     mask = subject.path("desc-brain_mask.nii.gz", space=True)
     bold_sidecar = subject.path("desc-preproc_bold.json", space=True)
     confounds_sidecar = subject.confounds.with_suffix(".json")
-    files.write_image(mask, scene.mask.astype(np.uint8), scene.affine)
+    write_image(mask, scene.mask.astype(np.uint8), scene.affine)
     files.write_table(subject.confounds, confounds)
     files.write_table(subject.reduced_confounds, fmriprep.motion_only(confounds))
     files.write_json(confounds_sidecar, sidecar)
@@ -178,7 +179,7 @@ def _correlation(rng, group):
 def write_run(path, drawn, scene):
     """Stream a run to disk, a block of frames at a time; return its statistics."""
     plan, mask = scene.plan, scene.mask
-    header = files.nifti_header(
+    header = nifti_header(
         (*plan.shape, plan.n_timepoints), scene.affine, np.int16, t_r=plan.t_r, slope=_SLOPE
     )
     statistics = fmriprep.RunStatistics(scene.fractions, mask)
@@ -186,7 +187,7 @@ def write_run(path, drawn, scene):
     places = np.ravel_multi_index(np.nonzero(mask), plan.shape, order="F")
     still = _counts(scene.image.ravel(order="F"))
     mean = scene.image[mask]
-    with files.NiftiStream(path, header) as stream:
+    with NiftiStream(path, header) as stream:
         for start in range(0, plan.n_timepoints, _FRAMES_PER_BLOCK):
             courses = drawn.sources.courses[start : start + _FRAMES_PER_BLOCK]
             frames = courses @ drawn.sources.patterns

@@ -13,6 +13,7 @@ import numpy as np
 from nbica.datasets import files
 from nbica.datasets.simulation import head, scanner
 from nbica.datasets.simulation.subjects import Drawn, Plan, Scene, generator, write_run
+from nbica.image.writing import write_image
 from nbica.runtime.checks import check_count
 
 _VERSION = 1  # bump when the same parameters give other files
@@ -143,12 +144,12 @@ def _write(folder, plan):
     chunks = np.arange(plan.n_timepoints) // _RUN
     lines = [f"{label} {chunk}" for label, chunk in zip(labels, chunks, strict=True)]
     files.write_text(target, "\n".join(["labels chunks", *lines]) + "\n")
-    files.write_image(vt, _inside(_VENTRAL, scene).astype(np.uint8), scene.affine)
-    files.write_image(anat, 1000 * head.t1_contrast(scene.fractions), scene.affine)
-    files.write_image(mask, scene.mask.astype(np.uint8), scene.affine)
+    write_image(vt, _inside(_VENTRAL, scene).astype(np.uint8), scene.affine)
+    write_image(anat, 1000 * head.t1_contrast(scene.fractions), scene.affine)
+    write_image(mask, scene.mask.astype(np.uint8), scene.affine)
     volumes = np.zeros((*plan.shape, len(CATEGORIES)), np.float32)
     volumes[scene.mask] = patterns.T
-    files.write_image(truth, volumes, scene.affine)
+    write_image(truth, volumes, scene.affine)
     files.write_manifest(folder / "manifest.json", [folder / name for name in _NAMES])
 
 

@@ -515,10 +515,11 @@ def test_a_host_that_rests_is_shown(server, monkeypatch):
 
 _FETCH = """
 import sys
-from nbica.datasets import download, registry
-from nbica.datasets.planning import make_plan
+from nbica.datasets import registry
+from nbica.datasets.download.fetch import fetch
+from nbica.datasets.download.plan import make_plan
 entry = registry.DataSet("toy", "Toy", "toy", sys.argv[1], "none", "nobody", "", "", files={})
-download.fetch(make_plan(entry, [entry.unlisted("run.bin", "-")]), verbose=0)
+fetch(make_plan(entry, [entry.unlisted("run.bin", "-")]), verbose=0)
 """
 
 
@@ -582,18 +583,21 @@ def test_killed_between_the_file_and_its_tidying(server, no_copies):
 
 _DIE = """
 import os, sys
-from nbica.datasets import download, keeping, record, registry, transfer, unpack
-from nbica.datasets.planning import make_plan
+from nbica.datasets import registry
+from nbica.datasets.download import fetch, hash_record, transfer, unpack, verify
+from nbica.datasets.download.plan import make_plan
 home, name = sys.argv[2].split(".")
 setattr(globals()[home], name, lambda *args, **kwargs: os._exit(9))
 entry = registry.DataSet("toy", "Toy", "toy", sys.argv[1], "none", "nobody", "", "", files={})
 file = entry.unlisted("a.tgz", "-")
 object.__setattr__(file, "members", ("x/a.txt",))
-download.fetch(make_plan(entry, [file]), verbose=0)
+fetch.fetch(make_plan(entry, [file]), verbose=0)
 """
 
 
-@pytest.mark.parametrize("moment", ["unpack._copy", "unpack.merge", "record.add", "keeping.tidy"])
+@pytest.mark.parametrize(
+    "moment", ["unpack._copy", "unpack.merge", "hash_record.add", "verify.tidy"]
+)
 def test_dead_while_unpacking(server, no_copies, moment):
     """Wherever a process dies, the next call completes from what is here, and cleans up."""
     data = tgz({"x/a.txt": b"a", "x/b.txt": b"b"})

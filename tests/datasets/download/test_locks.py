@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[3]
 _HOLD = """
 import sys, time
 from pathlib import Path
-from nbica.datasets import locks
+from nbica.datasets.download import locks
 with locks.held(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

@@ -15,6 +15,7 @@ from nbica.datasets.fmriprep_columns import MOTION
 from nbica.datasets.simulation import group as simulated
 from nbica.datasets.simulation import networks, scanner, subjects
 from nbica.datasets.simulation.group import _plan, write_subject
+from nbica.image.writing import NiftiStream, nifti_header
 
 SMALL = {"n_subjects": 2, "n_timepoints": 20, "voxel_size": 8.0}
 
@@ -309,11 +310,11 @@ def test_memory_does_not_grow_with_time(tmp_path):
 
 def test_a_stream_that_misses_voxels_leaves_no_file(tmp_path):
     """A 4D image that was not filled never gets its name."""
-    header = files.nifti_header((2, 2, 2, 3), np.eye(4), np.int16)
+    header = nifti_header((2, 2, 2, 3), np.eye(4), np.int16)
 
     with (
         pytest.raises(ValueError, match=r"x\.nii\.gz misses 32 bytes"),
-        files.NiftiStream(tmp_path / "x.nii.gz", header) as stream,
+        NiftiStream(tmp_path / "x.nii.gz", header) as stream,
     ):
         stream.write(np.zeros(8, dtype=np.int16))
 
