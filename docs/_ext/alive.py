@@ -22,7 +22,7 @@ PAGE = "application/vnd.nbica.page"
 _VIEWERS = ("<SliceViewer:", "<ComponentBrowser:")
 # Runs before the first cell: a viewer gives its page instead of a widget.
 _PREAMBLE = f"""
-from nbica.viewer.slices import SliceViewer
+from nbica.viewer.slice_viewer import SliceViewer
 
 def _page(self, **kwargs):
     return {{"text/plain": repr(self), "{PAGE}": str(self.to_html())}}, {{}}

@@ -11,7 +11,8 @@ from nilearn.image import resample_img, smooth_img
 from nbica.exceptions import DataWarning
 from nbica.image import frames
 from nbica.image.run import load_run
-from nbica.masking import apply_mask, extract, unmask
+from nbica.masking import apply_mask, unmask
+from nbica.masking.extract import extract
 from nbica.masking.mask import Mask, load_mask
 from nbica.masking.preparation import Preparation, prepare
 from nbica.signal import Cleaning

@@ -90,11 +90,11 @@ def names_in_the_reference():
 
 
 def names_that_are_public():
-    rooms = ("datasets", "plotting", "connectivity", "teaching")
+    rooms = [name for name in nbica.__all__ if inspect.ismodule(getattr(nbica, name))]
     for name in nbica.__all__:
         if name not in (*rooms, "__version__"):
             yield f"nbica.{name}"
-    for room in (*rooms, "image", "masking", "matching"):
+    for room in set(rooms) - {"exceptions"}:
         for name in importlib.import_module(f"nbica.{room}").__all__:
             yield f"nbica.{room}.{name}"
 
