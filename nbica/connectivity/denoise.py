@@ -12,6 +12,7 @@ from nbica.decomposition.projection import project_run
 from nbica.decomposition.run_table import warn_about_runs
 from nbica.image import frames
 from nbica.image.grid import whole
+from nbica.image.inputs import inputs_of
 from nbica.image.run import load_run
 from nbica.image.writing import NiftiStream
 from nbica.runtime import machine
@@ -72,7 +73,8 @@ def remove_components(ica, img, components, out_file, confounds=None, aggressive
 
 def _time_courses(ica, run, confounds):
     """Those of the run, cleaned as in the fit and in the memory that the estimator may take."""
-    plan, _ = plan_of(ica, [run], ica.masker_.n_elements_)
+    tables = None if confounds is None else [confounds]
+    plan = plan_of(ica, inputs_of([run], tables), ica.masker_.n_elements_)
     machine.check_disk(plan.scratch_path, plan.scratch)
     courses, notices = project_run(
         run, ica.masker_.preparation_, ica.components_, confounds, plan.scratch_path

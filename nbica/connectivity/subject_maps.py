@@ -8,17 +8,15 @@ from threadpoolctl import threadpool_limits
 
 from nbica.decomposition.projection import along_maps, project_run
 from nbica.decomposition.reduction import reduce_run
-from nbica.decomposition.selection import dimensions_per_run, orthonormal
+from nbica.decomposition.selection import orthonormal
 from nbica.decomposition.weighting import weighted_rows
 from nbica.image.fingerprint import fingerprint
 from nbica.masking.preparation import PreparedRun
-from nbica.runtime.cache import key_of, remember
+from nbica.runtime.cache import Stage
 from nbica.signal.confounds import load_confounds
 from nbica.signal.least_squares import inverse_overlaps
 
-STAGE = "subject maps"
-# Raised whenever a change here or in what is called changes the numbers.
-VERSION = 1
+SUBJECT_MAPS = Stage("subject maps", version=1)
 
 
 class SubjectMaps(NamedTuple):
@@ -62,13 +60,13 @@ def regress_run(run, preparation, maps, store, confounds=None, scratch_folder=No
 
     def key():
         content = joblib.hash((confounds, np.asarray(maps)))
-        return key_of(STAGE, VERSION, fingerprint(run), preparation.key(), content)
+        return SUBJECT_MAPS.key(fingerprint(run), preparation.key(), content)
 
     def compute():
         return _regressed(run, preparation, maps, confounds, scratch_folder)
 
     about = {"run": run.name, "parameters": f"{len(maps)} maps"}
-    found = remember(store, STAGE, key, compute, about)
+    found = SUBJECT_MAPS.get_or_compute_once(store, key, compute, about)
     values = found.values
     notices = [*values["notices"], *found.notes]
     return SubjectMaps(run.name, values["time_courses"], values["maps"]), notices
@@ -99,33 +97,22 @@ def standardized(courses):
 # ---- back through the reduction -----------------------------------------------------------------
 
 
-class Form(NamedTuple):
+class ReductionSettings(NamedTuple):
     """How a fit took the principal components of its runs.
 
     Attributes
     ----------
     n_components : int
         How many of each.
-    do_cca : {True, False, "weighted"}
+    weighting : {"equal", "deviation", "signal"}
         How they count, as in :func:`weighting.weighted_rows`.
     centred : bool
         Whether their means over voxels were taken out.
     """
 
     n_components: int
-    do_cca: object
+    weighting: str
     centred: bool
-
-
-def form_of(ica):
-    """How a CanICA took the principal components of its runs; a TypeError for what is none."""
-    if not hasattr(ica, "do_cca"):
-        msg = (
-            f"Back-reconstruction goes back through the reductions of a CanICA; got a "
-            f"{type(ica).__name__}, for which there is dual_regression."
-        )
-        raise TypeError(msg)
-    return Form(dimensions_per_run(ica), ica.do_cca, ica.n_components == "auto")
 
 
 def basis_with_mean(maps):
@@ -198,7 +185,7 @@ def reconstruct_run(
     run, preparation, store, confounds, scratch_folder
         As in :func:`regress_run`.
     basis : ndarray of shape (n_rows, n_voxels)
-    form : Form
+    form : ReductionSettings
     unmixing : ndarray of shape (n_components, n_rows)
         From :func:`unmixing_of`.
 
@@ -218,7 +205,7 @@ def _reduced_rows(run, preparation, form, store, confounds, scratch_folder):
     reduction = reduce_run(
         run, preparation, n_rows, confounds, store=store, scratch_folder=scratch_folder
     ).reduction
-    rows = np.asarray(weighted_rows(reduction.leading(n_rows), form.do_cca))
+    rows = np.asarray(weighted_rows(reduction.leading(n_rows), form.weighting))
     if form.centred:
         rows = orthonormal(rows)
     return rows, list(reduction.warnings)

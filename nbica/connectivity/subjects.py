@@ -6,20 +6,21 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from nbica.connectivity.subject_maps import (
+    ReductionSettings,
     basis_with_mean,
-    form_of,
     overlap_run,
     reconstruct_run,
     regress_run,
     unmixing_of,
 )
+from nbica.decomposition.canica import CanICA
 from nbica.decomposition.preflight import plan_of
 from nbica.decomposition.run_table import warn_about_runs
-from nbica.image.run import iter_runs
+from nbica.decomposition.weighting import weighting_of
+from nbica.image.inputs import inputs_of
 from nbica.runtime import machine
-from nbica.runtime.parallel import each_run, pair
+from nbica.runtime.parallel import each_run
 from nbica.runtime.store import open_store
-from nbica.signal.confounds import list_confounds
 
 
 def dual_regression(ica, imgs, confounds=None, memory=None):
@@ -102,7 +103,7 @@ def back_reconstruct(ica, imgs, confounds=None, memory=None):
     """
     pairs, shared, n_workers = _work(ica, imgs, confounds, memory)
     basis, coordinates = basis_with_mean(shared.pop("maps"))
-    shared |= {"basis": basis, "form": form_of(ica)}
+    shared |= {"basis": basis, "form": _reduction_settings(ica)}
     overlap = sum(_streamed(overlap_run, pairs, shared, n_workers, quiet=True))
     shared["unmixing"] = unmixing_of(overlap, coordinates)
     return _streamed(reconstruct_run, pairs, shared, n_workers)
@@ -111,10 +112,8 @@ def back_reconstruct(ica, imgs, confounds=None, memory=None):
 def _work(ica, imgs, confounds, memory):
     """Runs with their confounds, what is the same for all, and how many at once."""
     check_is_fitted(ica)
-    if confounds is None:
-        confounds = getattr(imgs, "confounds", None)
-    runs = list(iter_runs(imgs))
-    plan, _ = plan_of(ica, runs, ica.masker_.n_elements_)
+    inputs = inputs_of(imgs, confounds)
+    plan = plan_of(ica, inputs, ica.masker_.n_elements_)
     machine.check_disk(plan.scratch_path, plan.scratch)
     shared = {
         "preparation": ica.masker_.preparation_,
@@ -122,7 +121,19 @@ def _work(ica, imgs, confounds, memory):
         "store": open_store(ica.memory if memory is None else memory),
         "scratch_folder": plan.scratch_path,
     }
-    return list(pair(runs, list_confounds(confounds, len(runs)))), shared, plan.n_workers
+    return list(inputs.pairs()), shared, plan.n_workers
+
+
+def _reduction_settings(ica):
+    """How a CanICA took the principal components of its runs; a TypeError for what is none."""
+    if not isinstance(ica, CanICA):
+        msg = (
+            f"Back-reconstruction goes back through the reductions of a CanICA; got a "
+            f"{type(ica).__name__}, for which there is dual_regression."
+        )
+        raise TypeError(msg)
+    is_auto = ica.n_components == "auto"
+    return ReductionSettings(ica.components_per_run(), weighting_of(ica.do_cca), is_auto)
 
 
 def _streamed(function, pairs, shared, n_workers, *, quiet=False):

@@ -1,23 +1,51 @@
-"""What any group decomposition can be asked: a plan before the fit, runs seen through it after."""
+"""What the group decompositions share: a plan before the fit, its frame, runs seen through it."""
+
+from contextlib import contextmanager
 
 import numpy as np
 from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from nbica.decomposition.group_fit import group_fit
 from nbica.decomposition.preflight import plan_before, plan_of
 from nbica.decomposition.projection import explain_run, project_run
+from nbica.decomposition.provenance import record_of
 from nbica.decomposition.run_table import warn_about_runs
-from nbica.image.run import is_iterator, iter_runs
+from nbica.image.inputs import confounds_of, inputs_of
+from nbica.image.run import is_iterator
 from nbica.runtime import machine
-from nbica.runtime.parallel import each_run, pair
-from nbica.signal.confounds import list_confounds
+from nbica.runtime.parallel import each_run
 
 
 class GroupDecompositionMixin(TransformerMixin):
-    """Methods of an estimator with `components_` and a `masker_`, and the journey's parameters.
+    """Methods of an estimator that is fitted to a group of runs.
 
-    The estimator has besides: `_check_parameters()`.
+    The estimator has the parameters that :func:`preflight.check_parameters` looks at, the methods
+    `_check_parameters()` and `components_per_run()`, and learns `components_`.
     """
+
+    @contextmanager
+    def _group_fit(self, imgs, confounds, goes_on=False):
+        """Give a GroupFit; where it is broken off, nothing half new has been learnt.
+
+        With `goes_on`, runs are added to an earlier fit, which an error leaves as it was.
+        """
+        if not goes_on:
+            clear_fitted(self)
+        try:
+            with group_fit(self, imgs, confounds) as fit:
+                yield fit
+            self.seconds_ = dict(fit.watch.seconds)
+            self.record_ = record_of(self, fit.started, fit.log.inputs, fit.log.notes)
+        except BaseException as error:  # an interrupt as well
+            if not (goes_on and isinstance(error, Exception)):
+                clear_fitted(self)
+            raise
+
+    def _learn_runs(self, fit, stacklevel):
+        """Take over what a fit has found out about its runs, and where it looked at them."""
+        self.runs_ = fit.finish(stacklevel + 1)
+        self.masker_, self.mask_img_, self.plan_ = fit.masker, fit.masker.mask_img_, fit.plan
 
     def plan(self, imgs, confounds=None):
         """How a fit of these runs would go: memory, disk, time; reads headers only.
@@ -62,6 +90,7 @@ class GroupDecompositionMixin(TransformerMixin):
 
     def fit_transform(self, imgs, y=None, confounds=None):
         """Fit and transform the same runs; see :meth:`fit` and :meth:`transform`."""
+        confounds = confounds_of(imgs, confounds)
         imgs = list(imgs) if is_iterator(imgs) else imgs
         return self.fit(imgs, y, confounds).transform(imgs, confounds)
 
@@ -109,20 +138,25 @@ class GroupDecompositionMixin(TransformerMixin):
 
     def _map_runs(self, function, imgs, confounds):
         check_is_fitted(self)
-        runs = list(iter_runs(imgs))
-        pairs = pair(runs, list_confounds(confounds, len(runs)))
-        plan, _ = plan_of(self, runs, self.masker_.n_elements_, confounds is not None)
+        inputs = inputs_of(imgs, confounds)
+        plan = plan_of(self, inputs, self.masker_.n_elements_)
         machine.check_disk(plan.scratch_path, plan.scratch)
         shared = {
             "preparation": self.masker_.preparation_,
             "maps": self.components_,
             "scratch_folder": plan.scratch_path,
         }
-        done = list(each_run(function, pairs, plan.n_workers, **shared))
+        done = list(each_run(function, inputs.pairs(), plan.n_workers, **shared))
         noticed = [(name, "; ".join(notices)) for name, (_, notices) in done]
-        warn_about_runs(noticed, len(runs), stacklevel=3)
+        warn_about_runs(noticed, inputs.n_runs, stacklevel=3)
         return [result for _, (result, _) in done]
 
     def __sklearn_is_fitted__(self):
         """Tell scikit-learn whether `fit` has ended."""
         return hasattr(self, "components_img_")
+
+
+def clear_fitted(estimator):
+    """Drop what an earlier fit learnt."""
+    for name in [name for name in vars(estimator) if name.endswith("_")]:
+        delattr(estimator, name)

@@ -1,4 +1,4 @@
-"""CanICA: the journey from images to component maps, in reading order."""
+"""CanICA: from images to component maps, in reading order."""
 
 import warnings
 from numbers import Real
@@ -7,7 +7,6 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from nbica.decomposition.base import GroupDecompositionMixin
-from nbica.decomposition.group_fit import depart
 from nbica.decomposition.ica import check_random_state, fast_ica
 from nbica.decomposition.maps import canonical_share, check_threshold, flip_signs, threshold_maps
 from nbica.decomposition.preflight import check_parameters
@@ -16,18 +15,20 @@ from nbica.decomposition.selection import (
     ComponentSpectrum,
     Null,
     choose,
+    components_per_run,
     orthonormal,
 )
 from nbica.decomposition.subspace import GroupSubspace
-from nbica.decomposition.weighting import weighted_rows
+from nbica.decomposition.weighting import weighted_rows, weighting_of
 from nbica.exceptions import DataError, DataWarning, NotConvergedWarning
 from nbica.masking.mask import load_mask
+from nbica.runtime.cache import Stage
 from nbica.runtime.checks import check_count, warn_of_y
+from nbica.runtime.progress import warn
 
 # Maps shown during a fit whose number of components is chosen at its end.
 MAPS_SO_FAR = 20
-# Raised when a change of the merge changes the numbers.
-SUBSPACE_VERSION = 2
+SUBSPACE = Stage("subspace", version=2)
 
 
 class CanICA(GroupDecompositionMixin, BaseEstimator):
@@ -235,20 +236,17 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         """
         self._check_parameters()
         warn_of_y(y, stacklevel=2)
-        with depart(self, imgs, confounds) as journey:
+        with self._group_fit(imgs, confounds) as fit:
             way = self.do_cca if isinstance(self.do_cca, str) else bool(self.do_cca)
-            parts = [self.n_components, way]
-            group = journey.group_stage(
-                "subspace", SUBSPACE_VERSION, parts, lambda: self._group(journey)
-            )
-            journey.arrive(stacklevel=2)
+            group = fit.cached(SUBSPACE, [self.n_components, way], lambda: self._group(fit))
+            self._learn_runs(fit, stacklevel=2)
             components = self._learn_subspace(group)
-            with journey.stage("ICA"):
+            with fit.stage("ICA"):
                 self._find_components(components)
         return self
 
     def _check_parameters(self):
-        check_parameters(self)
+        check_parameters(self, allows_auto=weighting_of(self.do_cca) == "equal")
         for name in ("n_init", "max_iter"):
             check_count(name, getattr(self, name))
         if not isinstance(self.tol, Real) or not self.tol > 0:
@@ -259,6 +257,10 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
             raise ValueError(msg)
         check_threshold(self.threshold)
         check_random_state(self.random_state)
+
+    def components_per_run(self):
+        """How many principal components each run contributes."""
+        return components_per_run(self.n_components, weighting_of(self.do_cca))
 
     def partial_fit(self, imgs, y=None, confounds=None):
         """Add runs, one or more, and find the components of all so far.
@@ -288,9 +290,9 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         self._check_parameters()
         warn_of_y(y, stacklevel=2)
         subspace = self._subspace_so_far()
-        with depart(self, imgs, confounds, goes_on=True) as journey:
-            self.subspace_ = self._merge(journey, subspace)
-            journey.arrive(stacklevel=2)
+        with self._group_fit(imgs, confounds, goes_on=True) as fit:
+            self.subspace_ = self._merge(fit, subspace)
+            self._learn_runs(fit, stacklevel=2)
             group = _leading(self.subspace_)
             if len(group["components"]) == self.n_components:
                 self._find_components(self._learn_subspace(group))
@@ -315,27 +317,28 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
             raise ValueError(msg)
         return subspace
 
-    def _group(self, journey):
+    def _group(self, fit):
         """What the runs share: arrays, as the cache keeps them."""
         if self.n_components != "auto":
-            return _leading(self._merge(journey, GroupSubspace(self.n_components)))
+            return _leading(self._merge(fit, GroupSubspace(self.n_components)))
         subspace = GroupSubspace(MOST_COMPONENTS, 2 * MOST_COMPONENTS)
-        null = Null(load_mask(self.mask_img_).array)
-        group = _leading(self._merge(journey, subspace, null))
+        null = Null(load_mask(fit.masker.mask_img_).array)
+        group = _leading(self._merge(fit, subspace, null))
         if len(group["components"]):
-            with journey.stage("choose"):
+            with fit.stage("choose"):
                 spectrum = choose(subspace, null)
             group |= {"correlations": spectrum.correlations, "null": spectrum.null}
         return group
 
-    def _merge(self, journey, subspace, null=None):
-        for reduction in journey.reductions():
-            rows = weighted_rows(reduction, self.do_cca)
+    def _merge(self, fit, subspace, null=None):
+        weighting = weighting_of(self.do_cca)
+        for reduction in fit.reductions():
+            rows = weighted_rows(reduction, weighting)
             if null is not None:
                 rows = orthonormal(rows)
                 null.partial_fit(rows)
             subspace.partial_fit(rows)
-            journey.tell(lambda: self._maps_so_far(subspace))
+            fit.run_callback(lambda: self._maps_so_far(subspace))
         return subspace
 
     def _choose(self, spectrum):
@@ -354,7 +357,7 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
                 "runs are shared beyond chance, and there may be more. Take the number for a lower "
                 "bound, or give n_components as a number."
             )
-            warnings.warn(msg, DataWarning, stacklevel=4)
+            warn(msg, DataWarning, stacklevel=4)
         return spectrum.n_components
 
     def _maps_so_far(self, subspace):

@@ -1,4 +1,4 @@
-"""DictLearning: the journey of CanICA with another last step, maps that are sparse."""
+"""DictLearning: as CanICA up to the last step, which makes sparse maps."""
 
 import warnings
 from numbers import Real
@@ -7,7 +7,6 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from nbica.decomposition.base import GroupDecompositionMixin
-from nbica.decomposition.group_fit import depart
 from nbica.decomposition.ica import check_random_state, fast_ica
 from nbica.decomposition.maps import flip_signs
 from nbica.decomposition.preflight import check_parameters
@@ -15,14 +14,15 @@ from nbica.decomposition.sparse_coding import learn_dictionary
 from nbica.decomposition.subspace import GroupSubspace
 from nbica.exceptions import DataError, IgnoredWarning, NotConvergedWarning
 from nbica.masking.extract import apply_mask
+from nbica.runtime.cache import Stage
 from nbica.runtime.checks import check_count, warn_of_y
+from nbica.runtime.progress import warn
 
 # Rows that are kept between runs, for each component: of the runs as they are, which make the
 # dictionary (from 20 real runs, maps of 3 and of all rows matched at |r| = .9996), and of what they
 # share, which only says where to start. Both together take the memory that CanICA takes.
 _KEPT, _KEPT_FOR_START = 3, 2
-# Raised when a change of the merge changes the numbers.
-MERGE_VERSION = 1
+DICTIONARY_ROWS = Stage("dictionary rows", version=1)
 # Parameters of nilearn's online solver, with their defaults.
 ONLINE = {"n_epochs": 1, "batch_size": 20, "reduction_ratio": "auto"}
 
@@ -167,17 +167,19 @@ class DictLearning(GroupDecompositionMixin, BaseEstimator):
         self._check_parameters()
         warn_of_y(y, stacklevel=2)
         self._warn_of_online(stacklevel=2)
-        with depart(self, imgs, confounds) as journey:
+        with self._group_fit(imgs, confounds) as fit:
             parts = [self.n_components, self.dict_init is None]
-            group = journey.group_stage(
-                "dictionary rows", MERGE_VERSION, parts, lambda: self._group(journey)
-            )
-            journey.arrive(stacklevel=2)
-            with journey.stage("ICA"):
+            group = fit.cached(DICTIONARY_ROWS, parts, lambda: self._group(fit))
+            self._learn_runs(fit, stacklevel=2)
+            with fit.stage("ICA"):
                 self.components_init_ = self._start(group.pop("shared", None))
-            with journey.stage("dictionary"):
+            with fit.stage("dictionary"):
                 self._find_components(group["weighted"])
         return self
+
+    def components_per_run(self):
+        """How many principal components each run contributes."""
+        return self.n_components
 
     def _check_parameters(self):
         check_parameters(self)
@@ -204,18 +206,18 @@ class DictLearning(GroupDecompositionMixin, BaseEstimator):
                 f"{', '.join(given)} changes nothing here: each step takes all voxels and all "
                 "components, until the maps settle (max_iter, tol)."
             )
-            warnings.warn(msg, IgnoredWarning, stacklevel=stacklevel + 1)
+            warn(msg, IgnoredWarning, stacklevel=stacklevel + 1)
 
-    def _group(self, journey):
+    def _group(self, fit):
         """What the runs share, and the runs as they are: arrays, as the cache keeps them."""
         k = self.n_components
         shared, rows = GroupSubspace(k, _KEPT_FOR_START * k), GroupSubspace(_KEPT * k, _KEPT * k)
-        for reduction in journey.reductions():
+        for reduction in fit.reductions():
             weights = reduction.singular_values[:, np.newaxis].astype(np.float32)
             rows.partial_fit(reduction.components * weights)
             if self.dict_init is None:
                 shared.partial_fit(reduction.components)
-                journey.tell(lambda: _independent(shared.components_, 0, n_init=1))
+                fit.run_callback(lambda: _independent(shared.components_, 0, n_init=1))
         weights = rows.singular_values_[:, np.newaxis].astype(np.float32)
         group = {"weighted": rows.components_ * weights}
         return group if self.dict_init is not None else group | {"shared": shared.components_}
@@ -253,13 +255,13 @@ class DictLearning(GroupDecompositionMixin, BaseEstimator):
             raise DataError(msg)
         if n_empty:
             msg = f"{n_empty} of {len(found.maps)} maps are empty: a smaller alpha keeps them."
-            warnings.warn(msg, NotConvergedWarning, stacklevel=4)
+            warn(msg, NotConvergedWarning, stacklevel=4)
         if not found.converged:
             msg = (
                 f"The dictionary had not settled after {self.max_iter} steps (tol={self.tol:g}): "
                 "raise max_iter."
             )
-            warnings.warn(msg, NotConvergedWarning, stacklevel=4)
+            warn(msg, NotConvergedWarning, stacklevel=4)
 
 
 def _independent(components, seed, n_init=10):

@@ -1,209 +1,226 @@
-"""The way from images to reductions that every group decomposition goes before its own last step.
+"""What every group decomposition does before its own last step: from images to reductions.
 
-    with depart(estimator, imgs, confounds) as journey:
-        for reduction in journey.reductions():
+    with group_fit(estimator, imgs, confounds) as fit:
+        for reduction in fit.reductions():
             subspace.partial_fit(reduction.components)
-        journey.arrive(stacklevel=2)
-        with journey.stage("ICA"):
+        runs = fit.finish(stacklevel=2)
+        with fit.stage("ICA"):
             ...
 
-What may be told about parameters alone is told before anything is read; the mask comes next, then
-the plan for memory, then the runs one by one. The estimator is asked for its parameters and is
-given what was learnt on the way: `masker_`, `mask_img_`, `plan_`, `runs_`, `seconds_`.
+Parameters were checked before anything is read; the mask comes next, then the plan for memory, then
+the runs one by one. The estimator is asked for its parameters and sets its attributes itself.
 """
 
-import warnings
 from collections.abc import Callable
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from threadpoolctl import threadpool_limits
 
 from nbica.decomposition.preflight import (
     check_mask_size,
-    confounds_of,
-    list_runs,
     make_masker,
     plan_of,
     plan_with_mask_pass,
 )
-from nbica.decomposition.provenance import input_of, record_of
-from nbica.decomposition.reduction import STAGE as REDUCTION
-from nbica.decomposition.reduction import identify, reduce_runs
-from nbica.decomposition.run_table import (
-    row_from_cache,
-    row_of_failure,
-    row_of_run,
-    table_of_runs,
-    warn_about_runs,
-)
-from nbica.decomposition.selection import dimensions_per_run
-from nbica.decomposition.unreadable import undamaged, with_header
+from nbica.decomposition.reduction import REDUCTION, identify, reduce_runs
+from nbica.decomposition.run_table import RunLog
+from nbica.decomposition.unreadable import readable_to_the_end, with_readable_header
 from nbica.exceptions import CacheWarning, DataError, RunCancelled
+from nbica.image.inputs import inputs_of
 from nbica.runtime import machine
-from nbica.runtime.cache import key_of, recall
-from nbica.runtime.eviction import Keeper
-from nbica.runtime.parallel import pair
-from nbica.runtime.progress import monitor
+from nbica.runtime.eviction import CacheLimiter
+from nbica.runtime.progress import monitor, warn
 from nbica.runtime.stopwatch import Stopwatch
 from nbica.runtime.store import open_store
-from nbica.signal.confounds import list_confounds
 
 
 @contextmanager
-def depart(estimator, imgs, confounds, *, goes_on=False):
-    """Give a Journey; where it is broken off, the estimator has learnt nothing.
+def group_fit(estimator, imgs, confounds):
+    """Prepare a fit of a group of runs and lead through it.
+
+    Costs the headers of the runs, and a mask where there is none: reading all of them.
 
     Parameters
     ----------
-    estimator : CanICA, or another with its parameters
-        Checked already. It may do without `cache_limit` and `on_error`.
+    estimator : CanICA or DictLearning
+        Checked already. What it learnt of earlier runs, if it did, is added to.
     imgs, confounds : as :meth:`canica.CanICA.fit` takes them
-    goes_on : bool
-        Add to what an earlier journey learnt, which an error leaves as it was.
 
     Yields
     ------
-    Journey
+    GroupFit
     """
-    if not goes_on:
-        forget(estimator)
-    started = datetime.now(UTC)
-    try:
-        with monitor(type(estimator).__name__, verbose=estimator.verbose) as report:
-            journey = Journey(estimator, report)
-            with closing(journey), _telling_what_is_kept(journey):
-                journey.set_out(imgs, confounds_of(imgs, confounds))
-                yield journey
-        estimator.seconds_ = dict(journey.watch.seconds)
-        estimator.record_ = record_of(estimator, started, journey.inputs, journey.notes)
-    except BaseException as error:  # an interrupt as well: nothing half new is left
-        if not (goes_on and isinstance(error, Exception)):
-            forget(estimator)
-        raise
+    with monitor(type(estimator).__name__, verbose=estimator.verbose) as report:
+        store, watch, log = open_store(estimator.memory), Stopwatch(), RunLog.after(estimator)
+        with _resume_hint(report, store):
+            ready = prepare(estimator, imgs, confounds, store, watch, log)
+        fit = GroupFit(estimator, ready, report, store, watch, log)
+        with _resume_hint(report, store, ready), closing(fit):
+            yield fit
 
 
 @contextmanager
-def _telling_what_is_kept(journey):
+def _resume_hint(report, store, ready=None):
+    """Tell who stops a fit where it stood, what is kept of it, and how to go on."""
     try:
         yield
     except (KeyboardInterrupt, RunCancelled) as error:
-        where = journey.report.event
-        error.args = (f"{where.run} was stopped at: {where}{journey.what_is_kept()}",)
+        where = report.event
+        error.args = (f"{where.task} was stopped at: {where}{_what_is_kept(store, ready)}",)
         raise
 
 
-def forget(estimator):
-    """Drop what an earlier fit learnt."""
-    for name in [name for name in vars(estimator) if name.endswith("_")]:
-        delattr(estimator, name)
+def _what_is_kept(store, ready):
+    if store.location is None:
+        return ". Nothing is kept without a cache: set memory= to a folder to go on from here"
+    if ready is not None and ready.keys:
+        kept = n_cached(store, ready.keys)
+        return f": {kept} of {ready.n_runs} runs are cached; run again to continue"
+    return ": the runs that were done are cached; run again to continue"
 
 
-class Journey:
-    """One fit on its way.
+def n_cached(store, keys):
+    """How many of the reductions with these keys the cache holds."""
+    return sum(store.has(REDUCTION.name, key) for key in keys)
+
+
+# ---- before the first run -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Ready:
+    """What is settled before the first run is reduced.
 
     Attributes
     ----------
-    estimator : CanICA, or another with its parameters
-    report : progress.Progress
-    watch : stopwatch.Stopwatch
-    notes : list of str
-        What is to be said about the cache.
-    inputs : list of dict
-        For the record.
+    masker : NiftiMasker
+        Fitted.
+    plan : budget.Plan
+    tasks : iterable of (Run, dict)
+        Each run with its confounds and, where there is a cache, its identity in it.
+    names : list of str or None
+        Of the runs; None where they are a generator.
+    keys : list of str
+        Of the runs' reductions in the cache; empty where they are not known before.
     """
 
-    def __init__(self, estimator, report):
-        self.estimator, self.report, self.watch = estimator, report, Stopwatch()
-        self.notes = []
-        self.inputs = list(getattr(estimator, "record_", {}).get("inputs", []))
-        self._store = open_store(estimator.memory)
-        earlier = getattr(estimator, "runs_", None)
-        self._rows = [] if earlier is None else earlier.to_dict("records")
-        self._n_before = len(self._rows)
-        self._on_error = getattr(estimator, "on_error", "raise")
-        self._reductions, self._keys, self._n_runs = None, [], None
-
-    def set_out(self, imgs, confounds):
-        """Find the runs and the mask, and plan: what comes before the first run is reduced."""
-        estimator = self.estimator
-        masker = getattr(estimator, "masker_", None) or make_masker(estimator)
-        is_fitted = hasattr(masker, "mask_img_")
-        if self._on_error == "skip":
-            imgs, confounds = self._without_failures(with_header(imgs, confounds))
-        runs, self._n_runs = list_runs(imgs, needed_twice=masker.mask_img is None)
-        confounds = list_confounds(confounds, self._n_runs)
-        with_confounds = confounds is not None
-        if masker.mask_img is None and not is_fitted:
-            first = plan_with_mask_pass(estimator, runs, with_confounds)
-            masker.set_params(n_jobs=first.n_workers)
-        with self.watch.stage("mask"):
-            if not is_fitted:
-                runs, confounds = self._fit_masker(masker, runs, confounds)
-        estimator.masker_, estimator.mask_img_ = masker, masker.mask_img_
-        check_mask_size(masker.n_elements_, estimator.n_components)
-        estimator.plan_, runs = plan_of(estimator, runs, masker.n_elements_, with_confounds)
-        self._runs = runs if isinstance(runs, list) else None
-        self._tasks = self._written_down(pair(runs, confounds))
-        self._look_into_the_cache()
-
-    def _fit_masker(self, masker, runs, confounds):
-        """Fit the masker; return the runs that it could be fitted to, with their confounds."""
-        try:
-            masker.fit(runs)
-        except (ValueError, OSError):
-            if self._on_error != "skip" or masker.mask_img is not None:
-                raise
-            sifted = undamaged(runs, confounds)
-            if not 0 < len(sifted.runs) < len(runs):
-                raise
-            runs, confounds = self._without_failures(sifted)
-            masker.fit(runs)
-            self._n_runs = len(runs)
-        return runs, confounds
-
-    def _without_failures(self, sifted):
-        """Runs that can be used, with their confounds; the others become rows."""
-        self._rows += sifted.failures
-        return sifted.runs, sifted.confounds
-
-    def _written_down(self, tasks):
-        for run, arguments in tasks:
-            self.inputs.append(input_of(run, arguments["confounds"]))
-            yield run, arguments
-
-    def _look_into_the_cache(self):
-        """Know what each run is called there, so that nothing is dropped that is yet to be read."""
-        keys = []
-        if self._runs is not None and self._store.location is not None:
-            self._tasks = [self._identified(*task) for task in self._tasks]
-            identities = [arguments["identity"] for _, arguments in self._tasks]
-            keys = [identity.key for identity in identities if identity]
-            for key in keys:
-                self._store.use(REDUCTION, key)
-        self._keys = keys
-        limit = getattr(self.estimator, "cache_limit", None)
-        self._keeper = Keeper(self._store, limit, keys)
-
-    def _identified(self, run, arguments):
-        preparation = self.estimator.masker_.preparation_
-        try:
-            identity = identify(run, preparation, self._n_wanted, arguments["confounds"])
-        except (ValueError, OSError):
-            if self._on_error != "skip":
-                raise
-            identity = None  # its worker will meet the same error, and tell of it
-        return run, arguments | {"identity": identity}
+    masker: object
+    plan: object
+    tasks: object
+    names: list | None
+    keys: list = field(default_factory=list)
 
     @property
-    def _n_wanted(self):
-        """Components that each run contributes."""
-        return dimensions_per_run(self.estimator)
+    def n_runs(self):
+        """How many runs there are, or None for a generator."""
+        return None if self.names is None else len(self.names)
+
+
+def prepare(estimator, imgs, confounds, store, watch, log):
+    """Find the runs and the mask, plan, and look into the cache.
+
+    Parameters
+    ----------
+    estimator, imgs, confounds : as in :func:`group_fit`
+    store : store.Store or store.NoStore
+    watch : stopwatch.Stopwatch
+        Times the stage "mask".
+    log : RunLog
+        Is told of runs that cannot be used.
+
+    Returns
+    -------
+    Ready
+    """
+    masker = getattr(estimator, "masker_", None) or make_masker(estimator)
+    inputs = _inputs(estimator, imgs, confounds, masker, log)
+    if not hasattr(masker, "mask_img_"):
+        with watch.stage("mask"):
+            inputs = _fit_masker(estimator, masker, inputs, log)
+    check_mask_size(masker.n_elements_, estimator.n_components)
+    plan = plan_of(estimator, inputs, masker.n_elements_)
+    tasks = log.noting(inputs.pairs())
+    names = None if inputs.n_runs is None else [run.name for run in inputs.runs]
+    if names is None or store.location is None:
+        return Ready(masker, plan, tasks, names)
+    # Names in the cache are known beforehand, so that nothing that is yet to be read is dropped.
+    tasks = [_identified(estimator, masker, *task) for task in tasks]
+    keys = [task["identity"].key for _, task in tasks if task["identity"]]
+    for key in keys:
+        store.use(REDUCTION.name, key)
+    return Ready(masker, plan, tasks, names, keys)
+
+
+def _inputs(estimator, imgs, confounds, masker, log):
+    """The runs that the fit begins with; those whose header cannot be read may be left out."""
+    if estimator.on_error != "skip":
+        return inputs_of(imgs, confounds, one_pass=masker.mask_img is not None)
+    inputs, failures = with_readable_header(imgs, confounds)
+    log.failed(failures)
+    if not inputs.runs:
+        raise DataError(log.message_for_none())
+    return inputs
+
+
+def _fit_masker(estimator, masker, inputs, log):
+    """Fit the masker; return the runs that it could be fitted to."""
+    if masker.mask_img is None:
+        masker.set_params(n_jobs=plan_with_mask_pass(estimator, inputs).n_workers)
+    try:
+        masker.fit(inputs.runs)
+    except (ValueError, OSError):
+        if estimator.on_error != "skip" or masker.mask_img is not None:
+            raise
+        readable, failures = readable_to_the_end(inputs)
+        if not 0 < readable.n_runs < inputs.n_runs:
+            raise
+        log.failed(failures)
+        masker.fit(readable.runs)
+        return readable
+    return inputs
+
+
+def _identified(estimator, masker, run, arguments):
+    wanted = estimator.components_per_run()
+    try:
+        identity = identify(run, masker.preparation_, wanted, arguments["confounds"])
+    except (ValueError, OSError):
+        if estimator.on_error != "skip":
+            raise
+        identity = None  # its worker will meet the same error, and report it
+    return run, arguments | {"identity": identity}
+
+
+# ---- the runs, one by one -----------------------------------------------------------------------
+
+
+class GroupFit:
+    """One fit under way.
+
+    Attributes
+    ----------
+    masker : NiftiMasker
+        Fitted.
+    plan : budget.Plan
+    watch : stopwatch.Stopwatch
+    log : RunLog
+    started : datetime
+    """
+
+    def __init__(self, estimator, ready, report, store, watch, log):
+        self.masker, self.plan = ready.masker, ready.plan
+        self.watch, self.log, self.started = watch, log, datetime.now(UTC)
+        self._estimator, self._ready, self._report, self._store = estimator, ready, report, store
+        self._n_wanted = estimator.components_per_run()
+        self._keys = ready.keys
+        self._limiter = CacheLimiter(store, estimator.cache_limit, ready.keys)
+        self._reductions = None
 
     def stage(self, name):
-        """A stage of the fit: told to those who watch, and timed."""
-        self.report.stage(name)
+        """A stage of the fit: shown to those who watch, and timed."""
+        self._report.stage(name)
         return self.watch.stage(name)
 
     def reductions(self):
@@ -224,60 +241,43 @@ class Journey:
             self._reductions.close()
 
     def _reduce_runs(self):
-        plan = self.estimator.plan_
+        plan, n_runs = self.plan, self._ready.n_runs
         machine.check_disk(plan.scratch_path, plan.scratch)
-        if self._keys and self._n_cached() == self._n_runs:
+        if self._keys and n_cached(self._store, self._keys) == n_runs:
             plan = replace(plan, n_workers=1, on_cluster=False)  # nothing to share out
         results = reduce_runs(
-            self._tasks,
-            self.estimator.masker_.preparation_,
-            self._n_wanted,
-            self._store,
-            plan,
-            self._on_error,
-        )
+            self._ready.tasks, self.masker.preparation_, self._n_wanted, self._store, plan,
+            self._estimator.on_error,
+        )  # fmt: skip
         # One BLAS thread here too: the cores belong to those who reduce.
         with closing(results), self.watch.stage("reduce runs"), threadpool_limits(1, "blas"):
-            for name, result in self.report.track(results, self._n_runs, "reduce runs"):
-                reduction = self._arrived(name, result)
+            for name, result in self._report.track(results, n_runs, "reduce runs"):
+                reduction = self._log_run(name, result)
                 if reduction is not None:
+                    # The consumer merges it before it asks for the next one.
                     with self.watch.stage("merge"):
                         yield reduction
-                    self._keeper.added(result.identity and result.identity.key)
+                    # Once merged, its entry may leave a cache that is full.
+                    self._limiter.added(result.identity and result.identity.key)
 
-    def _arrived(self, name, result):
+    def _log_run(self, name, result):
         """Write down what happened to a run; return its reduction, or None if it failed."""
-        self.notes += [f"{name}: {note}" for note in result.notes]
         if result.identity is None:
             self._keys = []  # what is made of all runs has no name in the cache
         if result.reduction is None:
-            self.report.count("skipped")
-            self._rows.append(row_of_failure(name, result.error))
-            return None
-        self.report.count("cached" if result.from_cache else "computed")
-        fewer_is_fine = self._n_wanted != self.estimator.n_components
-        self._rows.append(row_of_run(name, result, self._n_wanted, fewer_is_fine))
-        return result.reduction.leading(self._n_wanted)
+            self._report.count("skipped")
+        else:
+            self._report.count("cached" if result.from_cache else "computed")
+        fewer_is_fine = self._n_wanted != self._estimator.n_components
+        self.log.add(name, result, self._n_wanted, fewer_is_fine)
+        return result.reduction and result.reduction.leading(self._n_wanted)
 
-    def _n_cached(self):
-        return sum(self._store.has(REDUCTION, key) for key in self._keys)
-
-    def what_is_kept(self):
-        """What is kept of a fit that is broken off, and how to go on: the end of a sentence."""
-        if self._store.location is None:
-            return ". Nothing is kept without a cache: set memory= to a folder to go on from here"
-        if self._keys:
-            return f": {self._n_cached()} of {self._n_runs} runs are cached; run again to continue"
-        return ": the runs that were done are cached; run again to continue"
-
-    def group_stage(self, stage, version, parts, compute):
+    def cached(self, stage, parts, compute):
         """What is made of all runs, from the cache where it is there.
 
         Parameters
         ----------
-        stage : str
-        version : int
-            Raised when a change changes the numbers.
+        stage : cache.Stage
         parts : list
             Parameters that it depends on, beside the runs and their order.
         compute : callable
@@ -287,53 +287,59 @@ class Journey:
         -------
         dict of ndarray
         """
-        if not self._keys or self.estimator.callback is not None:
+        if not self._keys or self._estimator.callback is not None:
             return compute()  # a callback is to see every run
-        key = key_of(stage, version, parts, self._keys)
-
-        def with_rows():
-            return compute() | {"rows": self._rows}
-
-        about = {"run": f"{self._n_runs} runs", "parameters": str(parts)}
-        found = recall(self._store, stage, key, with_rows, lambda: bool(self._keys), about)
-        self.notes += found.notes
+        n_runs, names = self._ready.n_runs, self._ready.names
+        found = stage.get_or_compute(
+            self._store,
+            stage.key(parts, self._keys),
+            lambda: compute() | {"rows": self.log.rows},
+            lambda: bool(self._keys),
+            {"run": f"{n_runs} runs", "parameters": str(parts)},
+        )
+        self.log.notes += found.notes
         rows = found.values.pop("rows")
         if found.from_cache:
-            self.report.stage("reduce runs", self._n_runs)
-            self.report.advance(self._n_runs, f"{self._n_runs} cached")
-            names = [run.name for run in self._runs]
-            self._rows = [row_from_cache(*both) for both in zip(names, rows, strict=True)]
+            self._report.stage("reduce runs", n_runs)
+            self._report.advance(n_runs, f"{n_runs} cached")
+            self.log.from_cache(names, rows)
         return found.values
 
-    def tell(self, maps):
-        """Call the estimator's callback, if it has one: the latest run was merged.
+    def run_callback(self, maps):
+        """Tell those who watch, and the estimator's callback, that the latest run was merged.
 
         Parameters
         ----------
         maps : callable
             Gives the group maps of the runs so far.
         """
-        callback, row = self.estimator.callback, self._rows[-1]
-        if callback is not None:
-            mask_img = self.estimator.mask_img_
-            n_runs, n_total = len(self._rows), self._n_runs
-            callback(GroupState(n_runs, n_total, row["path"], row["cached"], mask_img, maps))
+        row, n_runs = self.log.rows[-1], len(self.log.rows)
+        state = GroupState(
+            n_runs, self._ready.n_runs, row["path"], row["cached"], self.masker.mask_img_, maps
+        )
+        self._report.merged(state)
+        if self._estimator.callback is not None:
+            self._estimator.callback(state)
 
-    def arrive(self, stacklevel):
-        """Give the estimator its table of runs; say what was noticed about some of them."""
-        runs = self.estimator.runs_ = table_of_runs(self._rows)
+    def finish(self, stacklevel):
+        """Return the table of runs; warn of what was noticed about some of them.
+
+        Raises
+        ------
+        DataError
+            If none of the runs could be used.
+        """
+        runs = self.log.table()
         if runs["skipped"].all():
-            msg = f"None of the {len(runs)} runs could be used. The first: {runs['warnings'][0]}"
-            raise DataError(msg)
-        new = runs[self._n_before :]
-        noticed = list(zip(new["path"], new["warnings"], strict=True))
-        warn_about_runs(noticed, len(new), stacklevel=stacklevel + 1)
-        self._keeper.finish()
-        self._keeper.tell(stacklevel=stacklevel + 1)
-        if self.notes:
-            more = f" (and {len(self.notes) - 3} more)" if len(self.notes) > 3 else ""
-            msg = f"The cache {self._store.location}: {' | '.join(self.notes[:3])}{more}."
-            warnings.warn(msg, CacheWarning, stacklevel=stacklevel + 1)
+            raise DataError(self.log.message_for_none())
+        self.log.warn(stacklevel + 1)
+        self._limiter.finish()
+        self._limiter.warn(stacklevel + 1)
+        if notes := self.log.notes:
+            more = f" (and {len(notes) - 3} more)" if len(notes) > 3 else ""
+            msg = f"The cache {self._store.location}: {' | '.join(notes[:3])}{more}."
+            warn(msg, CacheWarning, stacklevel + 1)
+        return runs
 
 
 @dataclass(frozen=True)
@@ -345,7 +351,7 @@ class GroupState:
     n_runs : int
         Runs merged so far.
     n_total : int or None
-        Of so many; None where they come from a generator.
+        Runs in all; None where they come from a generator.
     name : str
         The latest run.
     from_cache : bool

@@ -1,16 +1,12 @@
-"""What is settled before a fit reads its first run: parameters, confounds, masker, plan.
+"""What is settled before a fit reads its first run: parameters, masker, plan.
 
 An estimator is asked for its parameters; nothing is learnt here, and nothing but headers is read.
 """
 
-from itertools import chain
-
 import numpy as np
 
 from nbica.decomposition.reduction import stored_components
-from nbica.decomposition.selection import dimensions_per_run
-from nbica.decomposition.weighting import check_weighting
-from nbica.image.run import is_iterator, iter_runs
+from nbica.image.inputs import inputs_of
 from nbica.masking.masker import NiftiMasker
 from nbica.runtime import budget
 from nbica.runtime.checks import check_dtype, check_n_components, check_n_jobs
@@ -20,27 +16,17 @@ from nbica.runtime.units import parse_ram
 from nbica.runtime.workload import workload_of
 
 
-def check_parameters(estimator):
-    """Raise ValueError or TypeError for a parameter of the journey that cannot be."""
-    do_cca = getattr(estimator, "do_cca", False)
-    check_weighting(do_cca)
-    check_n_components(estimator.n_components, do_cca and not isinstance(do_cca, str))
+def check_parameters(estimator, allows_auto=False):
+    """Raise ValueError or TypeError for a parameter of a group fit that cannot be."""
+    check_n_components(estimator.n_components, allows_auto)
     check_n_jobs(estimator.n_jobs)
     parse_ram(estimator.ram)
     check_dtype(estimator.dtype)
     open_store(estimator.memory)
-    parse_limit(getattr(estimator, "cache_limit", None))
-    on_error = getattr(estimator, "on_error", "raise")
-    if on_error not in ("raise", "skip"):
-        msg = f"on_error is {on_error!r}; expected 'raise' or 'skip'."
+    parse_limit(estimator.cache_limit)
+    if estimator.on_error not in ("raise", "skip"):
+        msg = f"on_error is {estimator.on_error!r}; expected 'raise' or 'skip'."
         raise ValueError(msg)
-
-
-def confounds_of(imgs, confounds):
-    """The confounds that were passed, else those of a Bunch of runs."""
-    if confounds is None and hasattr(imgs, "func"):
-        return getattr(imgs, "confounds", None)
-    return confounds
 
 
 def make_masker(estimator):
@@ -67,50 +53,47 @@ def check_mask_size(n_voxels, n_components):
         raise ValueError(msg)
 
 
-def list_runs(imgs, needed_twice):
-    """Runs, and how many; a generator stays one where a single pass is enough."""
-    runs = iter_runs(imgs)
-    if is_iterator(imgs) and not needed_twice:
-        return runs, None
-    runs = list(runs)
-    return runs, len(runs)
-
-
 def plan_before(estimator, imgs, confounds=None):
     """Plan for a fit that was not begun; reads headers only."""
-    runs = list(iter_runs(imgs))
-    with_confounds = confounds_of(imgs, confounds) is not None
+    inputs = inputs_of(imgs, confounds)
     masker = make_masker(estimator)
     if masker.mask_img is None:
-        return plan_with_mask_pass(estimator, runs, with_confounds)
-    return plan_of(estimator, runs, masker.fit().n_elements_, with_confounds)[0]
+        return plan_with_mask_pass(estimator, inputs)
+    return plan_of(estimator, inputs, masker.fit().n_elements_)
 
 
-def plan_with_mask_pass(estimator, runs, with_confounds):
+def plan_with_mask_pass(estimator, inputs):
     """Plan for a fit that computes its mask, from a guess at the number of voxels."""
-    third = int(np.prod(runs[0].grid.shape) / 3)  # what a mask usually keeps
-    return plan_of(estimator, runs, third, with_confounds, mask_pass=True)[0]
+    third = int(np.prod(inputs.runs[0].grid.shape) / 3)  # what a mask usually keeps
+    return plan_of(estimator, inputs, third, mask_pass=True)
 
 
-def plan_of(estimator, runs, n_voxels, with_confounds=False, mask_pass=False):
-    """Plan for runs, and the runs; of a generator the first speaks for all."""
-    listed, n_runs = runs, None
-    if isinstance(runs, list):
-        n_runs = len(runs)
-    else:
-        listed = [next(runs)]
-        runs = chain(listed, runs)
-    n_rows = dimensions_per_run(estimator)
+def plan_of(estimator, inputs, n_voxels, mask_pass=False):
+    """Plan for runs; of a generator the first speaks for all.
+
+    Parameters
+    ----------
+    estimator : CanICA or DictLearning
+    inputs : Inputs
+    n_voxels : int
+    mask_pass : bool
+        Whether the mask is computed of the runs.
+
+    Returns
+    -------
+    budget.Plan
+    """
+    n_rows = estimator.components_per_run()
     workload = workload_of(
-        listed,
-        n_runs,
+        inputs.runs if inputs.n_runs is not None else [inputs.first],
+        inputs.n_runs,
         n_voxels,
         n_rows if estimator.n_components == "auto" else estimator.n_components,
         stored_components(n_rows),
         smooth=bool(np.any(estimator.smoothing_fwhm)),
-        confounds=with_confounds,
+        confounds=inputs.has_confounds,
         band_pass=estimator.low_pass is not None or estimator.high_pass is not None,
         mask_pass=mask_pass,
     )
     location = open_store(estimator.memory).location
-    return budget.plan_for(workload, estimator.n_jobs, estimator.ram, location), runs
+    return budget.plan_for(workload, estimator.n_jobs, estimator.ram, location)

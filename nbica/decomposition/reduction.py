@@ -7,6 +7,7 @@ parameters only, so its result can be kept and used again with any other runs.
 import time
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -20,14 +21,12 @@ from nbica.decomposition.subspace import left_factors
 from nbica.image.fingerprint import fingerprint as fingerprint_of
 from nbica.image.run import ArrayFrames
 from nbica.masking.preparation import PreparedRun
-from nbica.runtime.cache import key_of, recall
+from nbica.runtime.cache import Stage
 from nbica.runtime.parallel import each_run
 from nbica.runtime.store import NoStore
 from nbica.signal.confounds import load_confounds
 
-# Raised whenever a change here or in what is called changes the numbers.
-VERSION = 2
-STAGE = "reduction"
+REDUCTION = Stage("reduction", version=2)
 NO_STORE = NoStore()
 
 # Components are stored in steps of 32, so that another n_components often finds them in the cache.
@@ -69,9 +68,9 @@ class Reduction:
         )
 
     def parked(self, folder):
-        """The same with its components in a file, mapped: it takes no memory.
+        """The same with its components in a mapped file of a folder: it takes no memory.
 
-        Of a folder, unless they are in one of the cache already.
+        Components that lie in a file of the cache already stay there.
         """
         if isinstance(self.components, np.memmap):
             return self
@@ -185,7 +184,7 @@ def identify(run, preparation, n_components, confounds=None):
     fingerprint = fingerprint_of(run)
     table = joblib.hash(load_confounds(confounds, run.n_timepoints, run.name))
     n_stored = stored_components(n_components)
-    key = key_of(STAGE, VERSION, fingerprint, table, preparation.key(), n_stored)
+    key = REDUCTION.key(fingerprint, table, preparation.key(), n_stored)
     return Identity(fingerprint, table, key)
 
 
@@ -216,16 +215,23 @@ def reduce_run(
     ReducedRun
     """
     start = time.perf_counter()
-    what = (run, preparation, n_components, confounds)
+
+    @cache
+    def table():  # parsed once, and not at all where the cache has the run
+        return load_confounds(confounds, run.n_timepoints, run.name)
+
     try:
-        if store.location is not None:
-            identity = identity or identify(*what)
-        found = recall(
-            store, STAGE, identity and identity.key,
-            compute=lambda: _values_of(*what, scratch_folder),
-            still_valid=lambda: identity is None or _is_unchanged(identity, *what),
-            about=about_run(*what),
-        )  # fmt: skip
+        if store.location is not None and identity is None:
+            identity = identify(run, preparation, n_components, table())
+        found = REDUCTION.get_or_compute(
+            store,
+            identity and identity.key,
+            lambda: _values_of(run, preparation, n_components, table(), scratch_folder),
+            lambda: (
+                identity is None or _is_unchanged(identity, run, preparation, n_components, table())
+            ),
+            about_run(run, preparation, n_components, confounds),
+        )
     except (ValueError, OSError) as error:
         if on_error != "skip":
             raise

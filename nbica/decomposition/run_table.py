@@ -1,10 +1,79 @@
 """What happened to each run of a fit, as a table and in one warning."""
 
-import warnings
-
+from nbica.decomposition.provenance import input_of
 from nbica.exceptions import DataWarning
+from nbica.runtime.progress import warn
 
 STAGES = ["read", "smooth", "clean", "reduce"]
+
+
+class RunLog:
+    """What happened to the runs of a fit: becomes its table, its warnings and its record.
+
+    Parameters
+    ----------
+    rows, inputs : list of dict
+        Of an earlier fit, to which runs are added.
+
+    Attributes
+    ----------
+    rows : list of dict
+        One per run.
+    inputs : list of dict
+        What went in, for the record.
+    notes : list of str
+        What is to be said about the cache.
+    """
+
+    def __init__(self, rows=(), inputs=()):
+        self.rows, self.inputs, self.notes = list(rows), list(inputs), []
+        self._n_before = len(self.rows)
+
+    @classmethod
+    def after(cls, estimator):
+        """A log that goes on where an estimator stands; a new one where it is not fitted."""
+        earlier = getattr(estimator, "runs_", None)
+        rows = [] if earlier is None else earlier.to_dict("records")
+        return cls(rows, getattr(estimator, "record_", {}).get("inputs", []))
+
+    def noting(self, tasks):
+        """Write down each run and its confounds as they go by."""
+        for run, arguments in tasks:
+            self.inputs.append(input_of(run, arguments["confounds"]))
+            yield run, arguments
+
+    def failed(self, rows):
+        """Add the rows of runs that could not be used."""
+        self.rows += rows
+
+    def add(self, name, result, n_wanted, fewer_is_fine):
+        """Add what became of a run, a :class:`reduction.ReducedRun`."""
+        self.notes += [f"{name}: {note}" for note in result.notes]
+        if result.reduction is None:
+            self.rows.append(row_of_failure(name, result.error))
+        else:
+            self.rows.append(row_of_run(name, result, n_wanted, fewer_is_fine))
+
+    def from_cache(self, names, rows):
+        """Take over the rows of a group that was in the cache, under today's names."""
+        self.rows = [row_from_cache(*both) for both in zip(names, rows, strict=True)]
+
+    def table(self):
+        """What happened to each run, as a DataFrame."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows)
+
+    def warn(self, stacklevel):
+        """Say in one warning what was noticed about the new runs."""
+        new = self.rows[self._n_before :]
+        noticed = [(row["path"], row["warnings"]) for row in new]
+        warn_about_runs(noticed, len(new), stacklevel + 1)
+
+    def message_for_none(self):
+        """Why no run could be used, in a sentence."""
+        first = self.rows[0]["warnings"]
+        return f"None of the {len(self.rows)} runs could be used. The first: {first}"
 
 
 def row_of_run(name, result, n_wanted, fewer_is_fine=False):
@@ -37,13 +106,6 @@ def row_from_cache(name, row):
     return row | dict.fromkeys(STAGES, 0.0) | {"path": name, "cached": True, "seconds": 0.0}
 
 
-def table_of_runs(rows):
-    """What happened to each run, as a DataFrame."""
-    import pandas as pd
-
-    return pd.DataFrame(rows)
-
-
 def warn_about_runs(noticed, n_runs, stacklevel):
     """Say in one warning what was noticed about some of the runs.
 
@@ -60,4 +122,4 @@ def warn_about_runs(noticed, n_runs, stacklevel):
         return
     more = f" (and {len(noticed) - 5} more)" if len(noticed) > 5 else ""
     msg = f"{len(noticed)} of {n_runs} runs: {' | '.join(noticed[:5])}{more}."
-    warnings.warn(msg, DataWarning, stacklevel=stacklevel + 1)
+    warn(msg, DataWarning, stacklevel=stacklevel + 1)

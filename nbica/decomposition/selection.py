@@ -84,11 +84,11 @@ class ComponentSpectrum:
         )
 
 
-def dimensions_per_run(estimator):
+def components_per_run(n_components, weighting):
     """How many principal components each run contributes, also where `n_components` is "auto"."""
-    if estimator.n_components == "auto":
+    if n_components == "auto":
         return MOST_COMPONENTS
-    return rows_per_run(estimator.n_components, getattr(estimator, "do_cca", True))
+    return rows_per_run(n_components, weighting)
 
 
 def choose(subspace, null):

@@ -1,4 +1,4 @@
-"""`on_error="skip"`: runs apart from those that cannot be used, before the first is reduced.
+"""`on_error="skip"`: the runs that can be used apart from those that cannot, before a fit.
 
 A run that fails later, in its worker, is left out by `reduction.reduce_run`.
 """
@@ -7,19 +7,19 @@ from typing import NamedTuple
 
 from nbica.decomposition.run_table import row_of_failure
 from nbica.image.frames import mean_volume
+from nbica.image.inputs import Inputs, confounds_of
 from nbica.image.run import is_one, iter_runs
 from nbica.signal.confounds import list_confounds
 
 
-class Sifted(NamedTuple):
-    """Runs that can be used, with their confounds (or None for all), and rows of the others."""
+class ReadableRuns(NamedTuple):
+    """The inputs that can be used, and a row of the table of runs for each of the others."""
 
-    runs: list
-    confounds: list | None
+    inputs: Inputs
     failures: list
 
 
-def with_header(imgs, confounds):
+def with_readable_header(imgs, confounds):
     """Runs whose header can be read.
 
     Costs one header per run.
@@ -31,36 +31,37 @@ def with_header(imgs, confounds):
 
     Returns
     -------
-    Sifted
+    ReadableRuns
     """
+    confounds = confounds_of(imgs, confounds)
     imgs = list(getattr(imgs, "func", [imgs] if is_one(imgs) else imgs))
     tables = list_confounds(confounds, len(imgs))
-    return _sift(imgs, tables, str, lambda img: list(iter_runs([img])))
+    return _readable(imgs, tables, str, lambda img: list(iter_runs([img])))
 
 
-def undamaged(runs, confounds):
+def readable_to_the_end(inputs):
     """Runs that can be read to their end.
 
     Costs reading all of them.
 
     Parameters
     ----------
-    runs : list of Run
-    confounds : list with one entry per run, or None
+    inputs : Inputs
+        With a list of runs.
 
     Returns
     -------
-    Sifted
+    ReadableRuns
     """
 
     def read(run):
         mean_volume(run)
         return [run]
 
-    return _sift(runs, confounds, lambda run: run.name, read)
+    return _readable(inputs.runs, inputs.confounds, lambda run: run.name, read)
 
 
-def _sift(items, confounds, name_of, runs_of):
+def _readable(items, confounds, name_of, runs_of):
     runs, tables, failures = [], [], []
     for item, table in zip(items, confounds or [None] * len(items), strict=True):
         try:
@@ -70,4 +71,6 @@ def _sift(items, confounds, name_of, runs_of):
         else:
             runs += found
             tables += [table] * len(found)
-    return Sifted(runs, None if confounds is None else tables, failures)
+    tables = None if confounds is None else tables
+    first = runs[0] if runs else None
+    return ReadableRuns(Inputs(runs, tables, len(runs), first), failures)

@@ -21,38 +21,47 @@ import numpy as np
 _TAKEN = 3
 
 
-def check_weighting(do_cca):
-    """Raise ValueError unless it is one of the three ways of :func:`weighted_rows`."""
-    if isinstance(do_cca, str) and do_cca != "weighted":
-        msg = f"do_cca is {do_cca!r}; expected True, False or 'weighted'."
-        raise ValueError(msg)
+def weighting_of(do_cca):
+    """Return "equal", "deviation" or "signal" for nilearn's parameter and what we added to it.
+
+    Raises
+    ------
+    ValueError
+        For a text that is not "weighted".
+    """
+    if isinstance(do_cca, str):
+        if do_cca != "weighted":
+            msg = f"do_cca is {do_cca!r}; expected True, False or 'weighted'."
+            raise ValueError(msg)
+        return "signal"
+    return "equal" if do_cca else "deviation"
 
 
-def rows_per_run(n_components, do_cca):
+def rows_per_run(n_components, weighting):
     """How many principal components each run contributes where so many maps are wanted."""
-    return _TAKEN * n_components if isinstance(do_cca, str) else n_components
+    return _TAKEN * n_components if weighting == "signal" else n_components
 
 
-def weighted_rows(reduction, do_cca):
+def weighted_rows(reduction, weighting):
     """A run's principal components as they count in the group.
 
     Parameters
     ----------
     reduction : Reduction
         With as many components as :func:`rows_per_run`, or fewer.
-    do_cca : {True, False, "weighted"}
-        Equally, by standard deviation, or by the share of signal.
+    weighting : {"equal", "deviation", "signal"}
+        Equally, by standard deviation, or by the share of signal; see :func:`weighting_of`.
 
     Returns
     -------
     ndarray of float32, shape (n_rows, n_voxels)
     """
-    if isinstance(do_cca, str):
+    if weighting == "signal":
         shares = signal_shares(
             reduction.singular_values**2, reduction.total_variance, reduction.n_timepoints
         )
         weights = np.sqrt(shares[shares > 0])
-    elif do_cca:
+    elif weighting == "equal":
         return reduction.components
     else:
         weights = reduction.singular_values

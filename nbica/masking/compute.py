@@ -18,9 +18,11 @@ from nbica.image.frames import mean_volume
 from nbica.image.grid import Grid, target_grid, volume_on_grid
 from nbica.image.run import iter_runs
 from nbica.masking.mask import Mask, intersect, is_thick, mask_to_image, tidy
-from nbica.runtime.cache import key_of, remember
+from nbica.runtime.cache import Stage
 from nbica.runtime.parallel import StoppableParallel
 from nbica.runtime.store import open_store
+
+MEAN = Stage("mean", version=1)
 
 
 def compute_epi_mask(
@@ -185,10 +187,10 @@ def _means(imgs, n_jobs, memory):
 
 def _recalled_mean(run, store):
     def key():
-        return key_of("mean", 1, fingerprint(run))
+        return MEAN.key(fingerprint(run))
 
     about = {"run": run.name, "parameters": "mean over time"}
-    found = remember(store, "mean", key, lambda: {"mean": mean_volume(run)}, about)
+    found = MEAN.get_or_compute_once(store, key, lambda: {"mean": mean_volume(run)}, about)
     return found.values["mean"]
 
 

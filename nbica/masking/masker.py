@@ -19,12 +19,13 @@ from nbica.masking.compute import (
 from nbica.masking.extract import unmask
 from nbica.masking.mask import load_mask, mask_to_image, resample_mask
 from nbica.masking.preparation import Preparation, prepare
-from nbica.runtime.cache import key_of, remember
+from nbica.runtime.cache import Stage
 from nbica.runtime.checks import warn_of_y
 from nbica.runtime.store import open_store
 from nbica.signal.cleaning import Cleaning
 from nbica.signal.confounds import load_confounds
 
+SIGNALS = Stage("signals", version=1)
 STRATEGIES = {
     "background": compute_background_mask,
     "epi": compute_epi_mask,
@@ -227,14 +228,14 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
 
         def key():
             rest = joblib.hash(confounds), joblib.hash(parts)
-            return key_of("signals", 1, fingerprint(run), preparation.key(), rest)
+            return SIGNALS.key(fingerprint(run), preparation.key(), rest)
 
         def compute():
             signals, notices = prepare(run, preparation, confounds, parts)
             return {"signals": signals, "notices": list(notices)}
 
         about = {"run": run.name, "parameters": f"{preparation.mask.n_voxels} voxels"}
-        found = remember(open_store(self.memory), "signals", key, compute, about)
+        found = SIGNALS.get_or_compute_once(open_store(self.memory), key, compute, about)
         return found.values["signals"], [*found.values["notices"], *found.notes]
 
     def inverse_transform(self, X):

@@ -22,13 +22,11 @@ from nbica.masking.regions import (
     names_of,
     nonempty,
 )
-from nbica.runtime.cache import key_of, remember
+from nbica.runtime.cache import Stage
 from nbica.runtime.store import open_store
 from nbica.signal.confounds import load_confounds
 
-STAGE = "region signals"
-# Raised whenever a change here or in what is called changes the numbers.
-VERSION = 1
+SIGNALS = Stage("region signals", version=1)
 
 
 class _RegionMasker(RunTransformer, auto_wrap_output_keys=None):
@@ -133,14 +131,14 @@ class _RegionMasker(RunTransformer, auto_wrap_output_keys=None):
         def key():
             width = spatial.smoothing_sigma(self.smoothing_fwhm, np.eye(4)).tolist()
             rest = width, vars(self.cleaning_), joblib.hash(confounds)
-            return key_of(STAGE, VERSION, fingerprint(run), regions.key(), rest)
+            return SIGNALS.key(fingerprint(run), regions.key(), rest)
 
         def compute():
             values = cleaned_signals(run, regions, self.smoothing_fwhm, self.cleaning_, confounds)
             return dict(zip(("signals", "notices"), values, strict=True))
 
         about = {"run": run.name, "parameters": f"{regions.n_regions} regions"}
-        found = remember(open_store(self.memory), STAGE, key, compute, about)
+        found = SIGNALS.get_or_compute_once(open_store(self.memory), key, compute, about)
         return found.values["signals"], [*found.values["notices"], *found.notes]
 
     def __sklearn_is_fitted__(self):

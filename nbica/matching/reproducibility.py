@@ -18,6 +18,7 @@ import numpy as np
 from sklearn.base import clone
 
 from nbica.exceptions import DataError
+from nbica.image.inputs import confounds_of
 from nbica.image.run import iter_runs
 from nbica.matching.pairing import correlate, match
 from nbica.runtime.checks import check_count
@@ -93,8 +94,7 @@ def split_half(estimator, imgs, n_splits=10, confounds=None, random_state=0):
     what is compared are the two maps that were found, which share no run.
     """
     check_count("n_splits", n_splits)
-    if confounds is None and hasattr(imgs, "func"):
-        confounds = getattr(imgs, "confounds", None)
+    confounds = confounds_of(imgs, confounds)
     runs = _listed(imgs)
     if len(runs) < 4:
         msg = f"Got {len(runs)} runs; halves of at least two runs each need four."

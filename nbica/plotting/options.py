@@ -60,7 +60,7 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Look(Frame):
+class SliceOptions(Frame):
     """How slices are looked at; see :func:`nbica.plotting.plot_stat_map`."""
 
     display_mode: str = "ortho"

@@ -56,7 +56,7 @@ class Scale:
 
 
 @dataclass(frozen=True)
-class Labels:
+class LabelScale:
     """Colours of whole numbers; every other value is transparent.
 
     Parameters

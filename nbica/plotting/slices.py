@@ -6,8 +6,8 @@ from nbica.plotting.bars import BAR_WIDTH, key_width
 from nbica.plotting.colors import BLUE_ORANGE, listed
 from nbica.plotting.cuts import rows_of_slices
 from nbica.plotting.displays import Display, interpolation_order
-from nbica.plotting.options import Look, takes
-from nbica.plotting.scales import Labels, check_threshold, grey_scale, scale_of
+from nbica.plotting.options import SliceOptions, takes
+from nbica.plotting.scales import LabelScale, check_threshold, grey_scale, scale_of
 from nbica.plotting.volumes import (
     Volume,
     box_around,
@@ -22,7 +22,7 @@ _DIM = 0.72
 _KEY_LENGTH = 16  # names that a key holds
 
 
-@takes(Look)
+@takes(SliceOptions)
 def plot_anat(
     anat_img, *, threshold=None, cmap="gray", vmin=None, vmax=None, dim=0, colorbar=False, **look
 ):
@@ -51,10 +51,12 @@ def plot_anat(
     """
     volume = load_map(anat_img, "anat_img")
     scale = grey_scale(volume.data, cmap, vmin, vmax, threshold, brightness=_DIM**dim)
-    return _plot_greys(volume, scale, colorbar, Look(**look), "slices of an anatomical image")
+    return _plot_greys(
+        volume, scale, colorbar, SliceOptions(**look), "slices of an anatomical image"
+    )
 
 
-@takes(Look)
+@takes(SliceOptions)
 def plot_epi(epi_img, *, cmap="gray", vmin=None, vmax=None, colorbar=False, **look):
     """Show slices of a functional image: one frame, or a mean over time.
 
@@ -63,10 +65,12 @@ def plot_epi(epi_img, *, cmap="gray", vmin=None, vmax=None, colorbar=False, **lo
     """
     volume = load_map(epi_img, "epi_img")
     scale = grey_scale(volume.data, cmap, vmin, vmax)
-    return _plot_greys(volume, scale, colorbar, Look(**look), "slices of a functional image")
+    return _plot_greys(
+        volume, scale, colorbar, SliceOptions(**look), "slices of a functional image"
+    )
 
 
-@takes(Look)
+@takes(SliceOptions)
 def plot_stat_map(
     stat_map_img, bg_img=None, *, threshold=1e-6, cmap=None, vmin=None, vmax=None,
     symmetric_cbar="auto", colorbar=True, dim=1, resampling_interpolation="continuous",
@@ -145,7 +149,7 @@ def plot_stat_map(
         volume.data[np.newaxis], cmap=BLUE_ORANGE if cmap is None else cmap, threshold=threshold,
         vmin=vmin, vmax=vmax, symmetric_cbar=symmetric_cbar,
     )  # fmt: skip
-    look = Look(**look)
+    look = SliceOptions(**look)
     opacity = load_opacity(transparency, transparency_range)
     display = _open_over(volume, bg_img, look, scale.threshold, BAR_WIDTH * colorbar, dim)
     display.paint(volume, scale, alpha=opacity, order=order)
@@ -153,7 +157,7 @@ def plot_stat_map(
     return _finish(display, look, "slices of a brain map")
 
 
-@takes(Look)
+@takes(SliceOptions)
 def plot_roi(
     roi_img, bg_img=None, *, labels=None, cmap=None, alpha=0.7, view_type="continuous",
     linewidths=1.5, threshold=0.5, colorbar=True, dim=1, **look,
@@ -193,13 +197,13 @@ def plot_roi(
     numbers = _numbers(volume.data, threshold)
     names = _names_of(numbers, labels)
     colours = listed(len(numbers), cmap)
-    look = Look(**look)
+    look = SliceOptions(**look)
     has_key = colorbar and 0 < len(numbers) <= _KEY_LENGTH
     key = key_width(names) if has_key else 0.0
     regions = Volume((volume.data >= threshold).astype(np.float32), volume.affine)
     display = _open_over(regions, bg_img, look, 0.5, key, dim)
     if view_type == "continuous":
-        display.paint(volume, Labels(numbers, colours), alpha=alpha, order=0)
+        display.paint(volume, LabelScale(numbers, colours), alpha=alpha, order=0)
     elif view_type == "contours":
         for number, colour in zip(numbers, colours, strict=True):
             one = Volume((volume.data == number).astype(np.float32), volume.affine)
@@ -212,7 +216,7 @@ def plot_roi(
     return _finish(display, look, f"slices of {len(numbers)} regions")
 
 
-@takes(Look)
+@takes(SliceOptions)
 def plot_prob_atlas(
     maps_img, bg_img=None, *, labels=None, view_type="auto", threshold="auto", cmap=None,
     alpha=0.6, linewidths=1.5, colorbar=True, dim=1, **look,
@@ -249,7 +253,7 @@ def plot_prob_atlas(
     level = check_threshold(maps, threshold) or np.finfo(np.float32).tiny
     names = _names_of(range(len(maps)), labels)
     colours = listed(len(maps), cmap)
-    look = Look(**look)
+    look = SliceOptions(**look)
     has_key = colorbar and len(maps) <= _KEY_LENGTH
     key = key_width(names) if has_key else 0.0
     strongest = Volume(np.where(maps.max(axis=0) >= level, maps.max(axis=0), 0), affine)
@@ -259,7 +263,7 @@ def plot_prob_atlas(
     if view_type == "continuous":
         winner = np.where(strongest.data > 0, 1 + maps.argmax(axis=0), 0).astype(np.float32)
         numbers = np.arange(1, 1 + len(maps))
-        display.paint(Volume(winner, affine), Labels(numbers, colours), alpha=alpha, order=0)
+        display.paint(Volume(winner, affine), LabelScale(numbers, colours), alpha=alpha, order=0)
     elif view_type in ("contours", "filled_contours"):
         for one, colour in zip(maps, colours, strict=True):
             style = {"linewidths": linewidths, "colors": [colour]}

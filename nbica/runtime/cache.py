@@ -1,22 +1,22 @@
-"""Results that are kept: keyed by what determines them, recalled where they are there.
+"""Results that are kept: keyed by what determines them, taken from the cache where they are there.
 
 A key holds the content's fingerprint, the parameters and the version of the stage, so that a
-renamed file hits and a changed one misses. Whoever changes the numbers that a stage gives raises
-its version.
+renamed file hits and a changed one misses.
 """
 
 import errno
 import hashlib
 import json
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from nbica.runtime.eviction import Keeper
+from nbica.runtime.eviction import CacheLimiter
 from nbica.runtime.store import DamagedEntry
 
 
-class Recalled(NamedTuple):
+class Cached(NamedTuple):
     """Values, whether they came from the cache, and what is to be said about the cache.
 
     `key_holds` is False where an input changed while it was read.
@@ -28,21 +28,85 @@ class Recalled(NamedTuple):
     key_holds: bool = True
 
 
-def key_of(stage, version, *parts):
-    """A short text that stands for all that determines a result.
+@dataclass(frozen=True)
+class Stage:
+    """A step whose results are kept.
 
-    Parameters
+    Attributes
     ----------
-    stage : str
+    name : str
     version : int
-    *parts : what JSON can hold, numpy's numbers too
-
-    Returns
-    -------
-    str
+        Whoever changes the numbers that the step gives raises it.
     """
-    text = json.dumps([stage, version, *parts], default=_as_plain)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    name: str
+    version: int
+
+    def key(self, *parts):
+        """A short text that stands for all that determines a result.
+
+        Parameters
+        ----------
+        *parts : what JSON can hold, numpy's numbers too
+
+        Returns
+        -------
+        str
+        """
+        text = json.dumps([self.name, self.version, *parts], default=_as_plain)
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    def get_or_compute(self, store, key, compute, still_valid=None, about=None):
+        """The result of this stage, from the cache where it is there.
+
+        Parameters
+        ----------
+        store : store.Store or store.NoStore
+        key : str
+            From :meth:`key`; of no importance to a NoStore.
+        compute : callable
+            Gives the values, a dict as :meth:`store.Store.put` takes it; called only where the
+            cache has none.
+        still_valid : callable, optional
+            Asked after the computation whether the key still holds: a file that was replaced while
+            it was read must not be kept under the name of the old one.
+        about : dict, optional
+
+        Returns
+        -------
+        Cached
+        """
+        values, notes = _get(store, self.name, key)
+        if values is not None:
+            return Cached(values, True, notes)
+        values = compute()
+        if still_valid is not None and not still_valid():
+            notes = (*notes, "an input changed while it was read: the result was not kept")
+            return Cached(values, False, notes, key_holds=False)
+        return Cached(*_kept(store, self.name, key, values, about, notes))
+
+    def get_or_compute_once(self, store, make_key, compute, about=None):
+        """The result of a stage that stands alone: the key is made here, and room for the entry.
+
+        Parameters
+        ----------
+        store : store.Store or store.NoStore
+        make_key : callable
+            Gives the key; asked before and after the computation, as the input might be replaced
+            meanwhile, and not at all without a cache.
+        compute, about
+            As in :meth:`get_or_compute`.
+
+        Returns
+        -------
+        Cached
+        """
+        if store.location is None:
+            return Cached(compute(), False)
+        key, limiter = make_key(), CacheLimiter(store)
+        found = self.get_or_compute(store, key, compute, lambda: make_key() == key, about)
+        limiter.added(key)
+        return found
 
 
 def _as_plain(value):
@@ -50,65 +114,6 @@ def _as_plain(value):
         return value.item()
     msg = f"a {type(value).__name__} in a key of the cache"
     raise TypeError(msg)
-
-
-def remember(store, stage, key, compute, about=None):
-    """The result of a stage that depends on one input, from the cache where it is there.
-
-    Entries that were not used for longest make room for a new one.
-
-    Parameters
-    ----------
-    store : store.Store or store.NoStore
-    stage : str
-    key : callable
-        Gives the key, from :func:`key_of`; asked before and after the computation, as the input
-        might be replaced meanwhile, and not at all without a cache.
-    compute : callable
-        As :func:`recall` takes it.
-    about : dict, optional
-
-    Returns
-    -------
-    Recalled
-    """
-    if store.location is None:
-        return Recalled(compute(), False)
-    before, keeper = key(), Keeper(store)
-    found = recall(store, stage, before, compute, lambda: key() == before, about)
-    keeper.added(before)
-    return found
-
-
-def recall(store, stage, key, compute, still_valid=None, about=None):
-    """The result of a stage, from the cache where it is there.
-
-    Parameters
-    ----------
-    store : store.Store or store.NoStore
-    stage : str
-    key : str
-        From :func:`key_of`; of no importance to a NoStore.
-    compute : callable
-        Gives the values, a dict as :meth:`store.Store.put` takes it; called only where the cache
-        has none.
-    still_valid : callable, optional
-        Asked after the computation whether the key still holds: a file that was replaced while it
-        was read must not be kept under the name of the old one.
-    about : dict, optional
-
-    Returns
-    -------
-    Recalled
-    """
-    values, notes = _get(store, stage, key)
-    if values is not None:
-        return Recalled(values, True, notes)
-    values = compute()
-    if still_valid is not None and not still_valid():
-        notes = (*notes, "an input changed while it was read: the result was not kept")
-        return Recalled(values, False, notes, key_holds=False)
-    return Recalled(*_kept(store, stage, key, values, about, notes))
 
 
 def _get(store, stage, key):

@@ -8,10 +8,10 @@ the next one: plain replacement by age would drop each entry just before it is a
 import logging
 import shutil
 import time
-import warnings
 from pathlib import Path
 
 from nbica.exceptions import CacheWarning
+from nbica.runtime.progress import warn
 from nbica.runtime.units import human, parse_ram
 
 # Entries that nobody used for so long go, however small the cache.
@@ -22,7 +22,7 @@ _LOOK_AGAIN = 30.0
 _log = logging.getLogger("nbica")
 
 
-def choose_victims(entries, limit, needed=frozenset(), now=None):
+def entries_to_evict(entries, limit, needed=frozenset(), now=None):
     """Which entries are to go, least recently used first.
 
     Parameters
@@ -41,16 +41,16 @@ def choose_victims(entries, limit, needed=frozenset(), now=None):
     """
     oldest = (time.time() if now is None else now) - MAX_AGE
     excess = sum(entry.n_bytes for entry in entries) - limit
-    victims = []
+    evicted = []
     for entry in sorted(entries, key=lambda entry: entry.last_used):
         if entry.key in needed or (excess <= 0 and entry.last_used >= oldest):
             continue
-        victims.append(entry)
+        evicted.append(entry)
         excess -= entry.n_bytes
-    return victims
+    return evicted
 
 
-class Keeper:
+class CacheLimiter:
     """Keeps a store within its limit while a fit adds to it.
 
     Parameters
@@ -91,11 +91,11 @@ class Keeper:
         limit = parse_limit(self._limit)
         if limit is None and entries:
             limit = _half_of_the_disk(self._store.location, entries)
-        for entry in choose_victims(entries, limit or 0, self._needed):
+        for entry in entries_to_evict(entries, limit or 0, self._needed):
             self._dropped.append((entry, self._store.about(entry.stage, entry.key).get("run", "")))
             self._store.drop(entry.stage, entry.key)
 
-    def tell(self, stacklevel):
+    def warn(self, stacklevel):
         """Warn of what was dropped, if anything was.
 
         Parameters
@@ -115,7 +115,7 @@ class Keeper:
         )
         self._dropped = []
         _log.info(msg)
-        warnings.warn(msg, CacheWarning, stacklevel=stacklevel + 1)
+        warn(msg, CacheWarning, stacklevel=stacklevel + 1)
 
 
 def parse_limit(limit):

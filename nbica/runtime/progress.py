@@ -17,7 +17,8 @@ line on stderr in a terminal, else a line a minute in the log "nbica" at level I
 case each stage leaves one line in that log.
 
 Loops that know of no Progress, such as that over the blocks of a file, call `checkpoint()`: it
-looks at the flag of the run that is under way around them, and costs next to nothing.
+looks at the flag of the task that is under way around them, and costs next to nothing. What is to
+be warned of goes through `warn`, so that whoever watches the task hears of it too.
 
 A kernel gets exactly one display, whose text/plain is a constant such as
 `<progress: CanICA, 8 runs>`; all that follows are traits of that widget. This is what lets a
@@ -27,6 +28,7 @@ notebook with a progress bar be compared strictly by nbval.
 import logging
 import threading
 import time
+import warnings
 from collections import Counter
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -39,9 +41,9 @@ from nbica.runtime.renderers import choose, renderers
 # Seconds between looks at the memory, and between events while nothing is finished.
 _PULSE = 1.0
 
-# Who else listens to runs that begin in this context, and whose flag stops them.
+# Who else listens to tasks that begin in this context, and whose flag stops them.
 _watchers = ContextVar("watchers", default=((), None))
-# The run that is under way in this context.
+# The task that is under way in this context.
 _under_way = ContextVar("under_way", default=None)
 
 _log = logging.getLogger("nbica")
@@ -49,29 +51,35 @@ _log = logging.getLogger("nbica")
 
 @dataclass(frozen=True)
 class Event:
-    """Where a run stands.
+    """Where a task, such as a fit or a download, stands.
 
     Attributes
     ----------
-    run, stage, note : str
-        What runs, which of its stages, and a word about the last item.
+    task, stage, note : str
+        What is done, which of its stages, and a word about the last item.
     done : int
         Finished items of this stage.
     total : int or None
         Items of this stage; None if not known.
     state : {"running", "done", "stopped", "failed"}
-        Everything but "running" is the last event of the run.
+        Everything but "running" is the last event of the task.
     memory : int or None
         Bytes of RAM of this process and its children, about a second old; None where unknown.
+    warning : str
+        In the event that tells of a warning, its text.
+    merged : decomposition.group_fit.GroupState or None
+        In the event that tells of a run that was merged, where the fit stands.
     """
 
-    run: str
+    task: str
     stage: str = ""
     done: int = 0
     total: int | None = None
     note: str = ""
     state: str = "running"
     memory: int | None = field(default=None, compare=False)
+    warning: str = ""
+    merged: object = field(default=None, compare=False)
 
     def __str__(self):
         amount = f"{self.done} of {self.total}" if self.total else f"{self.done}" * bool(self.done)
@@ -84,25 +92,28 @@ class Progress:
 
     Parameters
     ----------
-    run : str
-        Name of what runs.
+    task : str
+        Name of what is done.
     listeners : sequence of callable
-        Each is called with every Event, in the thread that runs.
+        Each is called with every Event, in the thread that works.
     stop : threading.Event, optional
-        Set it, from any thread, to stop the run at its next check.
+        Set it, from any thread, to stop the task at its next check.
 
     Attributes
     ----------
     counts : Counter
         What `count` was told, over all stages.
+    warnings : list of str
+        What was warned of.
     """
 
-    def __init__(self, run, listeners=(), stop=None):
+    def __init__(self, task, listeners=(), stop=None):
         self.stop = threading.Event() if stop is None else stop
         self.counts = Counter()
+        self.warnings = []
         self._listeners = list(listeners)
         self._counts_before = Counter()
-        self._event = Event(run)
+        self._event = Event(task)
         self._memory, self._pulsed = None, -_PULSE
 
     @property
@@ -115,7 +126,7 @@ class Progress:
         self.check()
         self._log_stage()
         self._counts_before = self.counts.copy()
-        self._emit(Event(self._event.run, name, total=total))
+        self._emit(Event(self._event.task, name, total=total))
 
     def advance(self, n_items=1, note=None):
         """Say that items are finished."""
@@ -146,19 +157,25 @@ class Progress:
             self.check()
 
     def check(self):
-        """Raise RunCancelled if the run is to stop."""
+        """Raise RunCancelled if the task is to stop."""
         if self.stop.is_set():
-            msg = (
-                f"{self._event.run} was stopped at: {self._event}. What is finished is kept in the "
-                "cache, if memory= names one; run again to continue from there"
-            )
+            msg = f"{self._event.task} was stopped at: {self._event}"
             raise RunCancelled(msg)
 
     def pulse(self):
-        """Check the flag, and about once a second tell the listeners that the run is alive."""
+        """Check the flag, and about once a second tell the listeners that the task is alive."""
         self.check()
         if time.monotonic() - self._pulsed > _PULSE:
             self._change()
+
+    def merged(self, state):
+        """Tell the listeners that a run was merged."""
+        self._tell(merged=state)
+
+    def warned(self, text):
+        """Tell the listeners of a warning, and keep it."""
+        self.warnings.append(text)
+        self._tell(warning=text)
 
     def finish(self, state):
         """Emit the last event."""
@@ -173,6 +190,12 @@ class Progress:
         for listener in self._listeners:
             listener(self._event)
 
+    def _tell(self, **fields):
+        """Emit an event of this moment, which the next one does not carry on."""
+        now = self._event
+        self._change(**fields)
+        self._event = now
+
     def _memory_now(self):
         now = time.monotonic()
         if self._listeners and now - self._pulsed > _PULSE:
@@ -181,17 +204,17 @@ class Progress:
 
     def _log_stage(self):
         if self._event.stage:
-            _log.info("%s: %s", self._event.run, self._event)
+            _log.info("%s: %s", self._event.task, self._event)
 
 
 @contextmanager
-def monitor(run, detail="", *, verbose=0, listeners=(), stop=None):
-    """Give a Progress whose run begins and ends with this block.
+def monitor(task, detail="", *, verbose=0, listeners=(), stop=None):
+    """Give a Progress whose task begins and ends with this block.
 
     Parameters
     ----------
-    run, detail : str
-        Name of what runs and its size ("8 runs"); the display's constant text.
+    task, detail : str
+        Name of what is done and its size ("8 runs"); the display's constant text.
     verbose : int
         0 shows nothing unless NBICA_PROGRESS asks for it.
     listeners : sequence of callable
@@ -209,8 +232,8 @@ def monitor(run, detail="", *, verbose=0, listeners=(), stop=None):
         If NBICA_PROGRESS is not one of auto, widget, text, off.
     """
     others, flag = _watchers.get()
-    shown = renderers(choose(verbose), run, detail)
-    report = Progress(run, [*shown, *listeners, *others], flag if stop is None else stop)
+    shown = renderers(choose(verbose), task, detail)
+    report = Progress(task, [*shown, *listeners, *others], flag if stop is None else stop)
     token = _under_way.set(report)
     try:
         yield report
@@ -227,7 +250,7 @@ def monitor(run, detail="", *, verbose=0, listeners=(), stop=None):
 
 @contextmanager
 def watched(listeners, stop):
-    """Have every run that begins in this block tell these listeners and obey this flag.
+    """Have every task that begins in this block tell these listeners and obey this flag.
 
     Parameters
     ----------
@@ -242,7 +265,23 @@ def watched(listeners, stop):
 
 
 def checkpoint():
-    """Raise RunCancelled if the run that is under way here, if any, is to stop."""
+    """Raise RunCancelled if the task that is under way here, if any, is to stop."""
     report = _under_way.get()
     if report is not None:
         report.pulse()
+
+
+def warn(message, category, stacklevel=1):
+    """Warn as `warnings.warn` does, and tell whoever watches the task that is under way here.
+
+    Parameters
+    ----------
+    message : str
+    category : type
+    stacklevel : int
+        As `warnings.warn` takes it, from the caller.
+    """
+    report = _under_way.get()
+    if report is not None:
+        report.warned(message)
+    warnings.warn(message, category, stacklevel=stacklevel + 1)

@@ -1,7 +1,7 @@
 """How progress is shown: a widget in a notebook, one line in a terminal, lines in a log.
 
-A renderer is called with every event of a run (see `progress.py`) and computes nothing that the
-run waits for.
+A renderer is called with every event of a task (see `progress.py`) and computes nothing that the
+task waits for.
 """
 
 import logging
@@ -45,12 +45,12 @@ def _on_terminal():
     return sys.stderr is not None and sys.stderr.isatty()
 
 
-def renderers(kind, run, detail):
-    """What shows a run, for what :func:`choose` said."""
+def renderers(kind, task, detail):
+    """What shows a task, for what :func:`choose` said."""
     if kind == "text":
-        return [_Line(run)]
+        return [_Line(task)]
     if kind == "widget":
-        return [_Widget(run, detail)]
+        return [_Widget(task, detail)]
     return [_Log()] if kind == "log" else []
 
 
@@ -96,16 +96,16 @@ class _Log:
             self._logged = now
         if now - self._logged > _LOG_INTERVAL and event.state == "running":
             self._logged = now
-            _log.info("%s: %s; %s", event.run, event, self._pace(event))
+            _log.info("%s: %s; %s", event.task, event, self._pace(event))
 
 
 class _Line:
     """One line on stderr that is written over."""
 
-    def __init__(self, run):
+    def __init__(self, task):
         from tqdm import tqdm
 
-        self._bar = tqdm(desc=run, file=sys.stderr, dynamic_ncols=True, bar_format="{desc}")
+        self._bar = tqdm(desc=task, file=sys.stderr, dynamic_ncols=True, bar_format="{desc}")
         self._stage = ""
 
     def __call__(self, event):
@@ -116,7 +116,7 @@ class _Line:
         self._bar.update(event.done - self._bar.n)
         if event.state != "running":
             self._bar.bar_format = "{desc}"
-            self._bar.set_description_str(f"{event.run}: {event.state}")
+            self._bar.set_description_str(f"{event.task}: {event.state}")
             self._bar.close()
 
     def _begin(self, event):
@@ -124,18 +124,18 @@ class _Line:
         self._bar.total = event.total
         self._bar.bar_format = None if event.total else "{desc}{n} [{elapsed}{postfix}]"
         self._bar.set_postfix_str("", refresh=False)
-        self._bar.set_description(f"{event.run}: {event.stage}", refresh=False)
+        self._bar.set_description(f"{event.task}: {event.stage}", refresh=False)
         self._bar.reset()
 
 
 class _Widget:
     """A bar and a sentence; displayed once, then only their traits change."""
 
-    def __init__(self, run, detail):
+    def __init__(self, task, detail):
         from IPython.display import display
 
-        text = ", ".join(filter(None, [run, detail]))
-        self.bar, self.label, self.box = _box(f"<progress: {text}>", run)
+        text = ", ".join(filter(None, [task, detail]))
+        self.bar, self.label, self.box = _box(f"<progress: {text}>", task)
         self._pace, self._shown = Pace(), time.monotonic()
         display(self.box)
 
@@ -157,7 +157,7 @@ class _Widget:
         self.label.value = ", ".join(filter(None, [str(event), pace]))
 
 
-def _box(text, run):
+def _box(text, task):
     import ipywidgets
 
     class Box(ipywidgets.HBox):
@@ -166,6 +166,8 @@ def _box(text, run):
         def __repr__(self):
             return text
 
-    bar = ipywidgets.FloatProgress(value=0, max=1, description=run, style={"description_width": ""})
+    bar = ipywidgets.FloatProgress(
+        value=0, max=1, description=task, style={"description_width": ""}
+    )
     label = ipywidgets.Label("")
     return bar, label, Box([bar, label])

@@ -4,13 +4,12 @@ A Stop button works on every ipykernel only if the fit runs in a thread of its o
 returns; under a cell that blocks, the interrupt button is what stops a fit everywhere. So the panel
 offers both: `panel` with its buttons, and `panel.run()`, which blocks and has no Stop.
 
-What is known of a fit is told by the pure functions of `telling.py`.
+What is known of a fit is told by the pure functions of `fit_status.py`.
 """
 
 import html
 import threading
 import time
-import warnings
 from contextvars import copy_context
 
 import ipywidgets
@@ -110,7 +109,7 @@ class FitPanel(ipywidgets.VBox):
         if self.state == "running":
             return self.handle
         self._begin(can_stop=True)
-        self.handle = start(self.estimator, self._imgs, self._confounds, listeners=[self._hear])
+        self.handle = start(self.estimator, self._imgs, self._confounds, listeners=[self._on_event])
         # In a context of this cell: without one, ipykernel 7.0 sends nothing.
         context, ending = copy_context(), (self._wait_for, self.handle)
         threading.Thread(target=context.run, args=ending, daemon=True).start()
@@ -137,7 +136,7 @@ class FitPanel(ipywidgets.VBox):
         """
         self._begin(can_stop=False)
         try:
-            with watched([self._hear], threading.Event()):
+            with watched([self._on_event], threading.Event()):
                 self.estimator.fit(self._imgs, confounds=self._confounds)
         except BaseException as error:
             self._end(error)
@@ -174,8 +173,6 @@ class FitPanel(ipywidgets.VBox):
         self._picture.layout.display = "none"
         self._warnings_box.value = ""
         self._status.value = escaped("Starting …")
-        self._their_callback, self.estimator.callback = self.estimator.callback, self._see
-        self._their_show, warnings.showwarning = warnings.showwarning, self._note_warning
 
     def _wait_for(self, handle):
         try:
@@ -186,27 +183,23 @@ class FitPanel(ipywidgets.VBox):
             self._end(None)
 
     def _end(self, error):
-        ended = (
-            self._ended
-        )  # the next fit, which has its own, may begin as soon as this end is seen
+        # The next fit, which has its own, may begin as soon as this end is seen.
+        ended = self._ended
         try:
             self._show_end(error)
         finally:
             ended.set()  # who waits goes on, even where the end cannot be shown
 
     def _show_end(self, error):
-        self.estimator.callback = self._their_callback
-        if warnings.showwarning == self._note_warning:
-            warnings.showwarning = self._their_show
         stopped = isinstance(error, RunCancelled | KeyboardInterrupt)
         self.error = error
         try:
             if error is None:
                 self._show_result()  # it takes a while, in which the fit is not yet over
         finally:
-            self._say_end("stopped" if stopped else "failed" if error is not None else "done")
+            self._show_state("stopped" if stopped else "failed" if error is not None else "done")
 
-    def _say_end(self, state):
+    def _show_state(self, state):
         self.state = state
         self._start.disabled, self._stop.disabled = False, True
         self._start.description = {"stopped": "Resume", "done": "Fit again"}.get(
@@ -217,7 +210,7 @@ class FitPanel(ipywidgets.VBox):
 
     def _last_words(self):
         if self.state == "done":
-            return f"Done: {self.estimator.n_components_} components of {len(self._runs)} runs."
+            return f"Done: {self.estimator.n_components_} components of {self._n_runs()} runs."
         if self.state == "failed":
             return f"Failed: {self.error}"
         kept = (
@@ -227,16 +220,34 @@ class FitPanel(ipywidgets.VBox):
         )
         return f"Stopped after {len(self._runs)} runs: {kept}."
 
+    def _n_runs(self):
+        return int((~self.estimator.runs_["skipped"]).sum())
+
     def _show_result(self):
         self._bar.value = 1
+        self._show_runs_of_a_cached_group()
         self.browser = ComponentBrowser(self.estimator, self.bg_img)
         self._picture.layout.display = "none"
         self._result.children = (self.browser,)
 
+    def _show_runs_of_a_cached_group(self):
+        """A group that came from the cache as a whole was not merged run by run."""
+        if not self._runs:
+            self._runs = [(row.path, "cached") for row in self.estimator.runs_.itertuples()]
+            self._runs_box.value = runs_as_html(self._runs, len(self._runs))
+
     # ---- what a fit tells -----------------------------------------------------------------------
 
-    def _hear(self, event):
+    def _on_event(self, event):
         """A progress event, in the thread of the fit."""
+        if event.warning:
+            self._on_warning(event.warning)
+        elif event.merged is not None:
+            self._on_run_merged(event.merged)
+        else:
+            self._show_progress(event)
+
+    def _show_progress(self, event):
         now = time.monotonic()
         if event.stage != self._stage:
             self._stage, self._began, self._shown = event.stage, now, 0.0
@@ -247,10 +258,8 @@ class FitPanel(ipywidgets.VBox):
         budget = None if self.plan is None else self.plan.ram
         self._status.value = escaped(describe(event, now - self._began, budget))
 
-    def _see(self, state):
-        """The estimator's callback: another run was merged."""
-        if self._their_callback is not None:
-            self._their_callback(state)
+    def _on_run_merged(self, state):
+        """Another run was merged; a GroupState says which."""
         self._runs.append((state.name, "cached" if state.from_cache else "computed"))
         self._runs_box.value = runs_as_html(self._runs, state.n_total)
         due = len(self._runs) % self._every == 0 or len(self._runs) == state.n_total
@@ -263,10 +272,9 @@ class FitPanel(ipywidgets.VBox):
             # From the end: a slow picture must not follow on itself.
             self._pictured = time.monotonic()
 
-    def _note_warning(self, message, category, filename, lineno, file=None, line=None):
-        self.messages.append(str(message))
+    def _on_warning(self, text):
+        self.messages.append(text)
         self._warnings_box.value = list_as_html("Warnings", self.messages)
-        self._their_show(message, category, filename, lineno, file, line)
 
     def _show_plan(self):
         title = f"<b>{html.escape(self._name)}</b>"

@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from nbica import __version__
+from nbica.image.inputs import confounds_of
 from nbica.image.run import iter_runs
 from nbica.matching.labels import flag_noise
 from nbica.matching.quality import quality_table, were_used
@@ -101,9 +102,7 @@ def report(
     if not output_file.parent.is_dir():  # said before minutes of work
         msg = f"There is no folder {str(output_file.parent)!r} for the report: make it first."
         raise FileNotFoundError(msg)
-    if confounds is None and hasattr(imgs, "func"):
-        confounds = getattr(imgs, "confounds", None)
-    confounds = list_confounds(confounds, len(ica.runs_))
+    confounds = list_confounds(confounds_of(imgs, confounds), len(ica.runs_))
     maps = ica.components_
     names = _names(names, len(maps))
     runs = None if imgs is None else list(iter_runs(imgs))

@@ -1,6 +1,7 @@
 """Fits that go on: what is computed again and what is not, in pieces, without a broken run."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -68,7 +69,8 @@ def test_a_new_version_of_a_stage(cohort, tmp_path, counts, monkeypatch):
     estimator(memory=tmp_path / "cache").fit(cohort.func)
     counts()
 
-    monkeypatch.setattr(reduction, "VERSION", reduction.VERSION + 1)
+    newer = replace(reduction.REDUCTION, version=reduction.REDUCTION.version + 1)
+    monkeypatch.setattr(reduction, "REDUCTION", newer)
     estimator(memory=tmp_path / "cache").fit(cohort.func)
 
     assert counts() == (4, 4)

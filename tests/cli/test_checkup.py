@@ -253,9 +253,9 @@ def test_colab():
 def test_diagnosis_in_a_notebook():
     """What a notebook saves as text has no figure of the moment; what it shows has all, escaped."""
     finding = checkup.Finding("memory", "problem", "1 < 2", "more & more")
-    diagnosis = checkup.Diagnosis((finding,), 1.234)
+    diagnosis = checkup.Checkup((finding,), 1.234)
 
-    assert repr(diagnosis) == "<Diagnosis: 1 checks, 1 problems>"
+    assert repr(diagnosis) == "<Checkup: 1 checks, 1 problems>"
     assert "1 &lt; 2" in diagnosis._repr_html_()
     assert "→ more &amp; more" in diagnosis._repr_html_()
     assert str(diagnosis).endswith("To mend: memory.")

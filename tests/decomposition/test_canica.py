@@ -24,7 +24,8 @@ from nbica import CanICA, NiftiMasker
 from nbica.decomposition import canica
 from nbica.exceptions import DataError, DataWarning, NotConvergedWarning
 from nbica.image.run import load_run
-from nbica.masking import extract, load_mask
+from nbica.masking import load_mask
+from nbica.masking.extract import extract
 from nbica.matching import match
 from nbica.signal import clean
 
@@ -636,6 +637,23 @@ def test_a_bunch_brings_its_confounds(cohort, fitted):
     from_bunch = estimator().fit(cohort)
 
     np.testing.assert_array_equal(from_bunch.components_, fitted.components_)
+
+
+def test_after_the_fit_a_bunch_brings_them_too(cohort, fitted):
+    """The same runs are cleaned in the same way, whichever method they are passed to."""
+    apart = fitted.transform(cohort.func, confounds=cohort.confounds)
+
+    assert fitted.score(cohort) == fitted.score(cohort.func, confounds=cohort.confounds)
+    np.testing.assert_array_equal(np.vstack(fitted.transform(cohort)), np.vstack(apart))
+
+
+def test_fit_transform_cleans_in_one_way(cohort):
+    """Time courses from `fit_transform` of a Bunch are those of `fit`, then `transform`."""
+    ica = estimator().fit(cohort)
+
+    np.testing.assert_array_equal(
+        np.vstack(estimator().fit_transform(cohort)), np.vstack(ica.transform(cohort))
+    )
 
 
 def test_confounds_in_the_place_of_y(cohort, fitted):

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from joblib import Memory
 
-from nbica.runtime.cache import key_of, recall
-from nbica.runtime.eviction import MAX_AGE, Keeper, choose_victims
+from nbica.runtime.cache import Stage
+from nbica.runtime.eviction import MAX_AGE, CacheLimiter, entries_to_evict
 from nbica.runtime.store import FILE, DamagedEntry, EntryFacts, NoStore, Store, open_store
 
 VALUES = {
@@ -143,12 +143,14 @@ def test_leftovers_of_dead_processes_go(store):
     for pid in (dead.pid, os.getpid()):
         (unfinished / f"{host}-{pid}-0").mkdir()
 
-    Keeper(store)
+    CacheLimiter(store)
 
     assert [path.name for path in unfinished.iterdir()] == [f"{host}-{os.getpid()}-0"]
 
 
-# ---- recalling -----------------------------------------------------------------------------------
+# ---- stages --------------------------------------------------------------------------------------
+
+STAGE = Stage("stage", version=1)
 
 
 class Step:
@@ -167,7 +169,7 @@ def test_a_result_is_computed_once(store):
     """The second time it comes from the cache, and that is said."""
     step = Step()
 
-    found = [recall(store, "stage", "key", step) for _ in range(3)]
+    found = [STAGE.get_or_compute(store, "key", step) for _ in range(3)]
 
     assert [one.from_cache for one in found] == [False, True, True]
     assert step.n_calls == 1
@@ -177,20 +179,20 @@ def test_a_result_is_computed_once(store):
 def test_a_damaged_result_is_computed_again(store):
     """It is dropped, said, and the next call finds a whole one."""
     step = Step()
-    recall(store, "stage", "key", step)
+    STAGE.get_or_compute(store, "key", step)
     (folder_of(store) / "maps.npy").write_bytes(b"?")
 
-    again = recall(store, "stage", "key", step)
+    again = STAGE.get_or_compute(store, "key", step)
 
     assert not again.from_cache
     assert "damaged" in again.notes[0]
     assert step.n_calls == 2
-    assert recall(store, "stage", "key", step).from_cache
+    assert STAGE.get_or_compute(store, "key", step).from_cache
 
 
 def test_inputs_that_change_meanwhile_are_not_kept(store):
     """A result of a file that was replaced while it was read has no name."""
-    found = recall(store, "stage", "key", Step(), still_valid=lambda: False)
+    found = STAGE.get_or_compute(store, "key", Step(), still_valid=lambda: False)
 
     assert same(found.values)
     assert not found.key_holds
@@ -203,7 +205,7 @@ def test_without_a_store_nothing_is_kept(tmp_path, monkeypatch):
     step = Step()
 
     for _ in range(2):
-        recall(open_store(None), "stage", "key", step)
+        STAGE.get_or_compute(open_store(None), "key", step)
 
     assert step.n_calls == 2
     assert list(tmp_path.iterdir()) == []
@@ -239,14 +241,14 @@ def test_what_is_no_memory_is_refused(memory):
 def test_keys_tell_apart_what_differs():
     """Stage, version and every part count; numpy's numbers are those of Python."""
     keys = {
-        key_of(*parts)
+        Stage(*parts[:2]).key(*parts[2:])
         for parts in [("a", 1, 2), ("b", 1, 2), ("a", 2, 2), ("a", 1, 3), ("a", 1, "2"), ("a", 1)]
     }
 
     assert len(keys) == 6
-    assert key_of("a", 1, np.float64(0.5)) == key_of("a", 1, 0.5)
+    assert Stage("a", 1).key(np.float64(0.5)) == Stage("a", 1).key(0.5)
     with pytest.raises(TypeError, match="key of the cache"):
-        key_of("a", 1, np.zeros(3))
+        Stage("a", 1).key(np.zeros(3))
 
 
 # ---- replacement ---------------------------------------------------------------------------------
@@ -272,7 +274,7 @@ def test_least_recently_used_go_first(limit, needed, expected):
     """Just as many as must, none that is needed."""
     entries = facts(("new", 10, 300.0), ("old", 10, 100.0), ("middle", 10, 200.0))
 
-    victims = choose_victims(entries, limit, needed, now=400.0)
+    victims = entries_to_evict(entries, limit, needed, now=400.0)
 
     assert [entry.key for entry in victims] == expected
 
@@ -281,7 +283,7 @@ def test_what_nobody_uses_goes_by_age():
     """Entries older than the limit of age go, though there is room."""
     entries = facts(("old", 10, 0.0), ("new", 10, 10.0))
 
-    victims = choose_victims(entries, 1000, now=MAX_AGE + 5)
+    victims = entries_to_evict(entries, 1000, now=MAX_AGE + 5)
 
     assert [entry.key for entry in victims] == ["old"]
 
@@ -297,27 +299,27 @@ def test_use_counts(store):
     assert max(store.entries(), key=lambda entry: entry.last_used).key == "a"
 
 
-def test_a_keeper_drops_and_tells(store):
+def test_a_limiter_drops_and_tells(store):
     """Beyond the limit the oldest leaves, and the warning names it."""
     for age, key in enumerate("ab"):
         store.put("stage", key, VALUES, {"run": f"/data/sub-{key}.nii"})
         os.utime(folder_of(store, key=key) / FILE, (1e9 + age, 1e9 + age))
     n_bytes = store.entries()[0].n_bytes
     os.utime(folder_of(store, key="b") / FILE)
-    keeper = Keeper(store, int(1.5 * n_bytes))
+    limiter = CacheLimiter(store, int(1.5 * n_bytes))
 
-    keeper.added("b")
+    limiter.added("b")
 
     assert [entry.key for entry in store.entries()] == ["b"]
     with pytest.warns(UserWarning, match=r"dropped 1 entries .* sub-a\.nii"):
-        keeper.tell(stacklevel=1)
+        limiter.warn(stacklevel=1)
 
 
 def test_folder_may_vanish(store):
     """Somebody who removes the whole folder meanwhile costs a computation, no more."""
-    recall(store, "stage", "key", Step())
+    STAGE.get_or_compute(store, "key", Step())
     for path in sorted(Path(store.location).rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
 
-    assert not recall(store, "stage", "key", Step()).from_cache
+    assert not STAGE.get_or_compute(store, "key", Step()).from_cache
     assert store.has("stage", "key")

@@ -14,7 +14,8 @@ from PIL import Image
 from planted import estimator, write_cohort
 
 from nbica import CanICA, FitPanel
-from nbica.exceptions import RunCancelled
+from nbica.exceptions import DataWarning, RunCancelled
+from nbica.runtime import progress
 from nbica.runtime.progress import Event
 from nbica.viewer.fit_status import describe, runs_as_html
 
@@ -104,19 +105,19 @@ def test_wait_ends_even_if_the_end_cannot_be_shown(cohort, monkeypatch):
 
 def test_over_is_said_when_it_is(cohort, monkeypatch):
     """While the result is made ready the fit is not over; then the next may begin at once."""
-    seen, show_result, say_end = [], FitPanel._show_result, FitPanel._say_end
+    seen, show_result, show_state = [], FitPanel._show_result, FitPanel._show_state
 
     def shown(panel):
         seen.append((panel.state, panel._start.disabled))
         show_result(panel)
 
     def said(panel, state):
-        say_end(panel, state)
+        show_state(panel, state)
         if len(seen) == 1:  # somebody who reacts at once, before those who wait are told
             panel.start()
 
     monkeypatch.setattr(FitPanel, "_show_result", shown)
-    monkeypatch.setattr(FitPanel, "_say_end", said)
+    monkeypatch.setattr(FitPanel, "_show_state", said)
     panel = FitPanel(estimator(), cohort.func, cohort.confounds)
     first = panel.start()
     first.result()
@@ -197,23 +198,34 @@ def test_a_blocking_fit_obeys_the_interrupt(cohort):
 
 
 def test_warnings_come_as_they_are_said(cohort):
-    """What the fit warns of is listed on the panel, escaped, and still shown as ever."""
+    """What the fit warns of is listed on the panel, escaped, and shown as ever."""
     panel = FitPanel(estimator(), cohort.func, cohort.confounds)
 
     def warn(state):
         if state.n_runs == 1:
-            warnings.warn("<b>run one</b> is odd", UserWarning, stacklevel=1)
+            progress.warn("<b>run one</b> is odd", DataWarning)
 
     panel.estimator.callback = warn
-    shown = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("always")
-        warnings.showwarning = lambda message, *_: shown.append(str(message))
+    with pytest.warns(DataWarning) as caught:
         panel.run()
 
-    assert shown == panel.messages
+    assert [str(one.message) for one in caught] == panel.messages
     assert "<b>run one</b> is odd" in panel.messages
     assert "&lt;b&gt;run one&lt;/b&gt; is odd" in panel._warnings_box.value
+
+
+def test_a_panel_leaves_the_process_alone(cohort):
+    """Neither the way that warnings are shown nor the estimator's callback is replaced."""
+    panel, seen = FitPanel(estimator(), cohort.func, cohort.confounds), []
+
+    def look(state):
+        seen.append((warnings.showwarning, panel.estimator.callback))
+
+    panel.estimator.callback = look
+    panel.run()
+
+    assert len(panel._runs) == len(seen) == 6
+    assert set(seen) == {(warnings.showwarning, look)}
 
 
 def test_a_second_start_is_the_same_fit(cohort):

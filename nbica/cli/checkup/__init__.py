@@ -6,9 +6,9 @@ The door is :func:`doctor`; `nbica doctor` prints what it returns.
 import time
 
 from nbica.cli.checkup import facts, judge
-from nbica.cli.checkup.finding import Diagnosis, Finding
+from nbica.cli.checkup.finding import Checkup, Finding
 
-__all__ = ["Diagnosis", "Finding", "doctor"]
+__all__ = ["Checkup", "Finding", "doctor"]
 
 
 def doctor(*, offline=False):
@@ -24,7 +24,7 @@ def doctor(*, offline=False):
 
     Returns
     -------
-    Diagnosis
+    Checkup
         Printed, one line per check, and below what can be done; a notebook shows the same.
         `diagnosis.problems` is empty where all is well enough to work.
 
@@ -37,7 +37,7 @@ def doctor(*, offline=False):
     hosts = facts.HostsAsked(() if offline else facts.addresses())
     findings = [_finding(name, look) for name, look in _LOOKS.items()]
     findings.append(_finding("network", lambda: judge.network(hosts.answers(), facts.mirror())))
-    return Diagnosis(tuple(findings), time.perf_counter() - start)
+    return Checkup(tuple(findings), time.perf_counter() - start)
 
 
 # In the order in which they would keep a person from working.

@@ -34,7 +34,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Diagnosis:
+class Checkup:
     """All findings; `print` it.
 
     Attributes
@@ -69,7 +69,7 @@ class Diagnosis:
 
     def __repr__(self):
         """No figure of this moment: a saved notebook compares it."""
-        return f"<Diagnosis: {len(self.findings)} checks, {len(self.problems)} problems>"
+        return f"<Checkup: {len(self.findings)} checks, {len(self.problems)} problems>"
 
     def _repr_html_(self):
         return f"<pre>{html.escape(str(self))}</pre>"

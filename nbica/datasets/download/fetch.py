@@ -37,7 +37,7 @@ def fetch(plan, *, resume=True, verbose=1):
 
     Parameters
     ----------
-    plan : plan.Plan
+    plan : plan.DownloadPlan
     resume : bool
         False starts files anew that were begun.
     verbose : int

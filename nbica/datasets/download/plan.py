@@ -32,7 +32,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Plan:
+class DownloadPlan:
     """What a fetch would do.
 
     Attributes
@@ -126,11 +126,11 @@ def make_plan(entry, files, data_dir=None, *, next_step="", verify=False):
 
     Returns
     -------
-    Plan
+    DownloadPlan
     """
     folder = folders.own_folder(entry.folder, data_dir)
     others = tuple(folders.other_folders(entry.folder, data_dir))
-    return _look(files, Plan(entry, (), folder, others, next_step), verify=verify)
+    return _look(files, DownloadPlan(entry, (), folder, others, next_step), verify=verify)
 
 
 def part_of(folder, path):
@@ -156,7 +156,7 @@ def look_at(file, plan, known, *, verify=False):
     Parameters
     ----------
     file : registry.RemoteFile
-    plan : Plan
+    plan : DownloadPlan
         Tells the folders.
     known : dict
         The record of the plan's folder.

@@ -36,7 +36,7 @@ def plan(name, *, verify=False, **options):
 
     Returns
     -------
-    planning.Plan
+    DownloadPlan
         Print it, or see its `table`, `missing`, `n_bytes`, `folder`.
 
     Raises

@@ -1,6 +1,6 @@
 """A simulated visual task, in the form of Haxby's: pictures of eight kinds, and their patterns.
 
-The journey: `_stimuli` is the order of blocks, `_patterns` what each kind evokes where, and
+In order: `_stimuli` is the order of blocks, `_patterns` what each kind evokes where, and
 `subjects.write_run` streams it to disk through the scanner of the resting-state cohort.
 """
 

@@ -1,0 +1,76 @@
+"""What a user passes as runs and confounds, understood once."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+
+from nbica.image.run import Run, is_iterator, iter_runs
+from nbica.runtime.parallel import pair
+from nbica.signal.confounds import list_confounds
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """Runs with their confounds.
+
+    Attributes
+    ----------
+    runs : list of Run; an iterator of them where a generator was passed and one pass is enough
+    confounds : list with one entry per run, an iterator, or None
+    n_runs : int or None
+        None for an iterator.
+    first : Run
+        The first of the runs, which speaks for all where they are an iterator.
+    """
+
+    runs: list | Iterator
+    confounds: Iterable | None
+    n_runs: int | None
+    first: Run
+
+    @property
+    def has_confounds(self):
+        """Whether the runs come with confounds."""
+        return self.confounds is not None
+
+    def pairs(self):
+        """Each run with its confounds, as :func:`nbica.runtime.parallel.each_run` takes them."""
+        return pair(self.runs, self.confounds)
+
+
+def inputs_of(imgs, confounds=None, *, one_pass=False):
+    """Runs and confounds of whatever was given; reads headers only.
+
+    Parameters
+    ----------
+    imgs : path, glob pattern, nibabel image, Bunch with `func`, or an iterable of these
+    confounds : list with one entry per run, or None
+        None takes the confounds of the Bunch, if `imgs` is one that has them.
+    one_pass : bool
+        The runs are gone through once only: a generator stays one.
+
+    Returns
+    -------
+    Inputs
+
+    Raises
+    ------
+    FileNotFoundError, DataError, TypeError
+        For an image that cannot be used, naming it, what was found and what was expected.
+    ValueError
+        If there are more or fewer confounds than runs.
+    """
+    confounds = confounds_of(imgs, confounds)
+    runs = iter_runs(imgs)
+    if one_pass and is_iterator(imgs):
+        first = next(runs)
+        return Inputs(chain([first], runs), list_confounds(confounds), None, first)
+    runs = list(runs)
+    return Inputs(runs, list_confounds(confounds, len(runs)), len(runs), runs[0])
+
+
+def confounds_of(imgs, confounds=None):
+    """The confounds that were passed, else those of a Bunch of runs, else None."""
+    if confounds is None and hasattr(imgs, "func"):
+        return getattr(imgs, "confounds", None)
+    return confounds
