@@ -52,8 +52,9 @@ def read(*names):
 
 
 def module(*names, render):
-    """An ES module of several files, whose `render` is the function of that name."""
-    return f"{read(*names)}\nconst entry = {{ render: {render} }};\nexport default entry;\n"
+    """An ES module of several files of `js/`, whose `render` is the function of that name."""
+    text = read(*(f"js/{name}" for name in names))
+    return f"{text}\nconst entry = {{ render: {render} }};\nexport default entry;\n"
 
 
 def make_page(*, title, alt, code, css, state, payload, poster):
@@ -84,7 +85,7 @@ def make_page(*, title, alt, code, css, state, payload, poster):
     text = json.dumps(state).replace("<", "\\u003c")
     made = _PAGE.format(
         policy=_POLICY, title=html.escape(title), alt=html.escape(alt), css=css, state=text,
-        poster=_base64(poster), payload=_base64(payload), module=code, start=read("start.js"),
+        poster=_base64(poster), payload=_base64(payload), module=code, start=read("js/start.js"),
     )  # fmt: skip
     _warn_if_large(len(made), alt)
     return made
