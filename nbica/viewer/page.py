@@ -10,6 +10,12 @@ from pathlib import Path
 from nbica.exceptions import DataWarning
 
 FOLDER = Path(__file__).parent
+# Files of `js/` in the order in which they are joined: each uses those above it.
+SLICE_SCRIPTS = (
+    "dom.js", "volume.js", "planes.js", "draw.js", "panes.js", "readout.js", "controls.js",
+    "slices.js",
+)  # fmt: skip
+DESK_SCRIPTS = (*SLICE_SCRIPTS, "components.js")
 
 # Twice what 20 components over anatomy take, in bytes.
 LARGE = 5_000_000

@@ -20,10 +20,6 @@ from nbica.viewer.state import (
     public_traits,
 )
 
-SCRIPTS = (
-    "dom.js", "volume.js", "planes.js", "draw.js", "panes.js", "readout.js", "controls.js",
-    "slices.js",
-)  # fmt: skip
 VIEWS = ("ortho", "lightbox", "glass")
 
 
@@ -133,7 +129,7 @@ class SliceViewer(anywidget.AnyWidget):
     title : str
     """
 
-    _esm = page.module(*SCRIPTS, render="renderSlices")
+    _esm = page.module(*page.SLICE_SCRIPTS, render="renderSlices")
     _css = page.read("slices.css")
     _payload = t.Bytes().tag(sync=True)
 

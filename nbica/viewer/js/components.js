@@ -1,103 +1,155 @@
 // The IC desk: all components as a contact sheet, the viewer at the chosen one's peak, its time
-// course and power spectrum, marks by keyboard. Beside the files of slices.js.
+// course and power spectrum, marks by keyboard. Beside the files of the slice viewer.
 
 const MARK_KEYS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "0", "e"];
 
 // ---- marks -------------------------------------------------------------------------------------
 
+/**
+ * The classes that a person gave to components.
+ * @typedef {object} Marks
+ * @property {(k: number) => string} of a component; "" for none
+ * @property {(name: string) => void} set for the component in view, and go on to the next without
+ * @property {() => void} undo
+ * @property {() => number} count
+ */
+
+/**
+ * @param {Context} ctx
+ * @returns {Marks}
+ */
 function makeMarks(ctx) {
+  const { state, count } = ctx;
+  /** @type {[number, string][]} */
   const past = [];
-  const { state } = ctx;
-  const marks = { of: (k) => state.get("marks")[k] ?? "" };
-  const change = (k, name) => {
-    const next = { ...state.get("marks") };
-    if (name) next[k] = name; else delete next[k];
-    state.set({ marks: next });
+  const of = (/** @type {number} */ k) => state.get("marks")[k] ?? "";
+  const change = (/** @type {number} */ k, /** @type {string} */ name) => {
+    const marks = { ...state.get("marks") };
+    if (name) marks[k] = name;
+    else delete marks[k];
+    state.set({ marks });
   };
-  marks.set = (name) => {
-    const k = state.get("component");
-    past.push([k, marks.of(k)]);
-    change(k, name);
-    const rest = [...Array(ctx.count).keys()].map((i) => (k + 1 + i) % ctx.count).filter((i) => !marks.of(i));
-    if (rest.length) ctx.select(rest[0]);
+  return {
+    of,
+    set(name) {
+      const k = state.get("component");
+      past.push([k, of(k)]);
+      change(k, name);
+      const others = Array.from({ length: count }, (_, i) => (k + 1 + i) % count);
+      const rest = others.filter((i) => !of(i));
+      if (rest.length) ctx.select(rest[0]);
+    },
+    undo() {
+      const last = past.pop();
+      if (!last) return;
+      change(...last);
+      ctx.select(last[0]);
+    },
+    count: () => Object.keys(state.get("marks")).length,
   };
-  marks.undo = () => {
-    if (!past.length) return;
-    const [k, before] = past.pop();
-    change(k, before);
-    ctx.select(k);
-  };
-  marks.count = () => Object.keys(state.get("marks")).length;
-  return marks;
 }
 
-// What FIX, FSLeyes and Melview read: numbers from 1, and a last line of those to remove.
+/**
+ * What FIX, FSLeyes and Melview read: numbers from 1, and a last line of those to remove.
+ * @param {Context} ctx
+ * @param {Marks} marks
+ */
 function labelFile(ctx, marks) {
-  const kept = ctx.scene.kept;
-  const name = (k) => marks.of(k) || "Unknown";
-  const all = [...Array(ctx.count).keys()];
-  const noise = (k) => !kept.includes(name(k));
-  const lines = all.map((k) => `${k + 1}, ${name(k)}, ${noise(k) ? "True" : "False"}`);
-  return `${[".", ...lines, `[${all.filter(noise).map((k) => k + 1).join(", ")}]`].join("\n")}\n`;
+  const names = Array.from({ length: ctx.count }, (_, k) => marks.of(k) || "Unknown");
+  const isNoise = (/** @type {string} */ name) => !ctx.scene.kept.includes(name);
+  const lines = names.map((name, k) => `${k + 1}, ${name}, ${isNoise(name) ? "True" : "False"}`);
+  const noise = names.flatMap((name, k) => (isNoise(name) ? [k + 1] : []));
+  return `${[".", ...lines, `[${noise.join(", ")}]`].join("\n")}\n`;
 }
 
+/**
+ * @param {Context} ctx
+ * @param {Marks} marks
+ * @param {HTMLElement} root
+ */
 function makeMarkBar(ctx, marks, root) {
   const { state, scene } = ctx;
-  const buttons = scene.classes.map((name, i) =>
-    h("button", { type: "button", onclick: () => marks.set(name), style: `--mark: ${scene.tints[i]}` },
-      h("kbd", {}, MARK_KEYS[i]), name));
-  const count = h("span", { class: "nbv-dim", role: "status" });
+  const buttons = scene.classes.map((name, i) => makeElement("button",
+    { type: "button", onclick: () => marks.set(name), style: `--mark: ${scene.tints[i]}` },
+    makeElement("kbd", {}, MARK_KEYS[i]), name));
+  const count = makeElement("span", { class: "nbv-dim", role: "status" });
   const save = () => {
     const url = URL.createObjectURL(new Blob([labelFile(ctx, marks)], { type: "text/plain" }));
-    const link = h("a", { href: url, download: "labels.txt" });
-    root.append(link);
-    link.click();
-    link.remove();
+    download(root, url, "labels.txt");
     URL.revokeObjectURL(url);
   };
   state.on("marks component", () => {
     count.textContent = `${marks.count()} of ${ctx.count} labelled`;
-    buttons.forEach((button, i) => button.setAttribute("aria-pressed", marks.of(state.get("component")) === scene.classes[i]));
+    const own = marks.of(state.get("component"));
+    buttons.forEach((button, i) =>
+      button.setAttribute("aria-pressed", String(own === scene.classes[i])));
   });
-  return h("div", { class: "nbv-marks", role: "group", "aria-label": "Label of this component" }, ...buttons,
-    h("span", { class: "nbv-marks-end" }, count,
-      h("button", { type: "button", onclick: marks.undo, title: "Undo (u)" }, h("kbd", {}, "u"), "Undo"),
-      h("button", { type: "button", onclick: save, title: "As FIX and FSLeyes read them" }, "Save labels")));
+  const undo = makeElement("button", { type: "button", onclick: marks.undo, title: "Undo (u)" },
+    makeElement("kbd", {}, "u"), "Undo");
+  const saver = makeElement("button",
+    { type: "button", onclick: save, title: "As FIX and FSLeyes read them" }, "Save labels");
+  const group = { class: "nbv-marks", role: "group", "aria-label": "Label of this component" };
+  return makeElement("div", group, ...buttons,
+    makeElement("span", { class: "nbv-marks-end" }, count, undo, saver));
 }
 
 // ---- contact sheet -----------------------------------------------------------------------------
 
+/**
+ * A component on the contact sheet.
+ * @typedef {{el: HTMLElement, draw: () => void, write: () => void}} Tile
+ */
+
+/**
+ * @param {Context} ctx
+ * @param {number} k
+ * @param {Marks} marks
+ * @returns {Tile}
+ */
 function makeTile(ctx, k, marks) {
-  const canvas = h("canvas", { "aria-hidden": "true" }), pen = canvas.getContext("2d", { alpha: false });
+  const canvas = makeElement("canvas", { "aria-hidden": "true" });
   const plate = makePlate(ctx.scene, 2, 2 * ctx.scene.step);
-  const name = h("b", {}), about = h("span", { class: "nbv-dim" }), chip = h("i", { class: "nbv-chip" });
-  const el = h("div", { class: "nbv-tile", role: "option", id: `nbv-tile-${++lastId}`, onclick: () => ctx.select(k) }, canvas, name, about, chip);
-  const tile = { el };
-  tile.draw = () => {
+  const name = makeElement("b");
+  const about = makeElement("span", { class: "nbv-dim" });
+  const chip = makeElement("i", { class: "nbv-chip" });
+  const attributes = { class: "nbv-tile", role: "option", id: `nbv-tile-${++lastId}` };
+  const el = makeElement("div", { ...attributes, onclick: () => ctx.select(k) },
+    canvas, name, about, chip);
+  const draw = () => {
     const [peak] = [...peaksOf(ctx.maps, k, 1, 0), [0, 0, 0]];
-    const own = ctx.look().layers[0];
-    const look = { ...ctx.look(), layers: [{ ...own, frame: k }], outlines: false, glass: false };
-    const image = paint(plate, look, peak[2]);
-    if (image) put(canvas, pen, image);
+    const look = ctx.look();
+    const layers = [{ ...look.layers[0], frame: k }];
+    const image = paintSlice(plate, { ...look, layers, outlines: false, glass: false }, peak[2]);
+    if (image) putImage(canvas, image);
   };
-  redrawIfLost(canvas, plate, tile.draw);
-  tile.write = () => {
-    const facts = ctx.scene.facts[k], mark = marks.of(k);
+  redrawIfLost(canvas, plate, draw);
+  const write = () => {
+    const facts = ctx.scene.facts[k];
+    const mark = marks.of(k);
     name.textContent = ctx.name(k);
     about.textContent = facts;
     chip.textContent = mark;
-    chip.style.setProperty("--mark", ctx.scene.tints[ctx.scene.classes.indexOf(mark)] ?? "transparent");
-    el.setAttribute("aria-selected", ctx.state.get("component") === k);
-    el.setAttribute("aria-label", [ctx.name(k), `number ${k + 1}`, facts, mark || "not labelled"].filter(Boolean).join(", "));
+    const tint = ctx.scene.tints[ctx.scene.classes.indexOf(mark)];
+    chip.style.setProperty("--mark", tint ?? "transparent");
+    el.setAttribute("aria-selected", String(ctx.state.get("component") === k));
+    const words = [ctx.name(k), `number ${k + 1}`, facts, mark || "not labelled"];
+    el.setAttribute("aria-label", words.filter(Boolean).join(", "));
   };
-  return tile;
+  return { el, draw, write };
 }
 
-// Tiles are drawn one a frame: the slices in view must not wait for them.
+/**
+ * All components. Tiles are drawn one a frame: the slices in view must not wait for them.
+ * @param {Context} ctx
+ * @param {Marks} marks
+ */
 function makeSheet(ctx, marks) {
-  const tiles = [...Array(ctx.count).keys()].map((k) => makeTile(ctx, k, marks));
-  const el = h("div", { class: "nbv-sheet", role: "listbox", tabindex: 0, "aria-label": `${ctx.count} components` }, ...tiles.map((tile) => tile.el));
-  let next = 0, waiting = 0;
+  const tiles = Array.from({ length: ctx.count }, (_, k) => makeTile(ctx, k, marks));
+  const label = `${ctx.count} components`;
+  const attributes = { class: "nbv-sheet", role: "listbox", tabindex: 0, "aria-label": label };
+  const el = makeElement("div", attributes, ...tiles.map((tile) => tile.el));
+  let next = 0;
+  let waiting = 0;
   const work = () => {
     waiting = 0;
     tiles[next++].draw();
@@ -111,24 +163,37 @@ function makeSheet(ctx, marks) {
     tiles.forEach((tile) => tile.write());
     const chosen = tiles[ctx.state.get("component")].el;
     el.setAttribute("aria-activedescendant", chosen.id);
-    scrollTo(el, chosen);
+    scrollWithin(el, chosen);
   });
-  el.addEventListener("keydown", (event) => walk(ctx, el, event));
-  el.close = () => cancelAnimationFrame(waiting);
-  return el;
+  el.addEventListener("keydown", (event) => chooseByArrow(ctx, el, event));
+  return { el, close: () => cancelAnimationFrame(waiting) };
 }
 
-// Into view within the sheet, without moving the page.
-function scrollTo(el, chosen) {
-  const below = chosen.offsetTop + chosen.offsetHeight - el.clientHeight, right = chosen.offsetLeft + chosen.offsetWidth - el.clientWidth;
+/**
+ * Bring a tile into view within the sheet, without moving the page.
+ * @param {HTMLElement} el
+ * @param {HTMLElement} chosen
+ */
+function scrollWithin(el, chosen) {
+  const below = chosen.offsetTop + chosen.offsetHeight - el.clientHeight;
+  const right = chosen.offsetLeft + chosen.offsetWidth - el.clientWidth;
   el.scrollTop = clamp(el.scrollTop, below + 6, chosen.offsetTop - 6);
   el.scrollLeft = clamp(el.scrollLeft, right + 6, chosen.offsetLeft - 6);
 }
 
-function walk(ctx, el, event) {
-  const tops = [...el.children].map((tile) => tile.offsetTop);
+/**
+ * @param {Context} ctx
+ * @param {HTMLElement} el the sheet
+ * @param {KeyboardEvent} event
+ */
+function chooseByArrow(ctx, el, event) {
+  const tops = [...el.children].map((tile) => /** @type {HTMLElement} */ (tile).offsetTop);
   const columns = tops.filter((top) => top === tops[0]).length;
-  const moves = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns, Home: -ctx.count, End: ctx.count };
+  /** @type {Record<string, number>} */
+  const moves = {
+    ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns,
+    Home: -ctx.count, End: ctx.count,
+  };
   if (!(event.key in moves)) return;
   ctx.select(ctx.state.get("component") + moves[event.key]);
   event.preventDefault();
@@ -136,101 +201,180 @@ function walk(ctx, el, event) {
 
 // ---- time courses and spectra ------------------------------------------------------------------
 
-function courseOf(scene, subject, k) {
-  const { lengths, scales, starts, volume } = scene.courses;
-  const length = lengths[subject], at = starts[subject] + k * length;
-  return Array.from(volume.subarray(at, at + length), (code) => code * scales[subject][k]);
+/**
+ * Time courses of all runs lie one after the other in one array.
+ * @typedef {object} Courses
+ * @property {string[]} subjects names of the runs
+ * @property {number[]} lengths frames of each run
+ * @property {number[][]} scales of each run's components
+ * @property {number[]} starts where each run begins
+ * @property {Int16Array} codes
+ */
+
+/**
+ * Say where each run's time courses begin.
+ * @param {Scene} scene
+ */
+function findCourses({ courses, maps, volumes }) {
+  if (!courses || courses.starts) return;
+  let start = 0;
+  courses.starts = courses.lengths.map((/** @type {number} */ length) => {
+    start += length * maps.scales.length;
+    return start - length * maps.scales.length;
+  });
+  /** @type {any[]} */
+  const all = volumes;
+  courses.codes = all.find(({ role }) => role === "courses").values;
 }
 
-// Power at the frequencies of a real Fourier transform, the mean left out.
-function spectrum(values) {
-  const n = values.length, mean = values.reduce((a, b) => a + b, 0) / n;
-  const turn = Float64Array.from({ length: n }, (_, i) => Math.cos((2 * Math.PI * i) / n));
-  const quarter = Float64Array.from({ length: n }, (_, i) => Math.sin((2 * Math.PI * i) / n));
+/**
+ * @param {Courses} courses
+ * @param {number} subject
+ * @param {number} k
+ */
+function courseOf({ lengths, scales, starts, codes }, subject, k) {
+  const at = starts[subject] + k * lengths[subject];
+  const own = codes.subarray(at, at + lengths[subject]);
+  return Array.from(own, (code) => code * scales[subject][k]);
+}
+
+/**
+ * Power at the frequencies of a real Fourier transform, the mean left out.
+ * @param {number[]} values
+ */
+function powerSpectrum(values) {
+  const n = values.length;
+  const mean = values.reduce((a, b) => a + b, 0) / n;
+  const cosine = Float64Array.from(values, (_, i) => Math.cos((2 * Math.PI * i) / n));
+  const sine = Float64Array.from(values, (_, i) => Math.sin((2 * Math.PI * i) / n));
   const power = [];
   for (let f = 1; f <= n / 2; f++) {
-    let re = 0, im = 0;
+    let re = 0;
+    let im = 0;
     for (let i = 0; i < n; i++) {
-      re += (values[i] - mean) * turn[(f * i) % n];
-      im += (values[i] - mean) * quarter[(f * i) % n];
+      re += (values[i] - mean) * cosine[(f * i) % n];
+      im += (values[i] - mean) * sine[(f * i) % n];
     }
     power.push((re * re + im * im) / n);
   }
   return power;
 }
 
+/** @param {Context} ctx */
 function makeSignals(ctx) {
   const { state, scene } = ctx;
-  if (!scene.courses) return null;
-  const course = h("figure", { class: "nbv-course" }), power = h("figure", { class: "nbv-course" });
-  const subjects = scene.courses.subjects.map((name, i) => [i, name]);
-  const pick = choice(state, "subject", "Run", subjects);
-  pick.querySelector("select").addEventListener("change", (event) => state.set({ subject: Number(event.target.value) }));
+  /** @type {Courses | null} */
+  const courses = scene.courses;
+  if (!courses) return null;
+  const course = makeElement("figure", { class: "nbv-course" });
+  const power = makeElement("figure", { class: "nbv-course" });
+  /** @type {[number, string][]} */
+  const subjects = courses.subjects.map((name, i) => [i, name]);
   state.on("component subject", () => {
-    const k = state.get("component"), values = courseOf(scene, state.get("subject"), k), t = scene.t_r;
-    const found = spectrum(values), strongest = found.indexOf(Math.max(...found)) + 1;
-    const frequency = t ? `${(strongest / (values.length * t)).toFixed(3)} Hz` : `${strongest} cycles`;
-    const step = t ? 1 / (values.length * t) : 1;
-    course.replaceChildren(...plotLine(values, { title: "Time course", t, unit: t ? "s" : "frames" }));
-    power.replaceChildren(...plotLine(found, { title: `Power, strongest at ${frequency}`, t: step, from: step, bare: true, unit: t ? "Hz" : "cycles" }));
+    const values = courseOf(courses, state.get("subject"), state.get("component"));
+    course.replaceChildren(...plotCourse(values, scene.t_r));
+    power.replaceChildren(...plotPower(values, scene.t_r));
   });
-  return h("div", { class: "nbv-signals" }, subjects.length > 1 ? pick : null, course, power);
+  const pick = makeChoice(state, "subject", "Run", subjects, Number);
+  const one = subjects.length < 2;
+  return makeElement("div", { class: "nbv-signals" }, one ? null : pick, course, power);
+}
+
+/**
+ * @param {number[]} values
+ * @param {number | null} t seconds between frames
+ */
+const plotCourse = (values, t) =>
+  plotLine(values, { title: "Time course", t, unit: t ? "s" : "frames" });
+
+/**
+ * @param {number[]} values
+ * @param {number | null} t seconds between frames
+ */
+function plotPower(values, t) {
+  const power = powerSpectrum(values);
+  const strongest = power.indexOf(Math.max(...power)) + 1;
+  const step = t ? 1 / (values.length * t) : 1;
+  const at = t ? `${(strongest * step).toFixed(3)} Hz` : `${strongest} cycles`;
+  const unit = t ? "Hz" : "cycles";
+  return plotLine(power,
+    { title: `Power, strongest at ${at}`, t: step, from: step, bare: true, unit });
 }
 
 // ---- a second decomposition --------------------------------------------------------------------
 
+/** @param {Context} ctx */
 function makePartner(ctx) {
-  const { partner } = ctx.scene;
-  if (!partner) return null;
-  const ratio = ctx.scene.partner_ratio;
-  const own = { ...ctx, maps: partner };
-  own.look = () => {
-    const look = ctx.look(), [first] = look.layers;
-    return { ...look, layers: [{ ...first, volume: partner, threshold: first.threshold * ratio, vmax: first.vmax * ratio }] };
+  const { partner, pairs, partner_ratio: ratio } = ctx.scene;
+  if (!partner || !pairs) return null;
+  const look = () => {
+    const own = ctx.look();
+    const [first] = own.layers;
+    const { threshold, vmax } = first;
+    const scaled = { threshold: threshold * ratio, vmax: vmax * ratio };
+    return { ...own, layers: [{ ...first, ...scaled, volume: partner }] };
   };
-  const stage = makeStage(own);
-  const caption = h("p", { class: "nbv-pair" });
+  const stage = makeStage({ ...ctx, maps: partner, look });
+  const caption = makeElement("p", { class: "nbv-pair" });
   ctx.state.on("component names", () => {
-    const pair = ctx.scene.pairs[ctx.state.get("component")];
-    caption.textContent = pair.name ? `${ctx.name(ctx.state.get("component"))} and ${pair.name}: r = ${minus(pair.r.toFixed(2))}${pair.r < 0 ? " (shown with its sign turned)" : ""}`
-      : "No partner: the other decomposition has fewer components.";
+    const k = ctx.state.get("component");
+    caption.textContent = pairWords(ctx.name(k), pairs[k]);
   });
   ctx.state.on(`${PIXELS} zoom`, stage.draw);
-  return { el: h("div", {}, caption, stage.el), close: stage.close };
+  return { el: makeElement("div", {}, caption, stage.el), close: stage.close };
+}
+
+/**
+ * @param {string} own name of a component
+ * @param {{r: number, name: string}} partner
+ */
+function pairWords(own, { r, name }) {
+  if (!name) return "No partner: the other decomposition has fewer components.";
+  const turned = r < 0 ? " (shown with its sign turned)" : "";
+  return `${own} and ${name}: r = ${withMinus(r.toFixed(2))}${turned}`;
 }
 
 // ---- entry -------------------------------------------------------------------------------------
 
+/**
+ * What Jupyter calls for a ComponentBrowser.
+ * @param {{model: Model, el: HTMLElement}} place
+ * @returns {Promise<() => void>} closes the desk
+ */
 async function renderComponents({ model, el }) {
   const ctx = makeContext(model, await sceneOf(model));
-  furnishDesk(ctx.scene);
+  findCourses(ctx.scene);
   const root = makeRoot(`Component browser ${model.get("title")}`.trim());
   root.classList.add("nbv-desk");
   el.replaceChildren(root);
-  const marks = makeMarks(ctx), sheet = makeSheet(ctx, marks), partner = makePartner(ctx);
+  const marks = makeMarks(ctx);
+  const sheet = makeSheet(ctx, marks);
+  const partner = makePartner(ctx);
+  const signals = makeSignals(ctx);
   root.addEventListener("keydown", (event) => markByKey(ctx, marks, event));
-  const viewer = mountViewer(root, ctx, {
-    beside: [sheet], screen: partner ? [partner.el] : [],
-    below: [makeMarkBar(ctx, marks, root), makeSignals(ctx)].filter(Boolean),
+  const close = mountViewer(root, ctx, {
+    beside: [sheet.el],
+    screen: partner ? [partner.el] : [],
+    below: [makeMarkBar(ctx, marks, root), ...(signals ? [signals] : [])],
   });
-  return () => { sheet.close(); partner?.close(); viewer.close(); };
+  return () => {
+    sheet.close();
+    partner?.close();
+    close();
+  };
 }
 
-// Courses of all subjects lie one after the other in one array.
-function furnishDesk(scene) {
-  if (scene.courses && !scene.courses.starts) {
-    const { lengths } = scene.courses, n = scene.maps.scales.length;
-    scene.courses.starts = lengths.map((_, i) => n * lengths.slice(0, i).reduce((a, b) => a + b, 0));
-    scene.courses.volume = scene.volumes.find((volume) => volume.role === "courses").values;
-  }
-}
-
+/**
+ * @param {Context} ctx
+ * @param {Marks} marks
+ * @param {KeyboardEvent} event
+ */
 function markByKey(ctx, marks, event) {
-  const tag = event.target.tagName;
-  if (event.metaKey || event.altKey || tag === "SELECT" || (tag === "INPUT" && event.target.type === "number")) return;
+  if (event.metaKey || event.altKey || takesText(event.target)) return;
   const index = MARK_KEYS.indexOf(event.key);
   if (event.ctrlKey ? event.key === "z" : event.key === "u") marks.undo();
-  else if (!event.ctrlKey && index >= 0 && index < ctx.scene.classes.length) marks.set(ctx.scene.classes[index]);
+  else if (!event.ctrlKey && index >= 0 && index < ctx.scene.classes.length)
+    marks.set(ctx.scene.classes[index]);
   else return;
   event.preventDefault();
 }

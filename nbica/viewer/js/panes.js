@@ -2,231 +2,437 @@
 
 const AXES = ["x", "y", "z"];
 const PLANES = ["Sagittal", "Coronal", "Axial"];
-const ENDS = [["L", "R"], ["P", "A"], ["I", "S"]];
+const ENDS = [
+  ["L", "R"],
+  ["P", "A"],
+  ["I", "S"],
+];
+// The traits that change pixels.
+const PIXELS =
+  "component cut_coords threshold vmax opacity colormap window radiological interpolate " +
+  "outlines view axis n_slices overlays";
 
-// What the parts share: state, scene and the few things that several of them do.
+/**
+ * What the parts of a viewer share: its state, its scene, and the few things several of them do.
+ * @typedef {object} Context
+ * @property {State} state
+ * @property {Scene} scene
+ * @property {Maps} maps the maps in view: the scene's, or its partner's
+ * @property {number} count how many maps
+ * @property {number[]} finest how far a step goes along each axis, in mm
+ * @property {number} peak which peak of the map was gone to last; -1 for none
+ * @property {(k: number) => string} name of a map
+ * @property {(mm: number[]) => void} moveTo move the crosshair
+ * @property {(k: number) => void} select bring a map into view
+ * @property {(number: number) => void} toPeak move the crosshair to a peak of the map in view
+ * @property {() => Look} look how the scene is drawn now
+ */
+
+/**
+ * @param {Model} model
+ * @param {Scene} scene
+ * @returns {Context}
+ */
 function makeContext(model, scene) {
   const state = makeState(model);
-  const { maps } = scene;
-  const ctx = { state, scene, maps, peak: -1, keys: true };
-  ctx.count = maps.scales.length;
-  ctx.finest = [0, 1, 2].map((axis) => (scene.background || maps).step[axis]);
-  ctx.name = (k) => state.get("names")[k] ?? `${k}`;
-  ctx.moveTo = (mm) => {
-    state.set({ cut_coords: mm.map((v, axis) => clamp(v, ...scene.bounds[axis])) });
+  const { maps, background, bounds } = scene;
+  const count = maps.scales.length;
+  /** @type {Context} */
+  const ctx = {
+    state, scene, maps, count, peak: -1, finest: (background ?? maps).step,
+    name: (k) => state.get("names")[k] ?? `${k}`,
+    moveTo: (mm) => state.set({ cut_coords: mm.map((v, axis) => clamp(v, ...bounds[axis])) }),
+    select(k) {
+      ctx.peak = 0;
+      state.set({ component: clamp(k, 0, count - 1) });
+      if (state.get("follow_peaks")) ctx.toPeak(0);
+    },
+    toPeak(number) {
+      const found = peaksOf(maps, state.get("component"), 8, state.get("threshold"));
+      if (!found.length) return;
+      ctx.peak = number % found.length;
+      ctx.moveTo(found[ctx.peak]);
+    },
+    look: () => lookOf(state, scene, maps),
   };
-  ctx.select = (k) => {
-    const component = clamp(k, 0, ctx.count - 1);
-    ctx.peak = 0;
-    state.set({ component });
-    if (state.get("follow_peaks")) ctx.toPeak(0);
-  };
-  ctx.toPeak = (number) => {
-    const found = peaksOf(maps, state.get("component"), 8, state.get("threshold"));
-    if (!found.length) return;
-    ctx.peak = number % found.length;
-    ctx.moveTo(found[ctx.peak]);
-  };
-  ctx.look = () => lookOf(state, scene, maps);
   return ctx;
 }
 
+/**
+ * @param {State} state
+ * @param {Scene} scene
+ * @param {Maps} maps
+ * @returns {Look}
+ */
 function lookOf(state, scene, maps) {
   const own = {
     volume: maps, frame: state.get("component"), threshold: state.get("threshold"),
     vmax: state.get("vmax"), opacity: state.get("opacity"), colormap: state.get("colormap"),
   };
-  const more = state.get("overlays").map((layer, i) => ({ ...layer, volume: scene.overlays[i], frame: 0 }));
+  /** @type {(Layer & {visible: boolean})[]} */
+  const more = state.get("overlays").map((/** @type {object} */ layer, /** @type {number} */ i) =>
+    ({ ...layer, volume: scene.overlays[i], frame: 0 }));
   return {
-    layers: [own, ...more.filter((layer) => layer.visible)],
-    window: state.get("window"), radiological: state.get("radiological"),
-    linear: state.get("interpolate"), outlines: state.get("outlines"),
-    glass: state.get("view") === "glass",
+    layers: [own, ...more.filter((layer) => layer.visible)], window: state.get("window"),
+    radiological: state.get("radiological"), linear: state.get("interpolate"),
+    outlines: state.get("outlines"), glass: state.get("view") === "glass",
   };
 }
 
-// Everything that changes pixels.
-const PIXELS = "component cut_coords threshold vmax opacity colormap window radiological interpolate " +
-  "outlines view axis n_slices overlays";
+// ---- places in a pane --------------------------------------------------------------------------
 
-// ---- panes -------------------------------------------------------------------------------------
+/**
+ * Whether an axis runs from right to left on the screen.
+ * @param {Context} ctx
+ * @param {number} axis
+ */
+const isMirrored = (ctx, axis) => axis === 0 && ctx.state.get("radiological");
 
-// Where a place lies in a pane, from 0 (left, top) to 1.
-function fractions(ctx, axis, mm) {
-  const [horizontal, vertical] = others(axis);
-  const part = (a) => (mm[a] - ctx.scene.bounds[a][0]) / (ctx.scene.bounds[a][1] - ctx.scene.bounds[a][0]);
-  const right = part(horizontal);
-  return [horizontal === 0 && ctx.state.get("radiological") ? 1 - right : right, 1 - part(vertical)];
+/**
+ * Where a place lies in a pane, from 0 (left, top) to 1.
+ * @param {Context} ctx
+ * @param {number} axis across the pane
+ * @param {number[]} mm
+ */
+function fractionsOf(ctx, axis, mm) {
+  const [right, up] = otherAxes(axis).map((a) => {
+    const [low, high] = ctx.scene.bounds[a];
+    return (mm[a] - low) / (high - low);
+  });
+  return [isMirrored(ctx, otherAxes(axis)[0]) ? 1 - right : right, 1 - up];
 }
 
+/**
+ * The place at a point of a pane.
+ * @param {Context} ctx
+ * @param {number} axis across the pane
+ * @param {number} depth along it, in mm
+ * @param {number[]} point from 0 (left, top) to 1
+ */
 function placeAt(ctx, axis, depth, [right, down]) {
-  const [horizontal, vertical] = others(axis);
-  const along = (a, part) => ctx.scene.bounds[a][0] + part * (ctx.scene.bounds[a][1] - ctx.scene.bounds[a][0]);
+  const [horizontal, vertical] = otherAxes(axis);
+  const along = (/** @type {number} */ a, /** @type {number} */ part) => {
+    const [low, high] = ctx.scene.bounds[a];
+    return low + part * (high - low);
+  };
   const mm = [0, 0, 0];
   mm[axis] = depth;
-  mm[horizontal] = along(horizontal, horizontal === 0 && ctx.state.get("radiological") ? 1 - right : right);
+  mm[horizontal] = along(horizontal, isMirrored(ctx, horizontal) ? 1 - right : right);
   mm[vertical] = along(vertical, 1 - down);
   return mm;
 }
 
-// depthOf: where the pane is cut; a number for a tile of a lightbox, else the crosshair's.
-function makePane(ctx, axis, { cut = null, coarse = 1, caption = true } = {}) {
-  const [horizontal, vertical] = others(axis);
-  const size = (a) => ctx.scene.bounds[a][1] - ctx.scene.bounds[a][0];
-  const canvas = h("canvas", { "aria-hidden": "true" }), pen = canvas.getContext("2d", { alpha: false });
-  const plate = makePlate(ctx.scene, axis, ctx.scene.step * coarse);
-  const lines = [h("i", { class: "nbv-line nbv-down" }), h("i", { class: "nbv-line nbv-across" })];
-  const letters = ["left", "right"].map((side) => h("b", { class: `nbv-letter nbv-${side}`, "aria-hidden": "true" }));
-  const text = h("span", { class: "nbv-caption", "aria-hidden": "true" });
-  const el = h("div", { class: "nbv-pane", tabindex: 0, role: "application" }, canvas, ...lines, ...letters, text);
-  el.style.aspectRatio = `${size(horizontal)} / ${size(vertical)}`;
-  const pane = { el, axis, canvas, cut, origin: [0.5, 0.5], dragging: false };
+// ---- panes -------------------------------------------------------------------------------------
 
-  pane.depth = () => cut ?? ctx.state.get("cut_coords")[axis];
-  pane.draw = () => {
-    const image = paint(plate, ctx.look(), pane.depth());
-    if (image) put(canvas, pen, image);
+/**
+ * One slice with its crosshair and words.
+ * @typedef {object} Pane
+ * @property {HTMLElement} el
+ * @property {HTMLCanvasElement} canvas
+ * @property {number} axis across it
+ * @property {number | null} cut where a lightbox cuts it, in mm; null: at the crosshair
+ * @property {number[]} origin of its zoom, as parts of the pane
+ * @property {boolean} dragging
+ * @property {() => number} depth where it is cut, in mm
+ * @property {() => void} draw the pixels
+ * @property {() => void} mark crosshair and words
+ */
+
+/**
+ * @param {Context} ctx
+ * @param {number} axis across it
+ * @param {{cut?: number | null, coarse?: number}} [options]
+ *   coarse: how many of the scene's pixels one of its pixels is
+ * @returns {Pane}
+ */
+function makePane(ctx, axis, { cut = null, coarse = 1 } = {}) {
+  const canvas = makeElement("canvas", { "aria-hidden": "true" });
+  const plate = makePlate(ctx.scene, axis, ctx.scene.step * coarse);
+  const words = makePaneWords();
+  const el = makeElement("div", { class: "nbv-pane", tabindex: 0, role: "application" });
+  el.append(canvas, ...words.lines, ...words.letters, words.caption);
+  el.style.aspectRatio = otherAxes(axis).map((a) => extentOf(ctx.scene, a)).join(" / ");
+  /** @type {Pane} */
+  const pane = {
+    el, axis, canvas, cut, origin: [0.5, 0.5], dragging: false,
+    depth: () => cut ?? ctx.state.get("cut_coords")[axis],
+    draw() {
+      const image = paintSlice(plate, ctx.look(), pane.depth());
+      if (image) putImage(canvas, image);
+    },
+    mark() {
+      placeCrosshair(ctx, pane, words.lines);
+      writePane(ctx, pane, words);
+    },
   };
   redrawIfLost(canvas, plate, pane.draw);
-  pane.mark = () => {
-    const at = fractions(ctx, axis, ctx.state.get("cut_coords"));
-    const zoom = cut === null ? ctx.state.get("zoom") : 1;
-    if (!pane.dragging) pane.origin = zoom > 1 ? at : [0.5, 0.5];
-    const shown = at.map((f, i) => pane.origin[i] + (f - pane.origin[i]) * zoom);
-    canvas.style.transformOrigin = pane.origin.map((f) => `${100 * f}%`).join(" ");
-    canvas.style.transform = zoom > 1 ? `scale(${zoom})` : "";
-    lines[0].style.transform = `translateX(${100 * shown[0]}%)`;
-    lines[1].style.transform = `translateY(${100 * shown[1]}%)`;
-    writePane(ctx, pane, letters, text, caption);
-  };
   listenToPointer(ctx, pane);
   return pane;
 }
 
-// A browser short of memory may take a canvas's pixels away; it says so when there is room again.
-function redrawIfLost(canvas, plate, draw) {
-  canvas.addEventListener("contextrestored", () => { plate.picture = ""; draw(); });
+/**
+ * How long the box to show is along an axis, in mm.
+ * @param {Scene} scene
+ * @param {number} axis
+ */
+const extentOf = (scene, axis) => scene.bounds[axis][1] - scene.bounds[axis][0];
+
+/**
+ * What stands in a pane beside its pixels.
+ * @typedef {{lines: HTMLElement[], letters: HTMLElement[], caption: HTMLElement}} PaneWords
+ */
+
+/** @returns {PaneWords} */
+function makePaneWords() {
+  const hidden = { "aria-hidden": "true" };
+  return {
+    lines: ["down", "across"].map((way) => makeElement("i", { class: `nbv-line nbv-${way}` })),
+    letters: ["left", "right"].map((side) =>
+      makeElement("b", { class: `nbv-letter nbv-${side}`, ...hidden })),
+    caption: makeElement("span", { class: "nbv-caption", ...hidden }),
+  };
 }
 
-function put(canvas, pen, image) {
+/**
+ * Zoom around the crosshair, which stays where it is while it is dragged.
+ * @param {Context} ctx
+ * @param {Pane} pane
+ * @param {HTMLElement[]} lines
+ */
+function placeCrosshair(ctx, pane, lines) {
+  const at = fractionsOf(ctx, pane.axis, ctx.state.get("cut_coords"));
+  const zoom = pane.cut === null ? ctx.state.get("zoom") : 1;
+  if (!pane.dragging) pane.origin = zoom > 1 ? at : [0.5, 0.5];
+  const shown = at.map((part, i) => pane.origin[i] + (part - pane.origin[i]) * zoom);
+  pane.canvas.style.transformOrigin = pane.origin.map((part) => `${100 * part}%`).join(" ");
+  pane.canvas.style.transform = zoom > 1 ? `scale(${zoom})` : "";
+  lines[0].style.transform = `translateX(${100 * shown[0]}%)`;
+  lines[1].style.transform = `translateY(${100 * shown[1]}%)`;
+}
+
+/**
+ * A browser short of memory may take a canvas's pixels away; it says so when there is room again.
+ * @param {HTMLCanvasElement} canvas
+ * @param {Plate} plate
+ * @param {() => void} draw
+ */
+function redrawIfLost(canvas, plate, draw) {
+  canvas.addEventListener("contextrestored", () => {
+    plate.picture = "";
+    draw();
+  });
+}
+
+/**
+ * @param {HTMLCanvasElement} canvas takes the picture's size
+ * @param {ImageData} image
+ */
+function putImage(canvas, image) {
   if (canvas.width !== image.width || canvas.height !== image.height) {
     canvas.width = image.width;
     canvas.height = image.height;
   }
-  pen.putImageData(image, 0, 0);
+  canvas.getContext("2d", { alpha: false })?.putImageData(image, 0, 0);
 }
 
-function writePane(ctx, pane, letters, text, caption) {
-  const { axis } = pane, glass = ctx.state.get("view") === "glass";
-  const [horizontal] = others(axis);
-  const ends = horizontal === 0 && ctx.state.get("radiological") ? [...ENDS[0]].reverse() : ENDS[horizontal];
-  letters.forEach((letter, i) => say(letter, ends[i]));
+/**
+ * @param {Context} ctx
+ * @param {Pane} pane
+ * @param {PaneWords} words
+ */
+function writePane(ctx, pane, { letters, caption }) {
+  const { axis } = pane;
+  const glass = ctx.state.get("view") === "glass";
+  const [horizontal] = otherAxes(axis);
+  const ends = isMirrored(ctx, horizontal) ? [...ENDS[0]].reverse() : ENDS[horizontal];
+  letters.forEach((letter, i) => writeText(letter, ends[i]));
   const depth = pane.depth();
-  const half = axis === 0 && Math.abs(depth) >= 0.5 && !glass ? (depth < 0 ? " (left)" : " (right)") : "";
-  say(text, glass ? "" : caption ? `${AXES[axis]} ${inMm(depth)} mm${half}` : inMm(Math.round(depth)));
-  const where = glass ? "maximum through the head" : `at ${AXES[axis]} = ${inMm(depth)} mm${half}`;
+  const side = axis === 0 && Math.abs(depth) >= 0.5 ? (depth < 0 ? " (left)" : " (right)") : "";
+  const place = `${formatMm(depth)} mm${side}`;
+  const short = pane.cut === null ? `${AXES[axis]} ${place}` : formatMm(Math.round(depth));
+  writeText(caption, glass ? "" : short);
+  const where = glass ? "maximum through the head" : `at ${AXES[axis]} = ${place}`;
   pane.el.setAttribute("aria-label", `${PLANES[axis]} view ${where}. ${ends[0]} is on the left. ` +
     "Arrow keys move the crosshair, page keys the slice.");
 }
 
+// ---- pointer and wheel -------------------------------------------------------------------------
+
+/**
+ * @param {Context} ctx
+ * @param {Pane} pane
+ */
 function listenToPointer(ctx, pane) {
-  const { el, canvas, axis } = pane;
-  const follow = (event) => {
-    const box = canvas.getBoundingClientRect();
-    const at = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
-    const mm = placeAt(ctx, axis, pane.depth(), at.map((f) => clamp(f, 0, 1)));
-    if (ctx.look().glass) mm[axis] = deepest(ctx, axis, mm);
-    ctx.moveTo(mm);
-  };
+  const { el } = pane;
   el.addEventListener("pointerdown", (event) => {
     if (event.button > 0) return;
     el.setPointerCapture(event.pointerId);
     pane.dragging = true;
     el.focus({ preventScroll: true });
-    follow(event);
+    followPointer(ctx, pane, event);
     event.preventDefault();
   });
-  el.addEventListener("pointermove", (event) => { if (pane.dragging) follow(event); });
-  const release = () => { if (pane.dragging) { pane.dragging = false; pane.mark(); } };
-  for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) el.addEventListener(end, release);
-  // Before a click the wheel is the page's: nobody wants to be caught while scrolling by.
-  el.addEventListener("wheel", (event) => {
-    if (document.activeElement !== el) return;
-    event.preventDefault();
-    if (event.ctrlKey || event.metaKey) zoomBy(ctx, event.deltaY < 0 ? 1.25 : 0.8);
-    else step(ctx, axis, event.deltaY < 0 ? 1 : -1);
-  }, { passive: false });
+  el.addEventListener("pointermove", (event) => {
+    if (pane.dragging) followPointer(ctx, pane, event);
+  });
+  const release = () => {
+    if (!pane.dragging) return;
+    pane.dragging = false;
+    pane.mark();
+  };
+  for (const end of ["pointerup", "pointercancel", "lostpointercapture"])
+    el.addEventListener(end, release);
+  el.addEventListener("wheel", (event) => turnWheel(ctx, pane, event), { passive: false });
 }
 
-// In a glass view, a click goes to the largest value behind it.
-function deepest(ctx, axis, mm) {
-  const { maps } = ctx, k = ctx.state.get("component");
-  let best = 0, depth = ctx.state.get("cut_coords")[axis];
+/**
+ * Move the crosshair to where the pointer is.
+ * @param {Context} ctx
+ * @param {Pane} pane
+ * @param {PointerEvent} event
+ */
+function followPointer(ctx, pane, event) {
+  const box = pane.canvas.getBoundingClientRect();
+  const at = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+  const inside = at.map((part) => clamp(part, 0, 1));
+  const mm = placeAt(ctx, pane.axis, pane.depth(), inside);
+  if (ctx.look().glass) mm[pane.axis] = deepestValue(ctx, pane.axis, mm);
+  ctx.moveTo(mm);
+}
+
+/**
+ * Before a click the wheel is the page's: nobody wants to be caught while scrolling by.
+ * @param {Context} ctx
+ * @param {Pane} pane
+ * @param {WheelEvent} event
+ */
+function turnWheel(ctx, pane, event) {
+  if (document.activeElement !== pane.el) return;
+  event.preventDefault();
+  if (event.ctrlKey || event.metaKey) zoomBy(ctx, event.deltaY < 0 ? 1.25 : 0.8);
+  else moveSlice(ctx, pane.axis, event.deltaY < 0 ? 1 : -1);
+}
+
+/**
+ * In a glass view, a click goes to the largest value behind it.
+ * @param {Context} ctx
+ * @param {number} axis
+ * @param {number[]} mm
+ * @returns {number} mm along the axis
+ */
+function deepestValue(ctx, axis, mm) {
+  const { maps } = ctx;
+  let best = 0;
+  let depth = ctx.state.get("cut_coords")[axis];
   for (let i = 0; i < maps.shape[axis]; i++) {
     const there = [...mm];
     there[axis] = maps.origin[axis] + i * maps.step[axis];
-    const { value } = valueAt(maps, there, k);
+    const { value } = valueAt(maps, there, ctx.state.get("component"));
     if (value != null && Math.abs(value) > best) [best, depth] = [Math.abs(value), there[axis]];
   }
   return depth;
 }
 
-function step(ctx, axis, by) {
+/**
+ * Move the crosshair along an axis.
+ * @param {Context} ctx
+ * @param {number} axis
+ * @param {number} by how many voxels
+ */
+function moveSlice(ctx, axis, by) {
   const mm = [...ctx.state.get("cut_coords")];
   mm[axis] += by * ctx.finest[axis];
   ctx.moveTo(mm);
 }
 
+/**
+ * @param {Context} ctx
+ * @param {number} factor
+ */
 function zoomBy(ctx, factor) {
-  ctx.state.set({ zoom: clamp(Number((ctx.state.get("zoom") * factor).toFixed(3)), 1, 8) });
+  const zoom = Number((ctx.state.get("zoom") * factor).toFixed(3));
+  ctx.state.set({ zoom: clamp(zoom, 1, 8) });
 }
 
 // ---- the stage: which panes there are, drawn once a frame --------------------------------------
 
+/**
+ * @typedef {object} Stage
+ * @property {HTMLElement} el
+ * @property {() => Pane[]} panes
+ * @property {() => void} draw with the next frame
+ * @property {() => void} drawNow
+ * @property {() => void} close
+ */
+
+/**
+ * @param {Context} ctx
+ * @returns {Stage}
+ */
 function makeStage(ctx) {
-  const el = h("div", { class: "nbv-stage" });
-  let panes = [], built = "", waiting = 0;
+  const el = makeElement("div", { class: "nbv-stage" });
+  /** @type {Pane[]} */
+  let panes = [];
+  let built = "";
+  let waiting = 0;
   const wanted = () => JSON.stringify(["view", "axis", "n_slices"].map(ctx.state.get));
   const build = () => {
     const focused = el.contains(document.activeElement);
-    panes = ctx.state.get("view") === "lightbox" ? lightbox(ctx) : [0, 1, 2].map((axis) => makePane(ctx, axis));
-    layOut(ctx, el, panes);
-    if (focused) panes.at(-1).el.focus({ preventScroll: true });  // keys go on working
+    const isBox = ctx.state.get("view") === "lightbox";
+    panes = isBox ? makeLightboxPanes(ctx) : [0, 1, 2].map((axis) => makePane(ctx, axis));
+    layOutPanes(ctx, el, panes);
+    if (focused) panes.at(-1)?.el.focus({ preventScroll: true }); // keys go on working
     built = wanted();
   };
-  const draw = () => {
+  const drawNow = () => {
     waiting = 0;
     if (built !== wanted()) build();
-    for (const pane of panes) { pane.draw(); pane.mark(); }
-    stage.frames += 1;
+    for (const pane of panes) {
+      pane.draw();
+      pane.mark();
+    }
   };
-  const stage = { el, frames: 0, panes: () => panes, drawNow: draw };
-  stage.draw = () => { waiting = waiting || requestAnimationFrame(draw); };
-  stage.close = () => cancelAnimationFrame(waiting);
-  return stage;
+  return {
+    el, drawNow,
+    panes: () => panes,
+    draw() {
+      waiting = waiting || requestAnimationFrame(drawNow);
+    },
+    close: () => cancelAnimationFrame(waiting),
+  };
 }
 
-function lightbox(ctx) {
+/** @param {Context} ctx */
+function makeLightboxPanes(ctx) {
   const axis = AXES.indexOf(ctx.state.get("axis"));
   const cuts = lightboxCuts(ctx.scene.bounds, axis, ctx.state.get("n_slices"));
-  return cuts.map((cut) => makePane(ctx, axis, { cut, coarse: 2, caption: false }));
+  return cuts.map((cut) => makePane(ctx, axis, { cut, coarse: 2 }));
 }
 
-// Columns in proportion to mm, so that a mm is as long in each pane.
-function layOut(ctx, el, panes) {
-  const [x, y, z] = ctx.scene.bounds.map(([low, high]) => high - low);
+/**
+ * Columns in proportion to mm, so that a mm is as long in each pane.
+ * @param {Context} ctx
+ * @param {HTMLElement} el the stage
+ * @param {Pane[]} panes
+ */
+function layOutPanes(ctx, el, panes) {
+  const [x, y, z] = AXES.map((_, axis) => extentOf(ctx.scene, axis));
   const isBox = panes[0].cut !== null;
   el.replaceChildren(...panes.map((pane) => pane.el));
   el.className = `nbv-stage ${isBox ? "nbv-lightbox" : "nbv-ortho"}`;
   el.style.setProperty("--columns", `${y}fr ${x}fr ${x}fr`);
   if (isBox) fillRows(el);
   el.style.setProperty("--columns-narrow", `${y}fr ${x}fr`);
-  el.style.setProperty("--ratio", (y + 2 * x) / Math.max(y, z));
+  el.style.setProperty("--ratio", String((y + 2 * x) / Math.max(y, z)));
   for (const pane of panes) pane.el.dataset.plane = PLANES[pane.axis].toLowerCase();
 }
 
-// As many tiles in each row of a lightbox, none narrower than a thumb.
+/**
+ * As many tiles in each row of a lightbox, none narrower than a thumb.
+ * @param {HTMLElement} el the stage
+ */
 function fillRows(el) {
-  const n = el.childElementCount, most = Math.max(1, Math.floor((el.clientWidth || 900) / 118));
-  el.style.setProperty("--tiles", Math.ceil(n / Math.ceil(n / most)));
+  const n = el.childElementCount;
+  const most = Math.max(1, Math.floor((el.clientWidth || 900) / 118));
+  el.style.setProperty("--tiles", String(Math.ceil(n / Math.ceil(n / most))));
 }

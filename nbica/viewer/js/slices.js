@@ -1,99 +1,197 @@
-// The slice viewer, put together from dom.js, volume.js, planes.js, draw.js, panes.js, readout.js and
-// controls.js.
-// All that a person does is answered here; Python only hears of the state.
+// The slice viewer, put together from the files above. All that a person does is answered here;
+// Python only hears of the state.
 
-// An act that several buttons and keys share.
+/**
+ * What buttons and keys do.
+ * @typedef {object} Actions
+ * @property {() => void} play start and stop
+ * @property {() => void} peak go to the next peak
+ * @property {() => void} picture save one
+ * @property {() => void} full full screen, on and off
+ * @property {() => void} settings open and close that panel
+ * @property {() => void} help open and close that panel
+ * @property {(key: string) => void} cast show a key that was pressed
+ * @property {(playing: boolean) => void} onPlaying told when playing begins and ends
+ * @property {() => void} close
+ */
+
+/**
+ * @param {Context} ctx
+ * @param {HTMLElement} root
+ * @param {Stage} stage
+ * @returns {Actions}
+ */
 function makeActions(ctx, root, stage) {
-  let timer = null;
-  const actions = { onPlaying() {} };
-  const stop = () => { clearInterval(timer); timer = null; actions.onPlaying(false); };
-  actions.play = () => {
-    if (timer || ctx.count < 2) return stop();
-    timer = setInterval(() => ctx.select((ctx.state.get("component") + 1) % ctx.count), ctx.maps.baseline ? 120 : 700);
+  let timer = 0;
+  const next = () => ctx.select((ctx.state.get("component") + 1) % ctx.count);
+  const stop = () => {
+    clearInterval(timer);
+    timer = 0;
+    actions.onPlaying(false);
+  };
+  const play = () => {
+    timer = setInterval(next, ctx.maps.baseline ? 120 : 700);
     actions.onPlaying(true);
   };
-  actions.peak = () => ctx.toPeak(ctx.peak + 1);
-  actions.picture = () => savePicture(ctx, stage, root);
-  actions.full = () => (document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen?.());
-  actions.cast = () => {};
-  actions.close = stop;
+  const leave = () => document.exitFullscreen();
+  /** @type {Actions} */
+  const actions = {
+    play: () => (timer || ctx.count < 2 ? stop() : play()),
+    peak: () => ctx.toPeak(ctx.peak + 1),
+    picture: () => savePicture(ctx, stage, root),
+    full: () => (document.fullscreenElement ? leave() : root.requestFullscreen?.()),
+    settings() {},
+    help() {},
+    cast() {},
+    onPlaying() {},
+    close: stop,
+  };
   return actions;
 }
 
+/**
+ * A key that was pressed, for an audience.
+ * @param {Context} ctx
+ */
 function makeKeyCast(ctx) {
-  const el = h("div", { class: "nbv-cast", "aria-hidden": "true", hidden: true });
-  let timer = null;
-  el.show = (key) => {
+  const el = makeElement("div", { class: "nbv-cast", "aria-hidden": "true", hidden: true });
+  let timer = 0;
+  const hide = () => {
+    el.hidden = true;
+  };
+  /** @param {string} key */
+  const show = (key) => {
     if (!ctx.state.get("presenter")) return;
     el.textContent = key;
     el.hidden = false;
     clearTimeout(timer);
-    timer = setTimeout(() => { el.hidden = true; }, 900);
+    timer = setTimeout(hide, 900);
   };
-  el.close = () => clearTimeout(timer);
-  return el;
+  return { el, show, close: () => clearTimeout(timer) };
 }
 
-function opener(panel, root, title) {
+/**
+ * @param {HTMLElement} panel
+ * @param {HTMLElement} root
+ * @param {string} title of its button
+ * @returns {() => void} opens and closes it
+ */
+function makePanelToggle(panel, root, title) {
   return () => {
     panel.hidden = !panel.hidden;
-    root.querySelector(`button[aria-label="${title}"]`)?.setAttribute("aria-expanded", String(!panel.hidden));
+    const button = root.querySelector(`button[aria-label="${title}"]`);
+    button?.setAttribute("aria-expanded", String(!panel.hidden));
   };
 }
 
-// JupyterLab's own keys (x cuts a cell) must not act on what has the focus in here; it looks for this
-// attribute on the focused element itself.
+/**
+ * The element that all of a viewer is in.
+ *
+ * JupyterLab's own keys (x cuts a cell) must not act on what has the focus in here; it looks for
+ * this attribute on the focused element itself.
+ * @param {string} label
+ */
 function makeRoot(label) {
-  const keepKeys = (event) => event.target.setAttribute("data-lm-suppress-shortcuts", "true");
-  return h("section", { class: "nbv", role: "group", "aria-label": label, onfocusin: keepKeys });
+  /** @param {FocusEvent} event */
+  const keepKeys = ({ target }) =>
+    target instanceof Element && target.setAttribute("data-lm-suppress-shortcuts", "true");
+  const attributes = { class: "nbv", role: "group", "aria-label": label, onfocusin: keepKeys };
+  return makeElement("section", attributes);
 }
 
-function mountViewer(root, ctx, parts = {}) {
+/**
+ * Put a viewer into its root and bind it to the state.
+ * @param {HTMLElement} root
+ * @param {Context} ctx
+ * @param {{screen?: HTMLElement[], below?: HTMLElement[], beside?: HTMLElement[]}} [parts]
+ *   what a desk has more: on the screen, below it (instead of the time course), beside it
+ */
+function mountViewer(root, ctx, { screen = [], below = [makeCourse(ctx)], beside = [] } = {}) {
   const stage = makeStage(ctx);
   const actions = makeActions(ctx, root, stage);
-  const settings = makeSettings(ctx, actions), help = makeHelp(), cast = makeKeyCast(ctx), live = makeLiveRegion(ctx);
-  actions.settings = opener(settings, root, "Display settings");
-  actions.help = opener(help, root, "Keys (?)");
+  const settings = makeSettings(ctx, actions);
+  const help = makeHelp();
+  const cast = makeKeyCast(ctx);
+  const live = makeLiveRegion(ctx);
+  actions.settings = makePanelToggle(settings, root, "Display settings");
+  actions.help = makePanelToggle(help, root, "Keys (?)");
   actions.cast = cast.show;
-  const body = h("div", { class: "nbv-body" },
-    h("div", { class: "nbv-screen" }, stage.el, ...(parts.screen ?? []), makeColorbar(ctx), cast),
-    makeNote(ctx), makeReadOut(ctx), makeControls(ctx, actions), ...(parts.below ?? [makeCourse(ctx)]), settings, help, live);
-  root.append(makeHeader(ctx, actions), h("div", { class: "nbv-main" }, ...(parts.beside ?? []), body));
+  const pictures = [stage.el, ...screen, makeColorbar(ctx), cast.el];
+  const words = [makeNote(ctx), makeReadOut(ctx), makeControls(ctx, actions), ...below];
+  const body = makeElement(
+    "div",
+    { class: "nbv-body" },
+    makeElement("div", { class: "nbv-screen" }, ...pictures),
+    ...words,
+    settings,
+    help,
+    live.el,
+  );
+  const main = makeElement("div", { class: "nbv-main" }, ...beside, body);
+  root.append(makeHeader(ctx, actions), main);
   root.addEventListener("keydown", makeKeys(ctx, stage, actions));
-  ctx.state.on("crosshair", () => root.classList.toggle("nbv-bare", !ctx.state.get("crosshair")));
-  ctx.state.on("presenter", () => root.classList.toggle("nbv-presenter", ctx.state.get("presenter")));
-  ctx.state.on("interpolate", () => root.classList.toggle("nbv-crisp", !ctx.state.get("interpolate")));
+  showModes(root, ctx.state);
   ctx.state.on(`${PIXELS} zoom`, stage.draw);
   stage.drawNow();
-  const width = new ResizeObserver(([entry]) => {
-    root.classList.toggle("nbv-narrow", entry.contentRect.width < 560);
-    root.classList.toggle("nbv-wide", entry.contentRect.width > 900);
+  const endings = [followWidth(root, stage), followTheme(root), decodeWhenIdle(ctx.maps)];
+  return () => {
+    for (const part of [stage, actions, cast, live, ctx.state]) part.close();
+    for (const end of endings) end();
+  };
+}
+
+/**
+ * Classes of the root that say how it is shown.
+ * @param {HTMLElement} root
+ * @param {State} state
+ */
+function showModes(root, state) {
+  const toggle = (/** @type {string} */ name, /** @type {string} */ trait, on = true) =>
+    state.on(trait, () => root.classList.toggle(name, state.get(trait) === on));
+  toggle("nbv-bare", "crosshair", false);
+  toggle("nbv-presenter", "presenter");
+  toggle("nbv-crisp", "interpolate", false);
+}
+
+/**
+ * @param {HTMLElement} root
+ * @param {Stage} stage
+ * @returns {() => void} stops following
+ */
+function followWidth(root, stage) {
+  const observer = new ResizeObserver(([{ contentRect }]) => {
+    root.classList.toggle("nbv-narrow", contentRect.width < 560);
+    root.classList.toggle("nbv-wide", contentRect.width > 900);
     fillRows(stage.el);
   });
-  width.observe(root);
-  const forget = followTheme(root), rest = decodeWhenIdle(ctx.maps);
-  const close = () => {
-    for (const part of [stage, actions, cast, live, ctx.state]) part.close();
-    width.disconnect();
-    rest();
-    forget();
-  };
-  return { stage, actions, close };
+  observer.observe(root);
+  return () => observer.disconnect();
 }
 
 // ---- entry -------------------------------------------------------------------------------------
 
+/** @type {WeakMap<Model, Promise<Scene>>} */
 const opened = new WeakMap();
 
-// Several views of one model share its scene.
+/**
+ * The scene of a model; several views of one model share it.
+ * @param {Model} model
+ * @returns {Promise<Scene>}
+ */
 function sceneOf(model) {
-  if (!opened.has(model)) opened.set(model, openScene(model.get("_payload")));
-  return opened.get(model);
+  const known = opened.get(model) ?? openScene(model.get("_payload"));
+  opened.set(model, known);
+  return known;
 }
 
+/**
+ * What Jupyter calls for a SliceViewer.
+ * @param {{model: Model, el: HTMLElement}} place
+ * @returns {Promise<() => void>} closes the viewer
+ */
 async function renderSlices({ model, el }) {
   const ctx = makeContext(model, await sceneOf(model));
   const root = makeRoot(`Brain viewer ${model.get("title")}`.trim());
   el.replaceChildren(root);
-  return mountViewer(root, ctx).close;
+  return mountViewer(root, ctx);
 }
