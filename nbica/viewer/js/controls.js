@@ -8,7 +8,8 @@ const VIEWS = [
 const KEYS = [
   ["arrows", "move the crosshair in the slice"],
   ["PgUp PgDn", "next and previous slice"],
-  ["wheel", "slices, after a click; with Ctrl: zoom"],
+  ["Shift wheel", "slices"],
+  ["Ctrl wheel", "zoom"],
   ["[ ]", "previous and next map"],
   ["n", "next peak"],
   ["t T", "threshold up and down"],
@@ -22,6 +23,7 @@ const KEYS = [
   ["f", "full screen"],
   ["p", "presenter mode"],
   ["?", "these keys"],
+  ["Esc", "close what lies above the slices"],
 ];
 
 /**
@@ -50,8 +52,8 @@ function makeHeader(ctx, actions) {
     makeElement("div", { class: "nbv-tabs", role: "group", "aria-label": "View" }, ...tabs),
     makeElement("div", { class: "nbv-tools" },
       makeButton("Next peak", "Next peak (n)", actions.peak),
-      makeButton("Display", "Display settings", () => actions.settings(), closed),
-      makeButton("?", "Keys (?)", () => actions.help(), closed),
+      makeButton("Display", "Display settings", actions.settings, closed),
+      makeButton("?", "Keys (?)", actions.help, closed),
       makeButton(makeFullIcon(), "Full screen (f)", actions.full)));
   ctx.state.on("component names title view", () => {
     const k = ctx.state.get("component");
@@ -129,7 +131,7 @@ function makeSettings(ctx, actions) {
   const axes = AXES.map((a, i) => [a, `${a} (${PLANES[i].toLowerCase()})`]);
   const most = largestPeak(ctx.maps);
   const times = (/** @type {number} */ v) => `${formatShort(v)} ×`;
-  return makeElement("div", { class: "nbv-panel", hidden: true },
+  return makePanel("Display settings", "nbv-settings", actions.settings,
     makeChoice(state, "colormap", "Colors", names),
     makeSlider(state, "vmax",
       { label: "Colors end at", min: most / 100, max: most, step: most / 200 }),
@@ -207,12 +209,26 @@ function makeOverlayControls(state, volume, i) {
     makeElement("label", { class: "nbv-check" }, visible, name), opacity);
 }
 
-function makeHelp() {
+/**
+ * What lies above the slices while it is open.
+ * @param {string} title
+ * @param {string} kind more classes
+ * @param {() => void} close
+ * @param {...(HTMLElement | null)} children
+ */
+function makePanel(title, kind, close, ...children) {
+  const attributes = { class: `nbv-panel ${kind}`, role: "dialog", "aria-label": title };
+  const head = makeElement("div", { class: "nbv-panel-head" },
+    makeElement("b", {}, title), makeButton("×", "Close (Esc)", close));
+  return makeElement("div", { ...attributes, hidden: true }, head, ...children);
+}
+
+/** @param {Actions} actions */
+function makeHelp(actions) {
   const rows = KEYS.map(([keys, does]) => makeElement("div", {},
     makeElement("dt", {}, ...keys.split(" ").map((key) => makeElement("kbd", {}, key))),
     makeElement("dd", {}, does)));
-  const list = makeElement("dl", {}, ...rows);
-  return makeElement("div", { class: "nbv-panel nbv-help", hidden: true }, list);
+  return makePanel("Keys", "nbv-help", actions.help, makeElement("dl", {}, ...rows));
 }
 
 /**
@@ -252,6 +268,7 @@ function makeKeys(ctx, stage, actions) {
   const letters = makeLetters(ctx, actions);
   return (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (event.key === "Escape" && actions.close()) event.preventDefault();
     if (takesText(event.target)) return;
     const onControl = ["INPUT", "BUTTON"].includes(/** @type {Element} */ (event.target).tagName);
     const done = moveByKey(ctx, stage, event, onControl) || pressLetter(letters, event, onControl);

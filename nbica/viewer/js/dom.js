@@ -257,6 +257,8 @@ function makeChoice(state, name, label, options, parse = (text) => text) {
 
 /**
  * A field for a number, which `refresh` writes unless somebody is typing in it.
+ *
+ * Enter is answered here: in JupyterLab no "change" follows it.
  * @param {string} label
  * @param {() => number} read
  * @param {(value: number) => void} write
@@ -266,9 +268,13 @@ function makeNumberField(label, read, write) {
   const show = () => {
     input.value = String(read());
   };
-  input.addEventListener("change", () => {
+  const take = () => {
     if (input.value !== "" && Number.isFinite(Number(input.value))) write(Number(input.value));
     show();
+  };
+  input.addEventListener("change", take);
+  input.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") take();
   });
   const refresh = () => {
     if (document.activeElement !== input) show();

@@ -305,6 +305,66 @@ function blend(under, lut, at, opacity) {
   );
 }
 
+// ---- lightbox ----------------------------------------------------------------------------------
+
+/**
+ * Where the slices of a lightbox are cut, in mm: evenly between the ends of what is shown of a map,
+ * a hundredth of it left out at each; in all of the box where nothing is shown.
+ * @param {Layer} layer
+ * @param {number[]} bounds of the box along the axis
+ * @param {number} axis
+ * @param {number} n how many
+ */
+function lightboxCuts(layer, bounds, axis, n) {
+  const [low, high] = extentOfShown(layer, axis) ?? bounds;
+  return Array.from({ length: n }, (_, i) => low + (high - low) * ((i + 0.5) / n));
+}
+
+/**
+ * @param {Layer} layer
+ * @param {number} axis
+ * @returns {number[] | null} the outer faces of its first and last plane, in mm
+ */
+function extentOfShown({ volume, frame, threshold }, axis) {
+  const counts = countShown(volume, frame, threshold, axis);
+  const least = counts.reduce((a, b) => a + b, 0) / 100;
+  if (!least) return null;
+  const first = firstBeyond(counts, least);
+  const last = counts.length - 1 - firstBeyond([...counts].reverse(), least);
+  return [first - 0.5, last + 0.5].map((i) => volume.origin[axis] + volume.step[axis] * i);
+}
+
+/**
+ * How many voxels of each plane across an axis are shown.
+ * @param {Maps} volume
+ * @param {number} frame
+ * @param {number} threshold
+ * @param {number} axis
+ */
+function countShown(volume, frame, threshold, axis) {
+  const codes = codesOf(volume, frame);
+  const scale = volume.scales[frame];
+  const voxels = (volume.voxels ??= voxelsInMask(volume));
+  const [nx, ny, nz] = volume.shape;
+  const [size, n] = [[1, nx], [nx, ny], [nx * ny, nz]][axis];
+  const counts = new Array(n).fill(0);
+  for (let i = 0; i < volume.n; i++) {
+    if (codes[i] === NO_DATA || codes[i] === 0 || Math.abs(codes[i] * scale) < threshold) continue;
+    counts[Math.floor(voxels[i] / size) % n] += 1;
+  }
+  return counts;
+}
+
+/**
+ * The first place by which the sum is larger than a number.
+ * @param {number[]} counts
+ * @param {number} least
+ */
+function firstBeyond(counts, least) {
+  let sum = 0;
+  return counts.findIndex((count) => (sum += count) > least);
+}
+
 // ---- outlines ----------------------------------------------------------------------------------
 
 /**

@@ -127,7 +127,8 @@ function placeAt(ctx, axis, depth, [right, down]) {
 /**
  * One slice with its crosshair and words.
  * @typedef {object} Pane
- * @property {HTMLElement} el
+ * @property {HTMLElement} figure the slice and the strip of words above it
+ * @property {HTMLElement} el the slice, which takes pointer and keys
  * @property {HTMLCanvasElement} canvas
  * @property {number} axis across it
  * @property {number | null} cut where a lightbox cuts it, in mm; null: at the crosshair
@@ -150,12 +151,13 @@ function makePane(ctx, axis, { cut = null, coarse = 1 } = {}) {
   const plate = makePlate(ctx.scene, axis, ctx.scene.step * coarse);
   const words = makePaneWords();
   const el = makeElement("div", { class: "nbv-pane", tabindex: 0, role: "application" });
-  el.append(canvas, ...words.lines, ...words.letters, words.caption);
+  el.append(canvas, ...words.lines);
+  const figure = makeElement("div", { class: "nbv-slice" }, words.strip, el);
   el.style.aspectRatio = otherAxes(axis).map((a) => extentOf(ctx.scene, a)).join(" / ");
   /** @type {Pane} */
   const pane = {
-    el, axis, canvas, cut, origin: [0.5, 0.5], dragging: false,
-    depth: () => cut ?? ctx.state.get("cut_coords")[axis],
+    figure, el, axis, canvas, cut, origin: [0.5, 0.5], dragging: false,
+    depth: () => pane.cut ?? ctx.state.get("cut_coords")[axis],
     draw() {
       const image = paintSlice(plate, ctx.look(), pane.depth());
       if (image) putImage(canvas, image);
@@ -167,6 +169,7 @@ function makePane(ctx, axis, { cut = null, coarse = 1 } = {}) {
   };
   redrawIfLost(canvas, plate, pane.draw);
   listenToPointer(ctx, pane);
+  listenToTouch(ctx, pane);
   return pane;
 }
 
@@ -178,19 +181,23 @@ function makePane(ctx, axis, { cut = null, coarse = 1 } = {}) {
 const extentOf = (scene, axis) => scene.bounds[axis][1] - scene.bounds[axis][0];
 
 /**
- * What stands in a pane beside its pixels.
- * @typedef {{lines: HTMLElement[], letters: HTMLElement[], caption: HTMLElement}} PaneWords
+ * What a pane has beside its pixels: the crosshair, and a strip above with the ends' letters and
+ * the place, which nothing crosses.
+ * @typedef {object} PaneWords
+ * @property {HTMLElement[]} lines
+ * @property {HTMLElement} strip
+ * @property {HTMLElement[]} letters
+ * @property {HTMLElement} caption
  */
 
 /** @returns {PaneWords} */
 function makePaneWords() {
-  const hidden = { "aria-hidden": "true" };
-  return {
-    lines: ["down", "across"].map((way) => makeElement("i", { class: `nbv-line nbv-${way}` })),
-    letters: ["left", "right"].map((side) =>
-      makeElement("b", { class: `nbv-letter nbv-${side}`, ...hidden })),
-    caption: makeElement("span", { class: "nbv-caption", ...hidden }),
-  };
+  const lines = ["down", "across"].map((way) => makeElement("i", { class: `nbv-line nbv-${way}` }));
+  const letters = ["left", "right"].map(() => makeElement("b", { class: "nbv-letter" }));
+  const caption = makeElement("span", { class: "nbv-caption" });
+  const words = { class: "nbv-strip", "aria-hidden": "true" };
+  return { lines, letters, caption,
+    strip: makeElement("div", words, letters[0], caption, letters[1]) };
 }
 
 /**
@@ -265,7 +272,7 @@ function writePane(ctx, pane, { letters, caption }) {
 function listenToPointer(ctx, pane) {
   const { el } = pane;
   el.addEventListener("pointerdown", (event) => {
-    if (event.button > 0) return;
+    if (event.button > 0 || event.pointerType !== "mouse") return;
     el.setPointerCapture(event.pointerId);
     pane.dragging = true;
     el.focus({ preventScroll: true });
@@ -286,14 +293,60 @@ function listenToPointer(ctx, pane) {
 }
 
 /**
+ * A finger that swipes scrolls the page, as everywhere. One that taps moves the crosshair, one
+ * that rests first drags it, and two zoom.
+ * @param {Context} ctx
+ * @param {Pane} pane
+ */
+function listenToTouch(ctx, pane) {
+  const { el } = pane;
+  let resting = 0;
+  let apart = 0; // between two fingers, for a zoom of 1
+  let touched = false;
+  const end = () => {
+    clearTimeout(resting);
+    apart = 0;
+    pane.dragging = false;
+  };
+  const begin = (/** @type {TouchEvent} */ { touches }) => {
+    end();
+    touched = true;
+    if (touches.length === 2) apart = distance(touches) / ctx.state.get("zoom");
+    if (touches.length === 1) resting = setTimeout(rest, 300, touches[0]);
+  };
+  const rest = (/** @type {Touch} */ touch) => {
+    pane.dragging = true;
+    followPointer(ctx, pane, touch);
+  };
+  const move = (/** @type {TouchEvent} */ event) => {
+    clearTimeout(resting);
+    if (apart) ctx.state.set({ zoom: clamp(distance(event.touches) / apart, 1, 8) });
+    else if (pane.dragging) followPointer(ctx, pane, event.touches[0]);
+    else return; // the page scrolls
+    if (event.cancelable) event.preventDefault();
+  };
+  el.addEventListener("touchstart", begin, { passive: true });
+  el.addEventListener("touchmove", move, { passive: false });
+  for (const name of ["touchend", "touchcancel"]) el.addEventListener(name, end);
+  el.addEventListener("click", (event) => {
+    if (touched) followPointer(ctx, pane, event);
+    touched = false;
+  });
+  el.addEventListener("contextmenu", (event) => touched && event.preventDefault());
+}
+
+/** @param {TouchList} touches two of them */
+const distance = ([a, b]) => Math.hypot(a.clientX - b.clientX, a.clientY - b.clientY);
+
+/**
  * Move the crosshair to where the pointer is.
  * @param {Context} ctx
  * @param {Pane} pane
- * @param {PointerEvent} event
+ * @param {{clientX: number, clientY: number}} point
  */
-function followPointer(ctx, pane, event) {
+function followPointer(ctx, pane, { clientX, clientY }) {
   const box = pane.canvas.getBoundingClientRect();
-  const at = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+  const at = [(clientX - box.left) / box.width, (clientY - box.top) / box.height];
   const inside = at.map((part) => clamp(part, 0, 1));
   const mm = placeAt(ctx, pane.axis, pane.depth(), inside);
   if (ctx.look().glass) mm[pane.axis] = deepestValue(ctx, pane.axis, mm);
@@ -301,16 +354,19 @@ function followPointer(ctx, pane, event) {
 }
 
 /**
- * Before a click the wheel is the page's: nobody wants to be caught while scrolling by.
+ * The wheel is the page's, so that nobody is caught while scrolling by. With Shift it turns slices
+ * (a full screen has no page: without it, too), with Ctrl, or by a pinch on a touchpad, it zooms.
  * @param {Context} ctx
  * @param {Pane} pane
  * @param {WheelEvent} event
  */
 function turnWheel(ctx, pane, event) {
-  if (document.activeElement !== pane.el) return;
+  const up = (event.deltaY || event.deltaX) < 0; // a browser turns a wheel with Shift sideways
+  const alone = document.fullscreenElement?.contains(pane.el);
+  if (event.ctrlKey || event.metaKey) zoomBy(ctx, up ? 1.25 : 0.8);
+  else if (event.shiftKey || alone) moveSlice(ctx, pane.axis, up ? 1 : -1);
+  else return;
   event.preventDefault();
-  if (event.ctrlKey || event.metaKey) zoomBy(ctx, event.deltaY < 0 ? 1.25 : 0.8);
-  else moveSlice(ctx, pane.axis, event.deltaY < 0 ? 1 : -1);
 }
 
 /**
@@ -387,6 +443,7 @@ function makeStage(ctx) {
   const drawNow = () => {
     waiting = 0;
     if (built !== wanted()) build();
+    if (panes[0].cut !== null) cutLightbox(ctx, panes);
     for (const pane of panes) {
       pane.draw();
       pane.mark();
@@ -405,8 +462,21 @@ function makeStage(ctx) {
 /** @param {Context} ctx */
 function makeLightboxPanes(ctx) {
   const axis = AXES.indexOf(ctx.state.get("axis"));
-  const cuts = lightboxCuts(ctx.scene.bounds, axis, ctx.state.get("n_slices"));
-  return cuts.map((cut) => makePane(ctx, axis, { cut, coarse: 2 }));
+  const n = ctx.state.get("n_slices");
+  return Array.from({ length: n }, () => makePane(ctx, axis, { cut: 0, coarse: 2 }));
+}
+
+/**
+ * Cut the slices of a lightbox where the map in view is.
+ * @param {Context} ctx
+ * @param {Pane[]} panes
+ */
+function cutLightbox(ctx, panes) {
+  const { axis } = panes[0];
+  const cuts = lightboxCuts(ctx.look().layers[0], ctx.scene.bounds[axis], axis, panes.length);
+  panes.forEach((pane, i) => {
+    pane.cut = cuts[i];
+  });
 }
 
 /**
@@ -418,7 +488,7 @@ function makeLightboxPanes(ctx) {
 function layOutPanes(ctx, el, panes) {
   const [x, y, z] = AXES.map((_, axis) => extentOf(ctx.scene, axis));
   const isBox = panes[0].cut !== null;
-  el.replaceChildren(...panes.map((pane) => pane.el));
+  el.replaceChildren(...panes.map((pane) => pane.figure));
   el.className = `nbv-stage ${isBox ? "nbv-lightbox" : "nbv-ortho"}`;
   el.style.setProperty("--columns", `${y}fr ${x}fr ${x}fr`);
   if (isBox) fillRows(el);

@@ -97,17 +97,6 @@ function pixelCentres(low, high, step) {
   return Float64Array.from({ length: n }, (_, i) => low + (i + 0.5) * step);
 }
 
-/**
- * Where the slices of a lightbox are cut, in mm.
- * @param {number[][]} bounds
- * @param {number} axis
- * @param {number} n how many
- */
-function lightboxCuts(bounds, axis, n) {
-  const [low, high] = bounds[axis];
-  return Array.from({ length: n }, (_, i) => low + (0.1 + 0.8 * ((i + 0.5) / n)) * (high - low));
-}
-
 // ---- planes of voxels --------------------------------------------------------------------------
 
 /**

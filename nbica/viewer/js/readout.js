@@ -246,6 +246,7 @@ function pictureOf(ctx, stage) {
   pen.fillRect(0, 0, width, height);
   for (const pane of stage.panes()) drawInto(pen, pane, box, 2);
   pen.font = "22px system-ui, sans-serif";
+  pen.textAlign = "left";
   pen.fillStyle = "#ccc";
   pen.fillText(pictureWords(ctx), 12, height - 13);
   return canvas;
@@ -275,10 +276,12 @@ function drawInto(pen, pane, box, scale) {
   pen.rect(left, top, width, height);
   pen.clip();
   pen.drawImage(pane.canvas, ...at(pane.canvas.getBoundingClientRect()));
-  pen.fillStyle = "#fff";
-  pen.font = "bold 24px system-ui, sans-serif";
-  const letters = [...pane.el.querySelectorAll(".nbv-letter")].map((letter) => letter.textContent);
-  pen.fillText(letters[0] ?? "", left + 10, top + 30);
-  pen.fillText(letters[1] ?? "", left + width - 26, top + 30);
   pen.restore();
+  pen.fillStyle = "#fff";
+  pen.font = `${pane.cut === null ? 24 : 18}px system-ui, sans-serif`;
+  pen.textAlign = "center";
+  for (const word of pane.figure.querySelectorAll(".nbv-strip > *")) {
+    const [x, y, w, h] = at(word.getBoundingClientRect());
+    pen.fillText(word.textContent ?? "", x + w / 2, y + 0.75 * h);
+  }
 }

@@ -10,9 +10,10 @@
  * @property {() => void} full full screen, on and off
  * @property {() => void} settings open and close that panel
  * @property {() => void} help open and close that panel
+ * @property {() => boolean} close the panel that is open; whether one was
  * @property {(key: string) => void} cast show a key that was pressed
  * @property {(playing: boolean) => void} onPlaying told when playing begins and ends
- * @property {() => void} close
+ * @property {() => void} stop playing
  */
 
 /**
@@ -40,11 +41,12 @@ function makeActions(ctx, root, stage) {
     peak: () => ctx.toPeak(ctx.peak + 1),
     picture: () => savePicture(ctx, stage, root),
     full: () => (document.fullscreenElement ? leave() : root.requestFullscreen?.()),
-    settings() {},
-    help() {},
+    settings: () => togglePanel(root, "Display settings", ".nbv-settings"),
+    help: () => togglePanel(root, "Keys (?)", ".nbv-help"),
+    close: () => closePanels(root),
     cast() {},
     onPlaying() {},
-    close: stop,
+    stop,
   };
   return actions;
 }
@@ -71,17 +73,32 @@ function makeKeyCast(ctx) {
 }
 
 /**
- * @param {HTMLElement} panel
+ * Open a panel, and close the one that was open.
  * @param {HTMLElement} root
  * @param {string} title of its button
- * @returns {() => void} opens and closes it
+ * @param {string} selector
  */
-function makePanelToggle(panel, root, title) {
-  return () => {
-    panel.hidden = !panel.hidden;
-    const button = root.querySelector(`button[aria-label="${title}"]`);
-    button?.setAttribute("aria-expanded", String(!panel.hidden));
-  };
+function togglePanel(root, title, selector) {
+  const panel = /** @type {HTMLElement} */ (root.querySelector(selector));
+  const opens = panel.hidden;
+  closePanels(root);
+  if (!opens) return;
+  panel.hidden = false;
+  root.querySelector(`button[aria-label="${title}"]`)?.setAttribute("aria-expanded", "true");
+}
+
+/**
+ * Close all panels; the focus does not stay where nobody sees it.
+ * @param {HTMLElement} root
+ * @returns {boolean} whether there was one
+ */
+function closePanels(root) {
+  const open = root.querySelector(".nbv-panel:not([hidden])");
+  const button = root.querySelector('button[aria-expanded="true"]');
+  if (open?.contains(document.activeElement) && button instanceof HTMLElement) button.focus();
+  open?.setAttribute("hidden", "");
+  button?.setAttribute("aria-expanded", "false");
+  return open !== null;
 }
 
 /**
@@ -110,11 +127,9 @@ function mountViewer(root, ctx, { screen = [], below = [makeCourse(ctx)], beside
   const stage = makeStage(ctx);
   const actions = makeActions(ctx, root, stage);
   const settings = makeSettings(ctx, actions);
-  const help = makeHelp();
+  const help = makeHelp(actions);
   const cast = makeKeyCast(ctx);
   const live = makeLiveRegion(ctx);
-  actions.settings = makePanelToggle(settings, root, "Display settings");
-  actions.help = makePanelToggle(help, root, "Keys (?)");
   actions.cast = cast.show;
   const pictures = [stage.el, ...screen, makeColorbar(ctx), cast.el];
   const words = [makeNote(ctx), makeReadOut(ctx), makeControls(ctx, actions), ...below];
@@ -123,11 +138,9 @@ function mountViewer(root, ctx, { screen = [], below = [makeCourse(ctx)], beside
     { class: "nbv-body" },
     makeElement("div", { class: "nbv-screen" }, ...pictures),
     ...words,
-    settings,
-    help,
     live.el,
   );
-  const main = makeElement("div", { class: "nbv-main" }, ...beside, body);
+  const main = makeElement("div", { class: "nbv-main" }, ...beside, body, settings, help);
   root.append(makeHeader(ctx, actions), main);
   root.addEventListener("keydown", makeKeys(ctx, stage, actions));
   showModes(root, ctx.state);
@@ -135,7 +148,8 @@ function mountViewer(root, ctx, { screen = [], below = [makeCourse(ctx)], beside
   stage.drawNow();
   const endings = [followWidth(root, stage), followTheme(root), decodeWhenIdle(ctx.maps)];
   return () => {
-    for (const part of [stage, actions, cast, live, ctx.state]) part.close();
+    actions.stop();
+    for (const part of [stage, cast, live, ctx.state]) part.close();
     for (const end of endings) end();
   };
 }
