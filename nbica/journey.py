@@ -76,6 +76,7 @@ def depart(estimator, imgs, confounds, *, goes_on=False):
             with closing(journey), _telling_what_is_kept(journey):
                 journey.set_out(imgs, confounds_of(imgs, confounds))
                 yield journey
+                report.conclude(journey.in_words())
         estimator.seconds_ = dict(journey.watch.seconds)
         estimator.record_ = record_of(estimator, started, journey.inputs, journey.notes)
     except BaseException as error:  # an interrupt as well: nothing half new is left
@@ -318,6 +319,12 @@ class Journey:
             mask_img = self.estimator.mask_img_
             n_runs, n_total = len(self._rows), self._n_runs
             callback(GroupState(n_runs, n_total, row["path"], row["cached"], mask_img, maps))
+
+    def in_words(self):
+        """What came of it: "20 components of 8 runs"."""
+        n_runs = sum(not row["skipped"] for row in self._rows)
+        runs = "1 run" if n_runs == 1 else f"{n_runs} runs"
+        return f"{self.estimator.n_components_} components of {runs}"
 
     def arrive(self, stacklevel):
         """Give the estimator its table of runs; say what was noticed about some of them."""

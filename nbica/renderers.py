@@ -91,6 +91,26 @@ def duration(seconds):
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
+def last_words(event, seconds):
+    """What came of a run, in one line.
+
+    Parameters
+    ----------
+    event : progress.Event
+        The last of the run.
+    seconds : float
+        How long it took.
+
+    Returns
+    -------
+    str
+    """
+    if event.state != "done":
+        return f"{event.run}: {event}"
+    took = f"{seconds:.1f} s" if seconds < 10 else duration(seconds)
+    return f"{event.run}: {event.summary or 'done'} in {took}"
+
+
 class _Log:
     """A line in the log now and then; each stage leaves one at its end in any case."""
 
@@ -112,6 +132,7 @@ class _Line:
     def __init__(self, run):
         from tqdm import tqdm
 
+        self._began = time.monotonic()
         self._bar = tqdm(desc=run, file=sys.stderr, dynamic_ncols=True, bar_format="{desc}")
         self._stage = ""
 
@@ -123,7 +144,8 @@ class _Line:
         self._bar.update(event.done - self._bar.n)
         if event.state != "running":
             self._bar.bar_format = "{desc}"
-            self._bar.set_description_str(f"{event.run}: {event.state}")
+            words = last_words(event, time.monotonic() - self._began)
+            self._bar.set_description_str(words)
             self._bar.close()
 
     def _begin(self, event):
@@ -136,15 +158,19 @@ class _Line:
 
 
 class _Widget:
-    """A bar and a sentence; displayed once, then only their traits change."""
+    """A bar and a sentence; displayed once, then their traits change, and a line takes their place.
+
+    The line stays in the notebook: a bar would need the kernel that made it.
+    """
 
     def __init__(self, run, detail):
         from IPython.display import display
 
         text = ", ".join(filter(None, [run, detail]))
         self.bar, self.label, self.box = _box(f"<progress: {text}>", run)
-        self._pace, self._shown = Pace(), time.monotonic()
-        display(self.box)
+        self._pace, self._began = Pace(), time.monotonic()
+        self._shown = self._began
+        self._display = display(self.box, display_id=True)
 
     def __call__(self, event):
         now = time.monotonic()
@@ -152,6 +178,9 @@ class _Widget:
         if begins or event.state != "running" or now - self._shown > _INTERVAL:
             self._shown = now
             self._show(event)
+        if event.state != "running":
+            line = last_words(event, now - self._began)
+            self._display.update({"text/plain": line}, raw=True)
 
     def _show(self, event):
         ended = event.state != "running"
