@@ -13,8 +13,8 @@ WORKERS ?= 2
 SPHINX  = $(BIN)/python -m sphinx -c docs -d docs/_build/doctrees -E -W --keep-going -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test test-oldest test-rounding net bench docs docs-links format check notebooks check-links \
-  binder-trial clean
+.PHONY: help demo lab test test-oldest test-rounding net bench docs docs-links format check check-js \
+  notebooks check-links binder-trial clean
 
 help:                ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: .*## /\t/' | expand -t 14
@@ -68,6 +68,9 @@ format: $(VENV)/test ## put the code in shape
 check: $(VENV)/test  ## style only
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+
+check-js: $(VENV)/base ## the viewers' JavaScript by TypeScript, which npm installs into build/js
+	@$(BIN)/python -m tools.check_js
 
 check-links: $(VENV)/test ## ask all addresses of the data sets whether they live (online; NAMES="adhd …")
 	@$(BIN)/python -m tools.check_links $(NAMES)

@@ -35,6 +35,7 @@ class GroupDecompositionMixin(TransformerMixin):
         try:
             with group_fit(self, imgs, confounds) as fit:
                 yield fit
+                fit.conclude(getattr(self, "n_components_", 0))
             self.seconds_ = dict(fit.watch.seconds)
             self.record_ = record_of(self, fit.started, fit.log.inputs, fit.log.notes)
         except BaseException as error:  # an interrupt as well

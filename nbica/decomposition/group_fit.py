@@ -321,6 +321,12 @@ class GroupFit:
         if self._estimator.callback is not None:
             self._estimator.callback(state)
 
+    def conclude(self, n_components):
+        """Say what came of the fit: "20 components of 8 runs"."""
+        n_runs = sum(not row["skipped"] for row in self.log.rows)
+        runs = "1 run" if n_runs == 1 else f"{n_runs} runs"
+        self._report.conclude(f"{n_components} components of {runs}")
+
     def finish(self, stacklevel):
         """Return the table of runs; warn of what was noticed about some of them.
 

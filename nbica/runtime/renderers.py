@@ -84,6 +84,26 @@ class Pace:
         return ", ".join(words)
 
 
+def last_words(event, seconds):
+    """What came of a task, in one line.
+
+    Parameters
+    ----------
+    event : progress.Event
+        The last of the task.
+    seconds : float
+        How long it took.
+
+    Returns
+    -------
+    str
+    """
+    if event.state != "done":
+        return f"{event.task}: {event}"
+    took = f"{seconds:.1f} s" if seconds < 10 else duration(seconds)
+    return f"{event.task}: {event.summary or 'done'} in {took}"
+
+
 class _Log:
     """A line in the log now and then; each stage leaves one at its end in any case."""
 
@@ -105,6 +125,7 @@ class _Line:
     def __init__(self, task):
         from tqdm import tqdm
 
+        self._began = time.monotonic()
         self._bar = tqdm(desc=task, file=sys.stderr, dynamic_ncols=True, bar_format="{desc}")
         self._stage = ""
 
@@ -116,7 +137,8 @@ class _Line:
         self._bar.update(event.done - self._bar.n)
         if event.state != "running":
             self._bar.bar_format = "{desc}"
-            self._bar.set_description_str(f"{event.task}: {event.state}")
+            words = last_words(event, time.monotonic() - self._began)
+            self._bar.set_description_str(words)
             self._bar.close()
 
     def _begin(self, event):
@@ -129,15 +151,19 @@ class _Line:
 
 
 class _Widget:
-    """A bar and a sentence; displayed once, then only their traits change."""
+    """A bar and a sentence; displayed once, then their traits change, and a line takes their place.
+
+    The line stays in the notebook: a bar would need the kernel that made it.
+    """
 
     def __init__(self, task, detail):
         from IPython.display import display
 
         text = ", ".join(filter(None, [task, detail]))
         self.bar, self.label, self.box = _box(f"<progress: {text}>", task)
-        self._pace, self._shown = Pace(), time.monotonic()
-        display(self.box)
+        self._pace, self._began = Pace(), time.monotonic()
+        self._shown = self._began
+        self._display = display(self.box, display_id=True)
 
     def __call__(self, event):
         now = time.monotonic()
@@ -145,6 +171,9 @@ class _Widget:
         if begins or event.state != "running" or now - self._shown > _INTERVAL:
             self._shown = now
             self._show(event)
+        if event.state != "running":
+            line = last_words(event, now - self._began)
+            self._display.update({"text/plain": line}, raw=True)
 
     def _show(self, event):
         ended = event.state != "running"

@@ -13,7 +13,7 @@ from nbica.viewer import labelfile, page, poster
 from nbica.viewer.payload import NO_DATA, Courses
 from nbica.viewer.render import Layer, Look
 from nbica.viewer.scene import load_scene
-from nbica.viewer.slice_viewer import SCRIPTS, SliceViewer
+from nbica.viewer.slice_viewer import SliceViewer
 from nbica.viewer.state import check_names, check_traits
 
 
@@ -78,7 +78,7 @@ class ComponentBrowser(SliceViewer):
         As :class:`SliceViewer`.
     """
 
-    _esm = page.module(*SCRIPTS, "components.js", render="renderComponents")
+    _esm = page.module(*page.DESK_SCRIPTS, render="renderComponents")
     _css = page.read("slices.css", "components.css")
 
     marks = t.Dict(value_trait=t.Enum(labelfile.CLASSES), key_trait=t.Unicode()).tag(sync=True)

@@ -10,6 +10,12 @@ from pathlib import Path
 from nbica.exceptions import DataWarning
 
 FOLDER = Path(__file__).parent
+# Files of `js/` in the order in which they are joined: each uses those above it.
+SLICE_SCRIPTS = (
+    "dom.js", "volume.js", "planes.js", "draw.js", "panes.js", "readout.js", "controls.js",
+    "slices.js",
+)  # fmt: skip
+DESK_SCRIPTS = (*SLICE_SCRIPTS, "components.js")
 
 # Twice what 20 components over anatomy take, in bytes.
 LARGE = 5_000_000
@@ -52,8 +58,9 @@ def read(*names):
 
 
 def module(*names, render):
-    """An ES module of several files, whose `render` is the function of that name."""
-    return f"{read(*names)}\nconst entry = {{ render: {render} }};\nexport default entry;\n"
+    """An ES module of several files of `js/`, whose `render` is the function of that name."""
+    text = read(*(f"js/{name}" for name in names))
+    return f"{text}\nconst entry = {{ render: {render} }};\nexport default entry;\n"
 
 
 def make_page(*, title, alt, code, css, state, payload, poster):
@@ -84,7 +91,7 @@ def make_page(*, title, alt, code, css, state, payload, poster):
     text = json.dumps(state).replace("<", "\\u003c")
     made = _PAGE.format(
         policy=_POLICY, title=html.escape(title), alt=html.escape(alt), css=css, state=text,
-        poster=_base64(poster), payload=_base64(payload), module=code, start=read("start.js"),
+        poster=_base64(poster), payload=_base64(payload), module=code, start=read("js/start.js"),
     )  # fmt: skip
     _warn_if_large(len(made), alt)
     return made

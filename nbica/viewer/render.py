@@ -137,10 +137,30 @@ def pixels(low, high, step):
     return low + (np.arange(n) + 0.5) * step
 
 
-def lightbox_cuts(bounds, axis, n_slices):
-    """Where the slices of a lightbox are cut, in mm; the outermost tenths are mostly air."""
-    low, high = bounds[axis]
-    return low + (0.1 + 0.8 * ((np.arange(n_slices) + 0.5) / n_slices)) * (high - low)
+def lightbox_cuts(scene, look, axis, n_slices):
+    """Where the slices of a lightbox are cut, in mm.
+
+    Evenly between the ends of what is shown of the map in view, a hundredth of it left out at each;
+    in all of the box where nothing is shown.
+    """
+    low, high = scene.bounds[axis]
+    volume, layer = look.layers[0]
+    codes = volume.dense(layer.frame)
+    values = np.abs(codes * volume.scales[layer.frame])
+    shown = (codes != NO_DATA) & (codes != 0) & (values >= layer.threshold)
+    counts = np.moveaxis(shown, axis, 0).reshape(shown.shape[axis], -1).sum(axis=1)
+    if counts.any():
+        first, last = _planes_of_most(counts)
+        low, high = volume.grid.origin[axis] + volume.grid.step[axis] * np.array([first, last])
+    return low + (high - low) * ((np.arange(n_slices) + 0.5) / n_slices)
+
+
+def _planes_of_most(counts):
+    """Faces of the planes between which nearly all is, in voxels."""
+    least = counts.sum() / 100
+    first = np.argmax(counts.cumsum() > least)
+    last = len(counts) - 1 - np.argmax(counts[::-1].cumsum() > least)
+    return first - 0.5, last + 0.5
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,6 @@ from nbica.viewer.render import Layer, Look
 from nbica.viewer.scene import load_scene, pack_scene
 from nbica.viewer.state import check_courses, check_names, check_traits, first_look, public_traits
 
-SCRIPTS = (
-    "dom.js", "volume.js", "planes.js", "draw.js", "panes.js", "readout.js", "controls.js",
-    "slices.js",
-)  # fmt: skip
 VIEWS = ("ortho", "lightbox", "glass")
 
 
@@ -127,7 +123,7 @@ class SliceViewer(anywidget.AnyWidget):
     title : str
     """
 
-    _esm = page.module(*SCRIPTS, render="renderSlices")
+    _esm = page.module(*page.SLICE_SCRIPTS, render="renderSlices")
     _css = page.read("slices.css")
     _payload = t.Bytes().tag(sync=True)
 

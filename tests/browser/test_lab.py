@@ -89,6 +89,7 @@ def _click_and_type(page, folder):
     for key in ("ArrowRight", "r", "c", "x", "v", "]", "]"):
         page.keyboard.press(key)
     typed = wait_for(lambda: (s := _state(folder)).get("component") == 2 and s, 20)
+    _type_a_place(page, folder)
 
     assert typed["radiological"] is True
     assert typed["crosshair"] is False
@@ -96,6 +97,18 @@ def _click_and_type(page, folder):
     assert typed["cut_coords"][0] == pytest.approx(clicked[0] + 4)
     # Lab would have copied, cut and pasted cells.
     assert page.locator(".jp-Cell").count() == n_cells
+
+
+def _type_a_place(page, folder):
+    """Enter in a field and Escape in a panel are the viewer's, not Lab's."""
+    field = page.locator(".nbv-mm input").first
+    field.fill("18")
+    field.press("Enter")
+    wait_for(lambda: _state(folder)["cut_coords"][0] == 18, 20)
+    page.get_by_role("button", name="Keys (?)").first.click()
+    page.keyboard.press("Escape")
+    assert page.locator(".nbv-help").first.is_hidden()
+    assert page.evaluate("document.activeElement.closest('.nbv') !== null")
 
 
 def _drag_and_count(page, traffic, folder):

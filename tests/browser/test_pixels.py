@@ -47,7 +47,7 @@ def expected(viewer):
     scene, look = viewer.scene, viewer.look
     if viewer.view == "lightbox":
         axis = "xyz".index(viewer.axis)
-        cuts = render.lightbox_cuts(scene.bounds, axis, viewer.n_slices)
+        cuts = render.lightbox_cuts(scene, look, axis, viewer.n_slices)
         return [render.pane(scene, look, axis, mm, 2 * scene.step) for mm in cuts]
     return [render.pane(scene, look, axis, viewer.cut_coords[axis]) for axis in range(3)]
 

@@ -1,6 +1,7 @@
 """The slice viewer by mouse, keys and touch: what a person does is what Python would read."""
 
 import base64
+import contextlib
 import io
 
 import nbformat
@@ -40,6 +41,15 @@ def pane(page, plane):
     return page.locator(f'.nbv-pane[data-plane="{plane}"]')
 
 
+def slice_of(page, plane):
+    """A pane with the strip of words above it."""
+    return page.locator(".nbv-slice").filter(has=pane(page, plane))
+
+
+def letters(page, plane):
+    return slice_of(page, plane).locator(".nbv-letter").all_inner_texts()
+
+
 def click_at(page, plane, right, down):
     box = pane(page, plane).bounding_box()
     page.mouse.click(box["x"] + right * box["width"], box["y"] + down * box["height"])
@@ -53,6 +63,14 @@ LINE_IN_PANE = """(el) => {
 
 def settle(page):
     page.evaluate("() => new Promise((d) => requestAnimationFrame(() => requestAnimationFrame(d)))")
+
+
+@contextlib.contextmanager
+def holding(page, key):
+    """Hold a key down."""
+    page.keyboard.down(key)
+    yield
+    page.keyboard.up(key)
 
 
 @pytest.fixture
@@ -81,9 +99,8 @@ def test_a_planted_voxel_lights_up_at_its_mm(open_page, viewer, radiological):
         assert bounds[vertical, 1] - (rows.mean() + 0.5) * step == pytest.approx(
             MM[vertical], abs=step
         )
-    letters = pane(page, "axial").locator(".nbv-letter").all_inner_texts()
-    assert letters == (["R", "L"] if radiological else ["L", "R"])
-    assert pane(page, "sagittal").locator(".nbv-letter").all_inner_texts() == ["P", "A"]
+    assert letters(page, "axial") == (["R", "L"] if radiological else ["L", "R"])
+    assert letters(page, "sagittal") == ["P", "A"]
     assert "8.00" in page.locator(".nbv-value dd").inner_text()
     words = page.locator(".nbv-words").inner_text()
     assert words.startswith("Radiological" if radiological else "Neurological")
@@ -106,16 +123,11 @@ def test_a_click_goes_where_it_points_whatever_the_side(open_page, viewer):
 
 
 def test_drag_wheel_and_zoom(open_page, viewer):
-    """A drag moves along; the wheel turns slices after a click, and belongs to the page before."""
+    """A drag moves along; the wheel with Shift turns slices, with Ctrl it zooms around them."""
     page = open_page(viewer)
     box = pane(page, "coronal").bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    before = state(page, "cut_coords")
     page.mouse.move(x, y)
-    page.mouse.wheel(0, 100)
-    settle(page)
-    assert state(page, "cut_coords") == before
-
     page.mouse.down()
     page.mouse.move(x + box["width"] / 4, y, steps=4)
     page.mouse.up()
@@ -123,9 +135,15 @@ def test_drag_wheel_and_zoom(open_page, viewer):
     assert dragged[0] == pytest.approx(
         np.ptp(viewer.scene.bounds[0]) / 4 + viewer.scene.bounds[0].mean(), abs=1
     )
-    page.mouse.wheel(0, -100)
-    page.wait_for_function("(y) => window.nbica.get('cut_coords')[1] > y", arg=dragged[1])
+
+    with holding(page, "Shift"):
+        page.mouse.wheel(0, -100)
+        page.wait_for_function("(y) => window.nbica.get('cut_coords')[1] > y", arg=dragged[1])
     assert state(page, "cut_coords")[1] == pytest.approx(dragged[1] + 2)
+    with holding(page, "Control"):
+        page.mouse.wheel(0, -100)
+        page.wait_for_function("window.nbica.get('zoom') > 1")
+    page.keyboard.press("0")
 
     page.keyboard.press("+")
     settle(page)
@@ -136,6 +154,23 @@ def test_drag_wheel_and_zoom(open_page, viewer):
     assert 0 <= inside <= 1
     page.keyboard.press("0")
     assert state(page, "zoom") == 1
+
+
+@pytest.mark.parametrize("view", ["ortho", "lightbox", "glass"])
+def test_the_wheel_never_traps_the_page(open_page, viewer, view):
+    """Over slices, also after a click on them, the wheel scrolls the page."""
+    page = open_page(viewer)
+    page.set_viewport_size({"width": 1000, "height": 400})
+    page.evaluate("document.body.style.height = '9000px'")
+    page.evaluate("(view) => nbica.set('view', view)", view)
+    settle(page)
+    page.mouse.click(300, 200)
+    before = state(page, "cut_coords")
+
+    page.mouse.wheel(0, 60)
+    page.wait_for_function("scrollY > 0")
+
+    assert state(page, "cut_coords") == before
 
 
 COUNT_PICTURES = """() => {
@@ -240,6 +275,65 @@ def test_keys_alone_reach_everything(open_page, viewer):
     assert page.locator(".nbv-help").is_visible()
 
 
+def test_panels_lie_above_the_slices_until_escape(open_page, viewer):
+    """A panel moves nothing; one is open at a time; Escape closes it, from inside too."""
+    page = open_page(viewer)
+    before = pane(page, "axial").bounding_box(), page.locator(".nbv").bounding_box()
+    settings, keys = page.locator(".nbv-settings"), page.locator(".nbv-help")
+    button = page.get_by_role("button", name="Display settings")
+
+    button.click()
+    after = pane(page, "axial").bounding_box(), page.locator(".nbv").bounding_box()
+    page.get_by_label("Colors", exact=True).focus()
+    page.keyboard.press("Escape")
+
+    assert after == before
+    assert settings.is_hidden()
+    assert button.get_attribute("aria-expanded") == "false"
+    assert page.evaluate("document.activeElement.textContent") == "Display"
+    button.click()
+    page.keyboard.press("?")
+    assert (settings.is_visible(), keys.is_visible()) == (False, True)
+    keys.get_by_role("button", name="Close").click()
+    assert keys.is_hidden()
+
+
+CROSSED = """() => {
+  const box = (el) => el.getBoundingClientRect();
+  const shown = [...document.querySelectorAll(".nbv-line, .nbv-pane canvas")]
+    .filter((el) => el.offsetParent || el.tagName === "CANVAS").map(box);
+  const words = [...document.querySelectorAll(".nbv-strip > *")].filter((el) => el.textContent);
+  const meet = (a, b) =>
+    a.left < b.right && b.left < a.right && a.top < b.bottom - 1 && b.top < a.bottom - 1;
+  const crossed = words.filter((el) => shown.some((line) => meet(box(el), line)));
+  return crossed.map((el) => el.textContent);
+}"""
+
+
+@pytest.mark.parametrize("view", ["ortho", "lightbox"])
+def test_nothing_crosses_the_captions(open_page, viewer, view):
+    """Letters and places stand beside the slices: no line, no color lies below them."""
+    page = open_page(viewer)
+    page.evaluate("(view) => nbica.set('view', view)", view)
+    settle(page)
+
+    assert page.locator(".nbv-caption").count() >= 3
+    assert page.evaluate(CROSSED) == []
+
+
+def test_lightbox_cuts_where_the_map_is(open_page):
+    """All slices of a lightbox meet the map, wherever in the head it is."""
+    data = np.zeros((24, 26, 40, 2), np.float32)
+    data[8:16, 8:16, 30:36, 0] = 5
+    data[8:16, 8:16, 3:9, 1] = 5
+    viewer = SliceViewer(nib.Nifti1Image(data, np.diag([3.0, 3, 3, 1])), threshold=2.0)
+    page = open_page(viewer)
+    states = [{"view": "lightbox", "component": k, "n_slices": 6} for k in (0, 1)]
+
+    for pictures in shots(page, states):
+        assert [bool((np.ptp(picture, axis=2) > 20).any()) for picture in pictures] == [True] * 6
+
+
 def test_fields_take_mm_and_ignore_nonsense(open_page, viewer):
     """Typed mm move the crosshair; beyond the box is its edge; an empty field changes nothing."""
     page = open_page(viewer)
@@ -301,12 +395,12 @@ def test_text_has_the_contrast_of_wcag_aa(open_page, viewer, scheme):
     """All text is told from its ground at 4.5 to 1, in both themes, panels open."""
     page = open_page(viewer, color_scheme=scheme)
     page.keyboard.press("Tab")
-    page.keyboard.press("?")
-    page.get_by_role("button", name="Display settings").click()
 
     is_dark = page.locator(".nbv").evaluate("(el) => el.classList.contains('nbv-dark')")
     assert is_dark == (scheme == "dark")
-    assert page.evaluate(CONTRASTS) == []
+    for panel in ("Keys", "Display settings"):
+        page.get_by_role("button", name=panel).click()
+        assert page.evaluate(CONTRASTS) == []
 
 
 def test_touch_moves_the_crosshair(open_page, viewer):
@@ -321,6 +415,68 @@ def test_touch_moves_the_crosshair(open_page, viewer):
     assert x == pytest.approx(viewer.scene.bounds[0] @ [0.75, 0.25], abs=1)
     assert y == pytest.approx(viewer.scene.bounds[1] @ [0.25, 0.75], abs=1)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.fixture
+def phone(open_page, viewer):
+    """A page on a phone, its axial pane's box, and a function: fingers to where they are."""
+    page = open_page(viewer, has_touch=True, is_mobile=True)
+    page.set_viewport_size({"width": 380, "height": 500})
+    page.evaluate("document.body.style.height = '3000px'")
+    settle(page)
+    session = page.context.new_cdp_session(page)
+
+    def touch(kind, *points):
+        fingers = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(points)]
+        session.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": fingers})
+
+    box = pane(page, "sagittal").bounding_box()
+    return page, box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, touch
+
+
+def test_a_swipe_scrolls_the_page(phone):
+    """One finger that swipes over a slice scrolls by and leaves the crosshair."""
+    page, x, y, touch = phone
+    before = state(page, "cut_coords")
+
+    touch("Start", (x, y))
+    for step in range(1, 11):
+        touch("Move", (x, y - 10 * step))
+    touch("End")
+
+    page.wait_for_function("scrollY > 40")
+    assert state(page, "cut_coords") == before
+
+
+def test_a_pinch_zooms_the_slices(phone):
+    """Two fingers that part zoom the slices and not the page, and leave the crosshair."""
+    page, x, y, touch = phone
+    before = state(page, "cut_coords")
+
+    touch("Start", (x - 20, y), (x + 20, y))
+    for step in range(1, 11):
+        touch("Move", (x - 20 - 4 * step, y), (x + 20 + 4 * step, y))
+    touch("End")
+
+    assert state(page, "zoom") == pytest.approx(3, abs=0.01)
+    assert page.evaluate("[scrollY, visualViewport.scale]") == [0, 1]
+    assert state(page, "cut_coords") == before
+
+
+def test_a_finger_that_rests_drags_the_crosshair(phone):
+    """A finger that rests first takes the crosshair along, and the page stays."""
+    page, x, y, touch = phone
+    before = state(page, "cut_coords")
+
+    touch("Start", (x, y))
+    page.wait_for_function("(was) => nbica.get('cut_coords').join() !== was.join()", arg=before)
+    rested = state(page, "cut_coords")
+    for step in range(1, 6):
+        touch("Move", (x, y - 8 * step))
+    touch("End")
+
+    assert state(page, "cut_coords")[2] > rested[2] + 5
+    assert page.evaluate("scrollY") == 0
 
 
 def test_a_threshold_beyond_the_data_is_said(open_page):
@@ -348,7 +504,7 @@ def test_names_with_html_stay_text(open_page):
     assert page.title() == evil
     assert evil in page.locator(".nbv-read").inner_text()
     assert page.evaluate("window.hit") is None
-    assert page.locator(".nbv img, .nbv b:not(.nbv-letter)").count() == 0
+    assert page.locator(".nbv img, .nbv-head b, .nbv-read b").count() == 0
 
 
 def test_the_picture_saved_is_the_picture_seen(open_page, viewer):

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import re
 import sys
 
 import pytest
@@ -24,11 +25,27 @@ class Terminal(io.StringIO):
         return True
 
 
+class Shown(list):
+    """What was displayed, and in `updates` what took its place."""
+
+    def __init__(self):
+        self.updates = []
+
+    def display(self, thing, display_id):
+        assert display_id
+        self.append(thing)
+        return self
+
+    def update(self, data, raw):
+        assert raw
+        self.updates.append(data)
+
+
 def in_kernel(monkeypatch):
-    """Pretend to be in a kernel; return the list that displays go to."""
-    shown = []
+    """Pretend to be in a kernel; return what is displayed there."""
+    shown = Shown()
     monkeypatch.setattr(renderers, "_in_kernel", lambda: True)
-    monkeypatch.setattr("IPython.display.display", shown.append)
+    monkeypatch.setattr("IPython.display.display", shown.display)
     return shown
 
 
@@ -150,6 +167,20 @@ def test_kernel_gets_one_display_with_a_stable_text(monkeypatch, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_finished_display_is_one_line_of_text(monkeypatch):
+    """At the end the bar becomes a line, with what came of the run and how long it took."""
+    shown = in_kernel(monkeypatch)
+
+    with monitor("CanICA", "8 runs", verbose=1) as report:
+        for _ in report.track("ab", stage="s"):
+            assert shown.updates == []
+        report.conclude("20 components of 8 runs")
+
+    (data,) = shown.updates
+    assert list(data) == ["text/plain"]
+    assert re.fullmatch(r"CanICA: 20 components of 8 runs in \d\.\d s", data["text/plain"])
+
+
 def test_widget_shows_where_a_run_was_stopped(monkeypatch):
     """A stopped run keeps its bar where it was."""
     shown = in_kernel(monkeypatch)
@@ -165,6 +196,7 @@ def test_widget_shows_where_a_run_was_stopped(monkeypatch):
     bar, label = shown[0].children
     assert (bar.value, bar.max, bar.bar_style) == (1, 4, "warning")
     assert label.value == "s, 1 of 4, stopped"
+    assert shown.updates == [{"text/plain": "x: s, 1 of 4, stopped"}]
 
 
 @pytest.mark.parametrize(
