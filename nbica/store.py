@@ -24,8 +24,9 @@ from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
-from isal import isal_zlib
 from joblib import Memory
+
+from nbica.compression import crc32
 
 FOLDER, FILE, UNFINISHED = "nbica", "entry.json", "unfinished"
 # In entry.json the checksum comes first and covers all bytes of the entry that follows.
@@ -231,7 +232,7 @@ def _write_entry(folder, stage, values, about):
             plain[name] = value
     entry = {"format": 1, "stage": stage, "about": about or {}, "values": plain, "arrays": arrays}
     text = json.dumps(entry).encode()
-    checksum = f"{isal_zlib.crc32(text):08x}".encode()
+    checksum = f"{crc32(text):08x}".encode()
     (folder / FILE).write_bytes(b'{"crc32": "%b", "entry": %b}\n' % (checksum, text))
 
 
@@ -247,7 +248,7 @@ def _write_array(path, array):
 
 def _checksum(path):
     content = np.memmap(path, np.uint8, mode="r")
-    return f"{isal_zlib.crc32(content):08x}"
+    return f"{crc32(content):08x}"
 
 
 def _move(folder, target):
@@ -266,7 +267,7 @@ def _read_entry(folder):
 
 def _read_frame(path):
     found = _FRAME.fullmatch(path.read_bytes())
-    if found is None or int(found[1], 16) != isal_zlib.crc32(found[2]):
+    if found is None or int(found[1], 16) != crc32(found[2]):
         msg = f"{FILE} is not as it was written"
         raise DamagedEntry(msg)
     return json.loads(found[2])
@@ -308,10 +309,7 @@ def _is_abandoned(folder):
 
 
 def _is_alive(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+    # os.kill(pid, 0), which asks on POSIX, ends the process on Windows.
+    import psutil
+
+    return psutil.pid_exists(pid)

@@ -13,7 +13,7 @@ PACKAGE = Path(nbica.__file__).parent
 
 # The data's journey, from arrays to what a user sees. A module not listed here fails the test.
 LAYERS = [
-    ["exceptions"],
+    ["compression", "exceptions"],
     [
         "checks",
         "confounds",

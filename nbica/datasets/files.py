@@ -8,17 +8,16 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import platformdirs
 
-_LEVEL = 1  # of igzip's 0 to 3; more makes noise hardly smaller
+from nbica.compression import gzip_writer
 
 
 def data_folder(data_dir=None):
     """Folder for data: the argument, else `NBICA_DATA`, else the cache folder of the platform."""
     chosen = data_dir or os.environ.get("NBICA_DATA")
     if chosen is None or not str(chosen):
-        import pooch
-
-        chosen = pooch.os_cache("nbica")
+        chosen = platformdirs.user_cache_dir("nbica")
     return Path(chosen).expanduser().absolute()
 
 
@@ -126,14 +125,10 @@ class NiftiStream(contextlib.AbstractContextManager):
         self._left = int(np.prod(header.get_data_shape())) * header.get_data_dtype().itemsize
 
     def __enter__(self):
-        from isal import igzip
-
         with self._stack:
             temporary = self._stack.enter_context(atomic(self._path))
             raw = self._stack.enter_context(temporary.open("wb"))
-            self._gzip = self._stack.enter_context(
-                igzip.IGzipFile("", "wb", compresslevel=_LEVEL, fileobj=raw, mtime=0)
-            )
+            self._gzip = self._stack.enter_context(gzip_writer(raw))
             self._header["magic"] = b"n+1"
             self._header["vox_offset"] = 352
             self._gzip.write(self._header.binaryblock + bytes(4))
