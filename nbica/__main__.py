@@ -34,6 +34,8 @@ def main(arguments=None):
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in (demo, fit, plan, cache, class_report, doctor):
         command.add(commands)
+    for stream in (sys.stdout, sys.stderr):  # a pipe of Windows takes few signs
+        stream.reconfigure(errors="replace")
     options = parser.parse_args(arguments)
     try:
         return options.run(options)
