@@ -6,15 +6,16 @@ CANDIDATES = python3 python3.14 python3.13 python3.12 python3.11 python
 PYTHON ?= $(shell for p in $(CANDIDATES); do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV   ?= .venv
-BIN     = $(VENV)/bin
+PROGRAMS = $(if $(filter Windows_NT,$(OS)),Scripts,bin)
+BIN     = $(VENV)/$(PROGRAMS)
 # The tests of a laptop with two cores; more workers only make them wait for each other.
 WORKERS ?= 2
 # Anew each time; a warning is an error, and all of them are shown.
 SPHINX  = $(BIN)/python -m sphinx -c docs -d docs/_build/doctrees -E -W --keep-going -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test test-oldest test-rounding net bench docs docs-links format check check-js \
-  notebooks check-links binder-trial clean
+.PHONY: help demo lab test test-oldest test-colab test-rounding net bench docs docs-links format check check-js notebooks \
+  check-links binder-trial dist changelog clean
 
 help:                ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: .*## /\t/' | expand -t 14
@@ -30,14 +31,23 @@ test: $(VENV)/test   ## style, unit tests and strict notebooks
 	@$(BIN)/ruff format --check .
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
-# The oldest dependencies are in an environment of their own.
+# The oldest dependencies, and Colab's, are in environments of their own. The oracle asks for newer
+# ones than nbica does, so it is installed without what it asks for.
 test-oldest: pyproject.toml ## all tests and notebooks with the oldest dependencies
-	@test -d $(VENV)-oldest || $(PYTHON) -m venv $(VENV)-oldest
-	@$(VENV)-oldest/bin/python -m pip install --quiet --disable-pip-version-check packaging
-	@$(VENV)-oldest/bin/python -m tools.oldest > $(VENV)-oldest/constraints.txt
-	@$(VENV)-oldest/bin/python -m pip install --quiet --disable-pip-version-check \
-	  -c $(VENV)-oldest/constraints.txt -e '.[test]'
-	@$(VENV)-oldest/bin/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(MAKE) --no-print-directory OTHER=$(VENV)-oldest ASKED= LIMITS= test-other
+
+test-colab: pyproject.toml ## all tests with the versions that Colab has (tools/colab.txt)
+	@$(MAKE) --no-print-directory OTHER=$(VENV)-colab ASKED=declared LIMITS='-c tools/colab.txt' test-other
+
+test-other:
+	@test -d $(OTHER) || $(PYTHON) -m venv $(OTHER)
+	@$(OTHER)/$(PROGRAMS)/python -m pip install --quiet --disable-pip-version-check packaging $(LIMITS)
+	@$(OTHER)/$(PROGRAMS)/python -m tools.oldest $(ASKED) > $(OTHER)/asked.txt
+	@$(OTHER)/$(PROGRAMS)/python -m pip install --quiet --disable-pip-version-check \
+	  -r $(OTHER)/asked.txt $(LIMITS)
+	@$(OTHER)/$(PROGRAMS)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	  -e . "$$($(OTHER)/$(PROGRAMS)/python -m tools.oldest oracle)"
+	@$(OTHER)/$(PROGRAMS)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 # Other kernels of BLAS and other numbers of threads round otherwise: no notebook may show it.
 test-rounding: $(VENV)/test ## the notebooks as an old processor rounds, and with all threads
@@ -78,8 +88,17 @@ check-links: $(VENV)/test ## ask all addresses of the data sets whether they liv
 binder-trial: $(VENV)/test ## build and use a Binder session here: 2 GB, one CPU (as root; PY312=PATH)
 	@$(BIN)/python -m tools.binder_trial $(if $(PY312),--python $(PY312)) $(ARGS)
 
+dist: $(VENV)/dist   ## build the sdist and, from it, the wheel, in dist/, and check both
+	@rm -rf dist build
+	@$(BIN)/python -m build --no-isolation --outdir dist . > /dev/null
+	@$(BIN)/python -m twine check --strict dist/*
+	@$(BIN)/check-wheel-contents dist/*.whl
+
+changelog: $(VENV)/dist ## show what changes/ adds to CHANGELOG.md (FINAL=1: write it)
+	@$(BIN)/towncrier build $(if $(FINAL),--yes,--draft)
+
 clean:               ## remove the environment and everything computed here
-	rm -rf $(VENV) demo build docs/_build docs/api/generated nbica.egg-info .pytest_cache .ruff_cache
+	rm -rf $(VENV) demo build dist docs/_build docs/api/generated nbica.egg-info .pytest_cache .ruff_cache
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "nbica needs Python 3.11 or newer, and none is on the path." \
@@ -92,6 +111,6 @@ $(VENV)/base: $(BIN)/python pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	@touch $@
 
-$(VENV)/lab $(VENV)/test $(VENV)/bench $(VENV)/docs: $(VENV)/%: $(BIN)/python pyproject.toml
+$(VENV)/lab $(VENV)/test $(VENV)/bench $(VENV)/docs $(VENV)/dist: $(VENV)/%: $(BIN)/python pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$*]'
 	@touch $@

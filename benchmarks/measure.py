@@ -120,7 +120,7 @@ def measure(target, label=None, limit=None, may_fail=False, **kwargs):
     with tempfile.TemporaryDirectory(prefix="nbica-bench-") as folder:
         folder = Path(folder)
         job = {"target": target, "kwargs": kwargs, "limit": limit}
-        (folder / "job.json").write_text(json.dumps(job))
+        (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
         watch = _watch(folder, label)
         outcome = _read_outcome(folder)
         log = (folder / "log.txt").read_text(errors="replace")
@@ -175,7 +175,7 @@ def _end_tree(pid):
 
 def _read_outcome(folder):
     path = folder / "outcome.json"
-    return json.loads(path.read_text()) if path.exists() else None
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
 def _summary(label, watch, outcome, log):
@@ -303,7 +303,7 @@ def thin(curve, n_points=CURVE_POINTS):
 
 def call(folder):
     """Do the job that is described in a folder, and leave the outcome there."""
-    job = json.loads((folder / "job.json").read_text())
+    job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
     if job["limit"]:
         import resource
 
@@ -311,7 +311,7 @@ def call(folder):
     module, name = job["target"].split(":")
     value = getattr(import_module(module), name)(**job["kwargs"])
     outcome = json.dumps({"value": value, "peak_main": own_peak()})
-    (folder / "outcome.json").write_text(outcome)
+    (folder / "outcome.json").write_text(outcome, encoding="utf-8")
 
 
 def own_peak():
@@ -319,7 +319,7 @@ def own_peak():
     status = Path("/proc/self/status")
     if status.exists():
         # Not ru_maxrss, which starts from the size of the process that started this one.
-        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        lines = dict(line.split(":", 1) for line in status.read_text(encoding="utf-8").splitlines())
         return int(lines["VmHWM"].split()[0]) * 1024
     memory = psutil.Process().memory_info()
     return int(getattr(memory, "peak_wset", memory.rss))

@@ -116,7 +116,11 @@ def _version(name):
 def _cpu_model():
     info = Path("/proc/cpuinfo")
     if info.exists():
-        names = [line for line in info.read_text().splitlines() if line.startswith("model name")]
+        names = [
+            line
+            for line in info.read_text(encoding="utf-8").splitlines()
+            if line.startswith("model name")
+        ]
         if names:
             return names[0].split(":", 1)[1].strip()
     return platform.processor() or "unknown"

@@ -48,7 +48,7 @@ def watched_fit(runs, mask):
     reduce_run = reduction.reduce_run
 
     def watched(*args, **kwargs):
-        RESET.write_text("5")  # the peak is now what is resident
+        RESET.write_text("5", encoding="utf-8")  # the peak is now what is resident
         before = own_peak()
         result = reduce_run(*args, **kwargs)
         transients.append(own_peak() - before)

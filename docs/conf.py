@@ -6,6 +6,7 @@ set that takes saved outputs without running them, reads numpydoc and fetches no
 
 import shutil
 import sys
+import tomllib
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -20,6 +21,9 @@ project = "nbica"
 author = "The nbica developers"
 copyright = author
 version = release = nbica.__version__
+# The one place where the project states its address, or does not: `[project.urls]`.
+_project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+repository = _project.get("urls", {}).get("Repository")
 
 # The tree of the site is that of the repository, so that a relative link holds in both.
 root_doc = "docs/index"
@@ -41,6 +45,7 @@ extensions = [
     "docstrings",
     "formulas",
     "gallery",
+    "launch",
 ]
 templates_path = [str(HERE / "_templates")]
 
@@ -77,6 +82,7 @@ html_theme_options = {
     "secondary_sidebar_items": {"**": ["page-toc"], "docs/index": [], "docs/gallery": []},
     "footer_start": ["copyright"],
     "footer_end": [],
+    **({"github_url": repository} if "github.com" in (repository or "") else {}),
 }
 html_sidebars = {
     "docs/*": [],

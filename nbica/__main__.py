@@ -1,6 +1,7 @@
 """The command line: `nbica demo`, `run`, `plan`, ...; or `python -m nbica ...`."""
 
 import argparse
+import io
 import sys
 
 import nbica
@@ -34,6 +35,9 @@ def main(arguments=None):
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in (demo, fit, plan, cache, class_report, doctor):
         command.add(commands)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a pipe of Windows takes few signs
+            stream.reconfigure(errors="replace")
     options = parser.parse_args(arguments)
     try:
         return options.run(options)

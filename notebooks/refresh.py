@@ -1,8 +1,9 @@
 """Run the notebooks anew and save them in one canonical form, so that a diff shows what changed.
 
-    python notebooks/refresh.py [NOTEBOOK ...]
+    python notebooks/refresh.py [--check] [NOTEBOOK ...]
 
-The form: cells numbered as they ran, ids by position, and no metadata but the kernel's name.
+The form: cells numbered as they ran, ids by position, and no metadata but the kernel's name. With
+`--check` nothing is run or saved: those that are in another form are named.
 """
 
 import shutil
@@ -25,6 +26,12 @@ def refresh(path):
     notebook = nbformat.read(path, as_version=4)
     NotebookClient(notebook, timeout=600, resources={"metadata": {"path": path.parent}}).execute()
     path.write_text(nbformat.writes(canonical(notebook)) + "\n", encoding="utf-8")
+
+
+def is_canonical(path):
+    """Whether a notebook is saved in canonical form."""
+    text = path.read_text(encoding="utf-8")
+    return text == nbformat.writes(canonical(nbformat.reads(text, as_version=4))) + "\n"
 
 
 def canonical(notebook):
@@ -50,9 +57,21 @@ def _canonical_output(output, n_run):
     return output
 
 
-if __name__ == "__main__":
+def main(arguments):
+    """Refresh or check the notebooks that are named, or all; returns the exit status."""
+    named = [Path(word) for word in arguments if word != "--check"]
+    notebooks = named or sorted(FOLDER.glob("*.ipynb"))
+    if "--check" in arguments:
+        others = [str(path) for path in notebooks if not is_canonical(path)]
+        print("\n".join(f"{path} is not in canonical form: make notebooks" for path in others))
+        return len(others) > 0
     # What is saved is computed now, not found in a cache.
     shutil.rmtree(FOLDER / "nbica_cache", ignore_errors=True)
-    for notebook in map(Path, sys.argv[1:]) if sys.argv[1:] else sorted(FOLDER.glob("*.ipynb")):
+    for notebook in notebooks:
         print(notebook)
         refresh(notebook)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

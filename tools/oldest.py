@@ -1,22 +1,38 @@
-"""The oldest versions that pyproject.toml allows, one a line, as pip's constraints.
+"""What nbica and its tests ask for, one a line for pip: as declared, or the oldest of each.
 
-    python -m tools.oldest > oldest.txt && pip install -c oldest.txt -e '.[test]'
+    python -m tools.oldest > oldest.txt && pip install -r oldest.txt
+    python -m tools.oldest declared > declared.txt && pip install -r declared.txt -c colab.txt
 
-`make test-oldest` does so in an environment of its own and runs all tests and notebooks there.
+`make test-oldest` and `make test-colab` do so in environments of their own. The oracle is not among
+them: it is installed without what it asks for, as it asks for newer packages than nbica does.
 """
 
+import sys
 import tomllib
 from pathlib import Path
 
 from packaging.requirements import Requirement
 
 PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
+ORACLE = "nilearn"
+
+
+def declared(project, extra="test"):
+    """What a project's dependencies and an extra ask for, without the oracle."""
+    lines = [*project["dependencies"], *_lines_of(project, extra)]
+    asked = {str(Requirement(line)) for line in lines}
+    return sorted(line for line in asked if Requirement(line).name != ORACLE)
+
+
+def oracle(project, extra="test"):
+    """The oracle that the extra asks for, pinned."""
+    lines = map(Requirement, _lines_of(project, extra))
+    return sorted({_pinned(line) for line in lines if line.name == ORACLE})
 
 
 def constraints(project, extra="test"):
-    """Every lower bound of a project's dependencies and of an extra, pinned."""
-    lines = [*project["dependencies"], *_lines_of(project, extra)]
-    return sorted({_pinned(Requirement(line)) for line in lines})
+    """Every lower bound of them, pinned."""
+    return sorted({_pinned(Requirement(line)) for line in declared(project, extra)})
 
 
 def _lines_of(project, extra):
@@ -41,4 +57,7 @@ def _pinned(requirement):
 
 if __name__ == "__main__":
     project = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]
-    print("\n".join(constraints(project)))
+    (wanted,) = sys.argv[1:] or ["oldest"]
+    print(
+        "\n".join({"oldest": constraints, "declared": declared, "oracle": oracle}[wanted](project))
+    )

@@ -49,7 +49,7 @@ def jupyterlab(folder, **variables):
     places = ("JUPYTER_CONFIG_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
     own = {name: str(folder / "config") for name in (*places, "IPYTHONDIR", "JUPYTER_DATA_DIR")}
     address, log = f"http://127.0.0.1:{port}", folder / "lab.log"
-    with log.open("w") as output:
+    with log.open("w", encoding="utf-8") as output:
         server = subprocess.Popen(
             command, env=os.environ | own | variables, stdout=output, stderr=output, cwd=folder
         )
@@ -67,7 +67,7 @@ def _wait_for(address, seconds, log):
         if _answers(address):
             return
         time.sleep(0.05)
-    msg = f"JupyterLab did not answer within {seconds} s\n{log.read_text()[-2000:]}"
+    msg = f"JupyterLab did not answer within {seconds} s\n{log.read_text(encoding='utf-8')[-2000:]}"
     raise RuntimeError(msg)
 
 

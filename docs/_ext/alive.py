@@ -67,13 +67,13 @@ def write_all(notebooks=ROOT / "notebooks", folder=PAGES):
         notebook = nbformat.read(path, as_version=4)
         expected = [name_of(path.stem, c, o) for c, o, _ in viewers_in(notebook)]
         stamp, state = folder.parent.parent / f"{path.stem}.stamp", _state_of(notebook)
-        if not expected or (stamp.is_file() and stamp.read_text() == state):
+        if not expected or (stamp.is_file() and stamp.read_text(encoding="utf-8") == state):
             continue
         for old in folder.glob(f"{path.stem}-*.html"):
             old.unlink()
         for name, page in run(notebook, path).items():
             (folder / name).write_text(page, encoding="utf-8")
-        stamp.write_text(state)
+        stamp.write_text(state, encoding="utf-8")
 
 
 def run(notebook, path):

@@ -55,7 +55,9 @@ def faults(folder):
             if fault:
                 yield f"{where}: {fault}: {link}"
     for path in sorted(folder.rglob("*.css")):
-        for link in re.findall(r"(?:url\(|@import )['\"]?(https?:[^'\")]+)", path.read_text()):
+        for link in re.findall(
+            r"(?:url\(|@import )['\"]?(https?:[^'\")]+)", path.read_text(encoding="utf-8")
+        ):
             yield f"{path.relative_to(folder)}: loaded from outside: {link}"
 
 

@@ -67,7 +67,9 @@ def run(options):
     if options.again:
         from nbica.decomposition.provenance import repeat
 
-        ica = repeat(json.loads(options.again.read_text()), memory=options.output / "cache")
+        ica = repeat(
+            json.loads(options.again.read_text(encoding="utf-8")), memory=options.output / "cache"
+        )
     elif options.imgs:
         options.output.mkdir(parents=True, exist_ok=True)
         ica = estimator_of(options).fit(options.imgs, confounds=options.confounds)
@@ -91,5 +93,6 @@ def write(ica, folder):
     nib.save(ica.components_img_, folder / "maps.nii.gz")
     nib.save(ica.mask_img_, folder / "mask.nii.gz")
     ica.runs_.to_csv(folder / "runs.csv", index=False)
-    (folder / "record.json").write_text(json.dumps(ica.record_, indent=1) + "\n")
+    record = json.dumps(ica.record_, indent=1) + "\n"
+    (folder / "record.json").write_text(record, encoding="utf-8")
     report(ica, folder / "report.html")

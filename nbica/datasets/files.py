@@ -4,6 +4,8 @@ import json
 import os
 from pathlib import Path
 
+import platformdirs
+
 from nbica.runtime.atomic import atomic
 
 
@@ -11,9 +13,7 @@ def data_folder(data_dir=None):
     """Folder for data: the argument, else `NBICA_DATA`, else the cache folder of the platform."""
     chosen = data_dir or os.environ.get("NBICA_DATA")
     if chosen is None or not str(chosen):
-        import pooch
-
-        chosen = pooch.os_cache("nbica")
+        chosen = platformdirs.user_cache_dir("nbica")
     return Path(chosen).expanduser().absolute()
 
 

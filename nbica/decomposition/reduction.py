@@ -40,7 +40,8 @@ class Reduction:
     Attributes
     ----------
     components : ndarray of float32, shape (n_stored, n_voxels)
-        Orthonormal rows: the leading right singular vectors of the cleaned signals.
+        Orthonormal rows: the leading right singular vectors of the cleaned signals. Between a
+        worker and its parent, the Path of a file that holds them; see :meth:`parked`.
     singular_values : ndarray of float64, shape (n_stored,)
         Their weights, in the unit of the signals times sqrt(n_timepoints x n_voxels).
     total_variance : float
@@ -76,13 +77,19 @@ class Reduction:
             return self
         file = Path(folder) / f"{uuid4().hex}.npy"
         np.save(file, self.components)
-        return replace(self, components=np.load(file, mmap_mode="r"))
+        return replace(self, components=file)
 
-    def discard(self, folder):
-        """Remove the file of components that were parked in a folder; those of a cache stay."""
-        file = getattr(self.components, "filename", None)
-        if file is not None and folder is not None and Path(file).parent == Path(folder):
-            Path(file).unlink(missing_ok=True)
+    def fetched(self, n_components):
+        """The same with so many components read from where they were parked; the file goes.
+
+        No process has it mapped by then: Windows removes no file that one has.
+        """
+        file = self.components
+        if not isinstance(file, Path):
+            return self
+        components = np.array(np.load(file, mmap_mode="r")[:n_components])
+        file.unlink()
+        return replace(self, components=components).leading(n_components)
 
 
 def principal_components(walk, n_timepoints, n_voxels, n_components):
@@ -295,8 +302,8 @@ def _values_of(run, preparation, n_components, confounds, scratch_folder):
 def reduce_runs(tasks, preparation, n_components, store, plan, on_error="raise"):
     """Each run with its reduction, in order, made by several processes as they are asked for.
 
-    Reductions that wait to be merged take no memory: workers leave them in files, which are
-    removed as soon as the next one is asked for.
+    Reductions that wait to be merged take no memory: workers leave them in files, of which the
+    components that are wanted are read when they are asked for.
 
     Parameters
     ----------
@@ -324,6 +331,6 @@ def reduce_runs(tasks, preparation, n_components, store, plan, on_error="raise")
         shared["results_folder"] = folder
         with closing(each_run(reduce_run, tasks, plan.n_workers, **shared)) as results:
             for name, result in results:
-                yield name, result
                 if result.reduction is not None:
-                    result.reduction.discard(folder)
+                    result = result._replace(reduction=result.reduction.fetched(n_components))
+                yield name, result

@@ -1,16 +1,15 @@
 """Files as nibabel images, with errors that name the file and the way out."""
 
 import os
-import zlib
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-from isal import isal_zlib
 
 from nbica.exceptions import DataError
+from nbica.runtime import compression
 
-READ_ERRORS = (EOFError, OSError, OverflowError, ValueError, zlib.error, isal_zlib.error)
+READ_ERRORS = (EOFError, OSError, OverflowError, ValueError, *compression.ERRORS)
 _HEADER_ERRORS = (
     nib.filebasedimages.ImageFileError,
     nib.spatialimages.HeaderDataError,

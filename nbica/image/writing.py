@@ -6,8 +6,7 @@ import nibabel as nib
 import numpy as np
 
 from nbica.runtime.atomic import atomic
-
-_LEVEL = 1  # of igzip's 0 to 3; more makes noise hardly smaller
+from nbica.runtime.compression import gzip_writer
 
 
 def nifti_header(shape, affine, dtype, *, t_r=None, slope=1.0):
@@ -51,14 +50,10 @@ class NiftiStream(contextlib.AbstractContextManager):
         self._left = int(np.prod(header.get_data_shape())) * header.get_data_dtype().itemsize
 
     def __enter__(self):
-        from isal import igzip
-
         with self._stack:
             temporary = self._stack.enter_context(atomic(self._path))
             raw = self._stack.enter_context(temporary.open("wb"))
-            self._gzip = self._stack.enter_context(
-                igzip.IGzipFile("", "wb", compresslevel=_LEVEL, fileobj=raw, mtime=0)
-            )
+            self._gzip = self._stack.enter_context(gzip_writer(raw))
             self._header["magic"] = b"n+1"
             self._header["vox_offset"] = 352
             self._gzip.write(self._header.binaryblock + bytes(4))

@@ -1,13 +1,13 @@
 """What the machine allows: memory, by every limit that may end a process, and disk for scratch.
 
-Nothing here is sure: a limit that cannot be read is taken as absent.
+Linux tells in files, which cost microseconds; psutil asks the other systems. Nothing here is sure:
+a limit that cannot be read is taken as absent.
 """
 
 import math
 import os
 import re
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def allowed_ram():
 def resident():
     """Bytes of RAM that this process holds."""
     pages = _own_pages()
-    return pages[1] if pages else _peak_resident()
+    return pages[1] if pages else _resident_by_psutil(_psutil().Process())
 
 
 def resident_of_all():
@@ -45,6 +45,9 @@ def resident_of_all():
 
     Pages that they share, such as those of libraries, count once for each.
     """
+    if not _own_pages():
+        process = _psutil().Process()
+        return sum(map(_resident_by_psutil, [process, *process.children(recursive=True)])) or None
     pages = [_pages_of(process) for process in _with_children("self")]
     return sum(taken for _, taken in filter(None, pages)) or None
 
@@ -67,13 +70,17 @@ def _pages_of(process):
     return None
 
 
-def _peak_resident():
+def _resident_by_psutil(process):
     try:
-        import resource
-    except ImportError:  # Windows
-        return 200_000_000
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+        return process.memory_info().rss
+    except _psutil().Error:  # it ended meanwhile
+        return 0
+
+
+def _psutil():
+    import psutil  # not on Linux: it costs as much as the rest of this module
+
+    return psutil
 
 
 def _free_by_each_limit():
@@ -85,10 +92,7 @@ def _free_memory():
     for line in _lines(PROC / "meminfo"):
         if found := re.match(r"MemAvailable:\s+(\d+)", line):
             return 1024 * int(found[1])
-    try:  # no Linux: half of all there is
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-    except (AttributeError, ValueError, OSError):
-        return None
+    return _psutil().virtual_memory().available
 
 
 def _free_in_hub():
@@ -138,7 +142,7 @@ def _free_address_space():
 
 def _lines(path):
     try:
-        return path.read_text().splitlines()
+        return path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return []
 

@@ -24,14 +24,16 @@ from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
-from isal import isal_zlib
 from joblib import Memory
+
+from nbica.runtime.compression import crc32
 
 FOLDER, FILE, UNFINISHED = "nbica", "entry.json", "unfinished"
 # In entry.json the checksum comes first and covers all bytes of the entry that follows.
 _FRAME = re.compile(rb'\{"crc32": "([0-9a-f]{8})", "entry": (.*)\}\n', re.DOTALL)
 # An unfinished entry of a process that cannot be asked about is given up after so long.
 _GIVEN_UP = 3600.0
+_PIECE = 1 << 20  # bytes that are checked at a time
 
 
 class DamagedEntry(ValueError):
@@ -105,6 +107,7 @@ class NoStore:
 
     def drop(self, stage, key):
         """Nothing to remove."""
+        return True
 
     def entries(self):
         """None at all."""
@@ -187,15 +190,25 @@ class Store:
             shutil.rmtree(mine, ignore_errors=True)
 
     def drop(self, stage, key):
-        """Remove an entry; who has mapped its arrays keeps them."""
+        """Remove an entry; who has mapped its arrays keeps them.
+
+        Returns
+        -------
+        bool
+            Whether it is gone: it stays where it is not ours to change and, on Windows, while a
+            process has its arrays mapped.
+        """
         gone = self._folder / UNFINISHED / f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex}"
         try:
             gone.parent.mkdir(parents=True, exist_ok=True)
             # Renamed first: half an entry is never seen.
             self._path(stage, key).rename(gone)
+        except FileNotFoundError:
+            return True  # somebody else was faster
         except OSError:
-            return  # somebody else was faster, or it is not ours to change
+            return False
         shutil.rmtree(gone, ignore_errors=True)
+        return True
 
     def entries(self):
         """Facts of all entries; looks at each file's size, opens none."""
@@ -226,12 +239,12 @@ def _write_entry(folder, stage, values, about):
     arrays, plain = {}, {}
     for name, value in values.items():
         if isinstance(value, np.ndarray):
-            arrays[name] = _write_array(folder / f"{name}.npy", value)
+            arrays[name] = _write_array(_array_file(folder, name), value)
         else:
             plain[name] = value
     entry = {"format": 1, "stage": stage, "about": about or {}, "values": plain, "arrays": arrays}
     text = json.dumps(entry).encode()
-    checksum = f"{isal_zlib.crc32(text):08x}".encode()
+    checksum = f"{crc32(text):08x}".encode()
     (folder / FILE).write_bytes(b'{"crc32": "%b", "entry": %b}\n' % (checksum, text))
 
 
@@ -246,8 +259,12 @@ def _write_array(path, array):
 
 
 def _checksum(path):
-    content = np.memmap(path, np.uint8, mode="r")
-    return f"{isal_zlib.crc32(content):08x}"
+    # Read, not mapped: Windows removes no file that is mapped, and a damaged one is to go.
+    checksum, piece = 0, bytearray(_PIECE)
+    with path.open("rb", buffering=0) as stream:
+        while n_read := stream.readinto(piece):
+            checksum = crc32(memoryview(piece)[:n_read], checksum)
+    return f"{checksum:08x}"
 
 
 def _move(folder, target):
@@ -260,23 +277,30 @@ def _move(folder, target):
 
 def _read_entry(folder):
     entry = _read_frame(folder / FILE)
-    arrays = {name: _read_array(folder, name, facts) for name, facts in entry["arrays"].items()}
-    return entry["values"] | arrays
+    for name, facts in entry["arrays"].items():
+        _check_array(_array_file(folder, name), facts)
+    return entry["values"] | {name: _mapped(_array_file(folder, name)) for name in entry["arrays"]}
 
 
 def _read_frame(path):
     found = _FRAME.fullmatch(path.read_bytes())
-    if found is None or int(found[1], 16) != isal_zlib.crc32(found[2]):
+    if found is None or int(found[1], 16) != crc32(found[2]):
         msg = f"{FILE} is not as it was written"
         raise DamagedEntry(msg)
     return json.loads(found[2])
 
 
-def _read_array(folder, name, facts):
-    path = folder / f"{name}.npy"
+def _array_file(folder, name):
+    return folder / f"{name}.npy"
+
+
+def _check_array(path, facts):
     if path.stat().st_size != facts["bytes"] or _checksum(path) != facts["crc32"]:
         msg = f"{path.name} is not as it was written"
         raise DamagedEntry(msg)
+
+
+def _mapped(path):
     return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
@@ -308,10 +332,7 @@ def _is_abandoned(folder):
 
 
 def _is_alive(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+    # os.kill(pid, 0), which asks on POSIX, ends the process on Windows.
+    import psutil
+
+    return psutil.pid_exists(pid)

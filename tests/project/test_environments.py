@@ -1,9 +1,12 @@
-"""environment.yml, binder/ and pyproject.toml say the same; binder/ is as repo2docker reads it."""
+"""What the code imports, pyproject.toml, environment.yml and binder/ agree."""
 
+import ast
 import os
 import re
 import subprocess
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from itertools import chain
 from pathlib import Path
 
@@ -12,11 +15,15 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 BINDER = ROOT / "binder"
 # Names on conda-forge, where PyPI has another.
-ON_PYPI = {"matplotlib-base": "matplotlib", "python-isal": "isal"}
+ON_PYPI = {
+    "jupyter_client": "jupyter-client", "jupyter_core": "jupyter-core",
+    "matplotlib-base": "matplotlib", "python-isal": "isal",
+}  # fmt: skip
 # What environment.yml has for itself.
 OF_CONDA = {"python", "pip"}
 # What Binder needs of the extras.
@@ -42,7 +49,8 @@ def project():
 @pytest.fixture(scope="module")
 def declared(project):
     """All that pyproject.toml names, extras and build included."""
-    extras = project["project"]["optional-dependencies"].values()
+    extras = project["project"]["optional-dependencies"]
+    extras = [lines for name, lines in extras.items() if name != "dist"]  # a maintainer's
     build = project["build-system"]["requires"]
     return bounds(chain(project["project"]["dependencies"], *extras, build))
 
@@ -55,6 +63,43 @@ def conda():
 @pytest.fixture(scope="module")
 def binder():
     return bounds(stated((BINDER / "requirements.txt").read_text()))
+
+
+def imported(path):
+    """Packages of others that a file imports, each with whether that costs `import` of the file."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module]
+        else:
+            continue
+        for name in {name.partition(".")[0] for name in names}:
+            if name != "nbica" and name not in sys.stdlib_module_names:
+                yield name, node in tree.body
+
+
+@pytest.fixture(scope="module")
+def imports():
+    """Pairs of a distribution and whether it is imported at the top of some module of nbica."""
+    distributions = packages_distributions()
+    found = {pair for path in (ROOT / "nbica").rglob("*.py") for pair in imported(path)}
+    return {(canonicalize_name(distributions[name][0]), at_top) for name, at_top in found}
+
+
+def test_what_is_imported_is_declared(imports, project):
+    """A dependency, or, where the import waits inside a function, what one of the extras names."""
+    needed = set(bounds(project["project"]["dependencies"]))
+    extras = set(bounds(chain(*project["project"]["optional-dependencies"].values())))
+
+    assert {name for name, at_top in imports if at_top} <= needed
+    assert {name for name, _ in imports} <= needed | extras
+
+
+def test_what_is_declared_is_imported(imports, project):
+    """No dependency stays behind when its last import goes."""
+    assert set(bounds(project["project"]["dependencies"])) <= {name for name, _ in imports}
 
 
 def stated(text):

@@ -8,12 +8,16 @@ import nibabel as nib
 import numpy as np
 import pytest
 import traitlets
-from ipywidgets.widgets.widget import _instances
+from ipywidgets.widgets import widget
 
 from nbica import SliceViewer, to_niivue, view_img
 from nbica.exceptions import DataError, DataWarning
 from nbica.viewer import colors, page, render
 
+# Widgets that are alive; ipywidgets 7 has them elsewhere.
+_instances = (
+    vars(widget)["_instances"] if hasattr(widget, "_instances") else ipywidgets.Widget.widgets
+)
 AFFINE = np.array([[-3.0, 0, 0, 30], [0, 2.5, 0, -25], [0, 0, 4, -20], [0, 0, 0, 1]])
 SHAPE = (16, 18, 10)
 

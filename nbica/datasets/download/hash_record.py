@@ -4,11 +4,18 @@ A source that publishes no hash is trusted once: what came first is written down
 downloads must agree with it. The sizes tell a damaged file at a glance.
 """
 
+import hashlib
 import json
 
 from nbica.datasets.download import locks
 
 NAME = "nbica-files.json"
+
+
+def hash_of(path, algorithm):
+    """The hash of a file's bytes, such as "md5:0bb0…"."""
+    with path.open("rb") as stream:
+        return f"{algorithm}:{hashlib.file_digest(stream, algorithm).hexdigest()}"
 
 
 def read(folder):

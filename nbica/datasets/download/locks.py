@@ -1,4 +1,8 @@
-"""A lock between processes that leaves no file behind and ends with its holder, killed or not."""
+"""A lock between processes that leaves no file behind and ends with its holder, killed or not.
+
+filelock does the same but leaves its file in the user's folder of data: the holder who removed it
+there could let two others in, which this module keeps from happening by a second look.
+"""
 
 import contextlib
 import os

@@ -194,15 +194,9 @@ def _find(name, size, plan):
 
 
 def _agrees(path, expected):
-    import pooch
-
-    return expected is None or has_hash(path, expected, pooch.file_hash)
-
-
-def has_hash(path, expected, file_hash):
-    """Whether a file has a hash such as "md5:0bb0…"."""
-    algorithm, _, digest = expected.partition(":")
-    return file_hash(str(path), alg=algorithm) == digest.lower()
+    if expected is None:
+        return True
+    return hash_record.hash_of(path, expected.partition(":")[0]) == expected.lower()
 
 
 def _line(item):

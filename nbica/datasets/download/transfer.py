@@ -2,8 +2,8 @@
 
 Beside the part stands a small file with the url, the validator (ETag or date) and the length that
 the server promised. A later call asks for the rest with `If-Range`: a server whose file changed
-sends all of it, and the part starts anew. pooch downloads from the start each time, and leaves an
-empty file where it is killed; of it we use hashes and folders only.
+sends all of it, and the part starts anew. (pooch, which would do the rest, downloads from the start
+each time and leaves an empty file where it is killed.)
 """
 
 import contextlib

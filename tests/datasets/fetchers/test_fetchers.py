@@ -19,7 +19,7 @@ import nbica
 from nbica import CanICA, datasets
 from nbica.datasets import registry
 from nbica.datasets.download import fetch as download
-from nbica.datasets.download.hash_record import NAME
+from nbica.datasets.download.hash_record import NAME, hash_of
 from nbica.datasets.fetchers import harvard_oxford, mirrors
 from nbica.exceptions import DataWarning, DownloadError
 
@@ -666,12 +666,10 @@ def test_tables_have_no_stray_rows():
 @pytest.mark.real
 def test_pinned_hashes_are_those_of_the_real_files(real_data):
     """The networks of ABIDE, as they were copied from their source, have the registry's hashes."""
-    import pooch
-
     folder = real_data / "networks" / "abide_melodic32_cc0"
     for path, file in registry.dataset("networks_abide").files.items():
         assert (folder / path).stat().st_size == file.size
-        assert f"sha256:{pooch.file_hash(folder / path)}" == file.hash
+        assert hash_of(folder / path, "sha256") == file.hash
 
 
 def test_datasets_are_listed():
