@@ -11,7 +11,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from nbica import ica as ica_of_maps
-from nbica import start
+from nbica import masking, start
 from nbica.exceptions import DataError, RunCancelled
 from nbica.matching import match
 
@@ -98,18 +98,29 @@ def test_a_stopped_fit_leaves_nothing_behind(cohort, n_jobs):
         check_is_fitted(ica)
 
 
-def test_stop_within_a_run(cohort, monkeypatch):
-    """The flag is looked at between blocks of frames: a run is not read to its end."""
-    listener, n_blocks = StopAt(0), []
-    monkeypatch.setattr("nbica.frames.BLOCK_BYTES", 1)  # a frame a block
-    monkeypatch.setattr("nbica.masking._gather", lambda *_, out: n_blocks.append(len(out)))
+@pytest.mark.parametrize("n_threads", [1, 2], ids=["in this thread", "read ahead"])
+def test_stop_within_a_run(cohort, monkeypatch, n_threads):
+    """A run that is stopped after its third block of frames does not use a fourth."""
+    told, used = threading.Event(), []
+    gather = masking._gather
 
-    listener.fit = start(estimator(), cohort.func, listeners=[listener])
-    listener.told.set()
+    def gather_and_stop(block, positions, out):
+        gather(block, positions, out)
+        used.append(len(out))
+        if len(used) == 3:
+            told.wait()
+            fit.stop()
+
+    monkeypatch.setattr("nbica.frames.BLOCK_BYTES", 1)  # a frame a block
+    monkeypatch.setattr("nbica.machine.threads_allowed", lambda: n_threads)
+    monkeypatch.setattr(masking, "_gather", gather_and_stop)
+
+    fit = start(estimator(), cohort.func)
+    told.set()
 
     with pytest.raises(RunCancelled, match="reduce runs, 0 of 6"):
-        listener.fit.result(timeout=60)
-    assert len(n_blocks) < 60
+        fit.result(timeout=60)
+    assert used == [1, 1, 1]
 
 
 @pytest.mark.parametrize("moments_up_to", [40, 0], ids=["moments", "voxels"])
