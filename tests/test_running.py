@@ -1,5 +1,6 @@
 """Fits in the background, stopped and watched: what they leave, and what they tell."""
 
+import contextlib
 import threading
 
 import numpy as np
@@ -57,8 +58,12 @@ def start_and_stop(ica, imgs, n_runs):
 
 def working_children():
     """Child processes of this one that reduce runs."""
-    children = psutil.Process().children(recursive=True)
-    return [c for c in children if "loky.backend.popen_loky" in " ".join(c.cmdline())]
+    working = []
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ends, or has ended, as we look
+            if "loky.backend.popen_loky" in " ".join(child.cmdline()):
+                working.append(child)
+    return working
 
 
 def test_a_fit_in_the_background_is_the_same_fit(cohort, fitted):
