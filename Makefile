@@ -7,13 +7,16 @@ PYTHON ?= $(shell for p in $(CANDIDATES); do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV   ?= .venv
 BIN     = $(VENV)/bin
-# The tests of a laptop with two cores; more workers only make them wait for each other.
+# The tests of a laptop with two cores; more workers only make them wait for each other. A file's
+# tests share what they are about, and files come in the order of conftest.py.
 WORKERS ?= 2
+SEEDS   ?= 1 2 3 4 5
+PYTEST   = -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # Anew each time; a warning is an error, and all of them are shown.
 SPHINX  = $(BIN)/python -m sphinx -c docs -d docs/_build/doctrees -E -W --keep-going -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test test-oldest test-rounding net bench docs docs-links format check notebooks check-links \
+.PHONY: help demo lab test-fast test test-order test-oldest test-rounding net bench docs docs-links format check notebooks check-links \
   binder-trial clean
 
 help:                ## this list
@@ -25,10 +28,14 @@ demo: $(VENV)/base   ## simulate a group, find its networks, write demo/networks
 lab: $(VENV)/lab     ## the same in JupyterLab, at the first notebook
 	@$(BIN)/jupyter lab notebooks/01_first_look.ipynb
 
-test: $(VENV)/test   ## style, unit tests and strict notebooks
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+test-fast: check     ## style and unit tests, in a minute: no browser, no notebook, no cohort
+	@$(BIN)/python $(PYTEST) -m "not slow" tests $(ARGS)
+
+test: check          ## style, unit tests and strict notebooks
+	@$(BIN)/python $(PYTEST) $(ARGS)
+
+test-order: $(VENV)/test ## the tests (no notebook) in five other orders (SEEDS="1 2 …")
+	@for seed in $(SEEDS); do $(BIN)/python $(PYTEST) tests --shuffle $$seed $(ARGS) || exit 1; done
 
 # The oldest dependencies are in an environment of their own.
 test-oldest: pyproject.toml ## all tests and notebooks with the oldest dependencies
@@ -37,12 +44,12 @@ test-oldest: pyproject.toml ## all tests and notebooks with the oldest dependenc
 	@$(VENV)-oldest/bin/python -m tests.oldest > $(VENV)-oldest/constraints.txt
 	@$(VENV)-oldest/bin/python -m pip install --quiet --disable-pip-version-check \
 	  -c $(VENV)-oldest/constraints.txt -e '.[test]'
-	@$(VENV)-oldest/bin/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(VENV)-oldest/bin/python $(PYTEST) $(ARGS)
 
 # Other kernels of BLAS and other numbers of threads round otherwise: no notebook may show it.
 test-rounding: $(VENV)/test ## the notebooks as an old processor rounds, and with all threads
 	@OPENBLAS_CORETYPE=Prescott OMP_NUM_THREADS=1 \
-	  $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile notebooks $(ARGS)
+	  $(BIN)/python $(PYTEST) notebooks $(ARGS)
 	@$(BIN)/python -m pytest notebooks $(ARGS)
 
 net: $(VENV)/test    ## break nbica line by line: does a notebook notice? (half an hour)

@@ -141,6 +141,7 @@ def test_reading_runs_nothing(tmp_path, monkeypatch):
     assert opened == [f"{number}.ipynb" for number in range(5)]
 
 
+@pytest.mark.slow
 def test_run_does_not_believe_what_is_saved(tmp_path):
     """A run judges anew, goes on after a failed cell, and tells what was saved otherwise."""
     answered = "import nbica\nanswer = {}"
@@ -159,6 +160,7 @@ def test_run_does_not_believe_what_is_saved(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["ana.ipynb", "ben.ipynb"]
 
 
+@pytest.mark.slow
 def test_a_cell_without_an_end_is_stopped(tmp_path):
     """A cell may take so long; then its notebook is left, and what follows is not answered."""
     save(tmp_path / "cem.ipynb", code("while True: pass"), asked("q1", "passed"))

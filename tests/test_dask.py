@@ -14,6 +14,8 @@ from nbica.subspace import GroupSubspace
 
 distributed = pytest.importorskip("distributed", reason="needs the extra: pip install nbica[dask]")
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory):

@@ -511,6 +511,7 @@ def test_the_interrupt_button_is_obeyed(server, held, no_copies, monkeypatch):
     assert debris(no_copies) == []
 
 
+@pytest.mark.slow
 def test_a_host_that_rests_is_shown(server, monkeypatch):
     """Who waits for a server is told so."""
     notes = []
@@ -552,6 +553,7 @@ def wait_for(condition):
     pytest.fail("waited in vain")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="no SIGKILL")
 def test_killed_and_called_again_completes_without_debris(server, no_copies):
     """Kill -9 in the middle: the next call goes on from there and leaves nothing behind."""
@@ -569,6 +571,7 @@ def test_killed_and_called_again_completes_without_debris(server, no_copies):
     assert sorted(p.name for p in (no_copies / "toy").iterdir()) == [record.NAME, "run.bin"]
 
 
+@pytest.mark.slow
 def test_two_processes_fetch_a_file_once(server, no_copies):
     """The second waits for the first and finds the file."""
     both_ask = threading.Event()
@@ -612,6 +615,7 @@ download.fetch(make_plan(entry, [file]), verbose=0)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["unpack._copy", "unpack.merge", "record.add", "keeping.tidy"])
 def test_dead_while_unpacking(server, no_copies, moment):
     """Wherever a process dies, the next call completes from what is here, and cleans up."""

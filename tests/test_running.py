@@ -89,6 +89,7 @@ def test_events_tell_the_memory(cohort):
     assert all(event.memory > 30e6 for event in events)  # an interpreter with numpy is 30 MB
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_a_stopped_fit_leaves_nothing_behind(cohort, n_jobs):
     """It raises in result(), the estimator is not fitted, and no child process works on."""
@@ -213,6 +214,7 @@ def test_callback_of_runs_without_signal(cohort):
     assert shapes[-1] == 5
 
 
+@pytest.mark.slow
 def test_what_a_callback_raises_stops_the_fit(cohort):
     """Its error reaches the caller, and the workers end."""
 

@@ -12,6 +12,8 @@ import pytest
 
 from nbica.datasets import files, fmriprep, networks, scanner, simulate_group, simulated, subjects
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"n_subjects": 2, "n_timepoints": 20, "voxel_size": 8.0}
 
 
