@@ -10,14 +10,16 @@ BIN     = $(VENV)/bin
 # The tests of a laptop with two cores; more workers only make them wait for each other. A file's
 # tests share what they are about, and files come in the order of conftest.py.
 WORKERS ?= 2
-SEEDS   ?= 1 2 3 4 5
 PYTEST   = -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+# BLAS has one thread unless it is told otherwise: two in each worker would spin for a core.
+test test-fast test-order test-oldest machine: export OPENBLAS_NUM_THREADS ?= 1
+SEEDS   ?= 1 2 3 4 5
 # Anew each time; a warning is an error, and all of them are shown.
 SPHINX  = $(BIN)/python -m sphinx -c docs -d docs/_build/doctrees -E -W --keep-going -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test-fast test test-order test-oldest test-rounding net bench docs docs-links format check notebooks check-links \
-  binder-trial clean
+.PHONY: help demo lab test-fast test test-order test-oldest test-rounding net bench docs docs-links \
+  format check machine notebooks check-links binder-trial clean
 
 help:                ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: .*## /\t/' | expand -t 14
@@ -75,6 +77,9 @@ format: $(VENV)/test ## put the code in shape
 check: $(VENV)/test  ## style only
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+
+machine: $(VENV)/test ## what may make a difference here: processor, BLAS, versions
+	@$(BIN)/python -m tests.machine
 
 check-links: $(VENV)/test ## ask all addresses of the data sets whether they live (online; NAMES="adhd …")
 	@$(BIN)/python -m tests.check_links $(NAMES)
