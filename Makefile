@@ -8,14 +8,20 @@ PYTHON ?= $(shell for p in $(CANDIDATES); do \
 VENV   ?= .venv
 PROGRAMS = $(if $(filter Windows_NT,$(OS)),Scripts,bin)
 BIN     = $(VENV)/$(PROGRAMS)
-# The tests of a laptop with two cores; more workers only make them wait for each other.
+# The tests of a laptop with two cores; more workers only make them wait for each other. A file's
+# tests share what they are about, and files come in the order of conftest.py.
 WORKERS ?= 2
+PYTEST   = -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+# BLAS has one thread unless it is told otherwise: two in each worker would spin for a core.
+test test-fast test-order test-other machine: export OPENBLAS_NUM_THREADS ?= 1
+SEEDS   ?= 1 2 3 4 5
 # Anew each time; a warning is an error, and all of them are shown.
 SPHINX  = $(BIN)/python -m sphinx -c docs -d docs/_build/doctrees -E -W --keep-going -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test test-oldest test-colab test-rounding net bench docs docs-links format check check-js notebooks \
-  check-links binder-trial dist changelog clean
+.PHONY: help demo lab test-fast test test-order test-oldest test-colab test-other test-rounding net \
+  bench docs docs-links format check check-js machine notebooks check-links binder-trial dist \
+  changelog clean
 
 help:                ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: .*## /\t/' | expand -t 14
@@ -26,10 +32,14 @@ demo: $(VENV)/base   ## simulate a group, find its networks, write demo/networks
 lab: $(VENV)/lab     ## the same in JupyterLab, at the first notebook
 	@$(BIN)/jupyter lab notebooks/01_first_look.ipynb
 
-test: $(VENV)/test   ## style, unit tests and strict notebooks
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+test-fast: check     ## style and unit tests, in a minute: no browser, no notebook, no cohort
+	@$(BIN)/python $(PYTEST) -m "not slow" tests $(ARGS)
+
+test: check          ## style, unit tests and strict notebooks
+	@$(BIN)/python $(PYTEST) $(ARGS)
+
+test-order: $(VENV)/test ## the tests (no notebook) in five other orders (SEEDS="1 2 …")
+	@for seed in $(SEEDS); do $(BIN)/python $(PYTEST) tests --shuffle $$seed $(ARGS) || exit 1; done
 
 # The oldest dependencies, and Colab's, are in environments of their own. The oracle asks for newer
 # ones than nbica does, so it is installed without what it asks for.
@@ -47,12 +57,12 @@ test-other:
 	  -r $(OTHER)/asked.txt $(LIMITS)
 	@$(OTHER)/$(PROGRAMS)/python -m pip install --quiet --disable-pip-version-check --no-deps \
 	  -e . "$$($(OTHER)/$(PROGRAMS)/python -m tools.oldest oracle)"
-	@$(OTHER)/$(PROGRAMS)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(OTHER)/$(PROGRAMS)/python $(PYTEST) $(ARGS)
 
 # Other kernels of BLAS and other numbers of threads round otherwise: no notebook may show it.
 test-rounding: $(VENV)/test ## the notebooks as an old processor rounds, and with all threads
 	@OPENBLAS_CORETYPE=Prescott OMP_NUM_THREADS=1 \
-	  $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile notebooks $(ARGS)
+	  $(BIN)/python $(PYTEST) notebooks $(ARGS)
 	@$(BIN)/python -m pytest notebooks $(ARGS)
 
 net: $(VENV)/test    ## break nbica line by line: does a notebook notice? (half an hour)
@@ -81,6 +91,9 @@ check: $(VENV)/test  ## style only
 
 check-js: $(VENV)/base ## the viewers' JavaScript by TypeScript, which npm installs into build/js
 	@$(BIN)/python -m tools.check_js
+
+machine: $(VENV)/test ## what may make a difference here: processor, BLAS, versions
+	@$(BIN)/python -m tools.machine
 
 check-links: $(VENV)/test ## ask all addresses of the data sets whether they live (online; NAMES="adhd …")
 	@$(BIN)/python -m tools.check_links $(NAMES)

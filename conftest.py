@@ -2,18 +2,28 @@
 
 All text is compared to the letter (notebooks/sanitize.cfg names what cannot repeat), and pictures
 as a person would compare them (tests/pictures.py).
+
+And in which order: what is marked `slow` first, so that no process is left alone with it in the
+end; with `--shuffle SEED` files and the tests in them in any order, but the cells of a notebook.
 """
 
 import os
+import random
 import shutil
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 
+import pytest
 from pictures import unlike_outputs
 
 ROOT = Path(__file__).parent
 # Pictures that are not as saved are left here, to be looked at.
 LOOK_AT = ROOT / ".pytest_cache" / "pictures"
+
+
+def pytest_addoption(parser):
+    parser.addoption("--shuffle", metavar="SEED", help="run files and their tests in another order")
 
 
 def pytest_configure(config):
@@ -22,8 +32,9 @@ def pytest_configure(config):
         config.option.nbval_sanitize_with = str(ROOT / "notebooks" / "sanitize.cfg")
     # The embedded cohort is simulated once for all notebooks and test runs, apart from a user's.
     os.environ.setdefault("NBICA_DATA", str(ROOT / ".pytest_cache" / "nbica_data"))
-    # What notebooks cached in an earlier run would hide what this one computes.
-    if not hasattr(config, "workerinput"):  # before the workers of pytest-xdist begin
+    # What notebooks cached in an earlier run would hide what this one computes. Before the workers
+    # of pytest-xdist begin; and not by a run within this one (tools/mutants).
+    if os.environ.setdefault("NBICA_TESTS", str(os.getpid())) == str(os.getpid()):
         shutil.rmtree(ROOT / "notebooks" / "nbica_cache", ignore_errors=True)
     # No test depends on how a person likes to see progress.
     os.environ.pop("NBICA_PROGRESS", None)
@@ -33,9 +44,28 @@ def pytest_configure(config):
 
 def pytest_itemcollected(item):
     if hasattr(item, "output_timeout"):  # a cell of a notebook
+        item.add_marker("slow")
         # nbval waits 5 s for an output after a cell is done, which a loaded machine may exceed.
         item.output_timeout = 60
         item.compare_outputs = partial(_compare_outputs, item, item.compare_outputs)
+
+
+@pytest.hookimpl(trylast=True)  # after fixtures of modules have had their say
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("shuffle", None) is None:
+        items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    else:
+        items[:] = shuffled(items, random.Random(config.option.shuffle))
+
+
+def shuffled(items, rng):
+    """Files in any order, and the tests of each; cells of a notebook need those before them."""
+    files = [list(tests) for _, tests in groupby(items, key=lambda item: item.path)]
+    rng.shuffle(files)
+    for tests in files:
+        if not hasattr(tests[0], "output_timeout"):
+            rng.shuffle(tests)
+    return [test for tests in files for test in tests]
 
 
 def _compare_outputs(item, compare_text, found, saved):

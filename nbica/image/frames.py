@@ -73,11 +73,19 @@ def read_ahead(blocks):
 
     Decompression and BLAS both let other threads run, so that on a second core a run takes the
     longer of the two, not the sum; without one it takes some 5 % more. Memory is one block more.
+
+    Raises
+    ------
+    RunCancelled
+        Between two blocks, if the run that is under way where they are used is to stop.
     """
     blocks = iter(blocks)
     with ThreadPoolExecutor(1, "nbica-read") as reader:
         coming = reader.submit(next, blocks, None)
         while (block := coming.result()) is not None:
+            # Here, as the reader's thread knows of no run that is under way. Its context could be
+            # a copy of this one, but then listeners would be called there, not where the run runs.
+            checkpoint()
             coming = reader.submit(next, blocks, None)
             yield block
 

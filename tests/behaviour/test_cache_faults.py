@@ -1,13 +1,12 @@
 """A cache that is killed, shared, full, or read-only gives the right maps all the same."""
 
 import os
-import random
 import shutil
 import signal
 import subprocess
 import sys
 import textwrap
-import time
+import traceback
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,9 @@ from planted import estimator, write_cohort
 from nbica.exceptions import CacheWarning
 from nbica.image import frames
 from nbica.runtime.store import FILE, Store
+
+# What is killed, shared, full or read-only takes its time.
+pytestmark = pytest.mark.slow
 
 N_KILLS = 100
 TESTS = Path(__file__).parents[1]
@@ -53,32 +55,66 @@ def n_entries(memory, stage="reduction"):
     return sum(entry.stage == stage for entry in Store(memory).entries())
 
 
-def forked_fit(cohort, memory):
-    """A fit in a child process; returns its id."""
+def forked(call):
+    """Call a function in a child process, which ends with 0 if it did well; returns its id."""
     pid = os.fork()
     if pid:
         return pid
     try:
-        fit(cohort, memory)
-    finally:
-        os._exit(0)
+        call()
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
 
 
-def killed_after(cohort, memory, seconds):
-    """Kill a fit at a moment; say whether it had ended by itself."""
-    pid = forked_fit(cohort, memory)
-    time.sleep(seconds)
-    os.kill(pid, signal.SIGKILL)
-    return os.waitpid(pid, 0)[1] == 0
+def forked_fit(cohort, memory):
+    """A fit in a child process; returns its id."""
+    return forked(lambda: fit(cohort, memory))
+
+
+# Modules between whose lines a kill may come: nbica, and what it writes files with.
+PLACES = ("nbica", "numpy.lib", "json", "pathlib", "tempfile")
+
+
+class Lines:
+    """Counts the lines that Python runs in `PLACES`, and ends this process before a certain one."""
+
+    def __init__(self, last=None):
+        self.n, self.last = 0, last
+
+    def __call__(self, frame, event, _):
+        """As `sys.settrace` calls it."""
+        if not frame.f_globals.get("__name__", "").startswith(PLACES):
+            return None
+        self.n += event == "line"
+        if self.n == self.last:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self
+
+    def fit(self, cohort, memory):
+        """Count those of a fit."""
+        sys.settrace(self)
+        try:
+            fit(cohort, memory)
+        finally:
+            sys.settrace(None)
+
+
+def kill_before_line(n, cohort, memory):
+    """Kill a fit in a child process; a line is the same moment on every machine."""
+    pid = forked(lambda: Lines(n).fit(cohort, memory))
+    assert os.WTERMSIG(os.waitpid(pid, 0)[1]) == signal.SIGKILL
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes")
-def test_killed_at_a_hundred_moments(cohort, expected, tmp_path, monkeypatch):
+def test_killed_at_a_hundred_moments(tmp_path, monkeypatch):
     """SIGKILL anywhere in a fit: the next one is clean, and reads again one run at most.
 
     A run is lost if it was read and its entry is not there. The child tells of each run that it has
-    finished reading by a file, so that no clock decides.
+    finished reading by a file.
     """
+    cohort = write_cohort(tmp_path, n_runs=4, n_timepoints=20)._replace(confounds=None)
     told = tmp_path / "told"
     iter_blocks = frames.iter_blocks
 
@@ -87,20 +123,19 @@ def test_killed_at_a_hundred_moments(cohort, expected, tmp_path, monkeypatch):
         (told / Path(run.name).name).touch()
 
     monkeypatch.setattr(frames, "iter_blocks", telling)
-    start = time.perf_counter()
     told.mkdir()
-    fit(cohort, tmp_path / "whole")
-    duration = time.perf_counter() - start
-    moments = random.Random(0)
-    n_whole, n_partial = 0, 0
+    expected = fit(cohort, tmp_path / "once").components_  # what is imported late is there now
+    lines = Lines()
+    lines.fit(cohort, tmp_path / "whole")
+    n_found = []
 
     for number in range(N_KILLS):
         memory = tmp_path / f"cache{number}"
         shutil.rmtree(told)
         told.mkdir()
-        n_whole += killed_after(cohort, memory, moments.uniform(0, 1.1 * duration))
+        kill_before_line(1 + number * lines.n // N_KILLS, cohort, memory)
         n_read, n_kept = len(list(told.iterdir())), n_entries(memory)
-        n_partial += 0 < n_kept < len(cohort.func)
+        n_found.append(n_kept)
 
         ica = fit(cohort, memory)
 
@@ -110,9 +145,9 @@ def test_killed_at_a_hundred_moments(cohort, expected, tmp_path, monkeypatch):
         assert list((memory / "nbica" / "unfinished").iterdir()) == []
         shutil.rmtree(memory)
 
-    # Kills did fall into fits, on a fast machine and on a slow one: else nothing was tested.
-    assert n_partial >= 5
-    assert n_whole <= N_KILLS - 5
+    # Kills fell before, between and after all runs: else nothing was tested.
+    assert n_found == sorted(n_found)
+    assert set(n_found) == set(range(len(cohort.func) + 1))
 
 
 @pytest.mark.parametrize("n_fits", [2, 4])

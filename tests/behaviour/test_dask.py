@@ -14,6 +14,8 @@ from nbica.runtime import machine
 
 distributed = pytest.importorskip("distributed", reason="needs the extra: pip install nbica[dask]")
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory):
@@ -109,6 +111,7 @@ def test_killed_worker_loses_nothing(cohort, fitted, cluster):
         patch.setattr(GroupSubspace, "partial_fit", kill_once)
         ica = estimator().fit(cohort.func * 6, confounds=cohort.confounds * 6)
 
+    cluster.wait_for_workers(2)  # as the next test finds them
     alone = estimator().fit(cohort.func * 6, confounds=cohort.confounds * 6)
     assert len(seen) == 36
     assert np.array_equal(ica.components_, alone.components_)

@@ -217,6 +217,7 @@ def test_reduction_from_a_scratch_file_allocates_little(tmp_path, rng):
     assert np.array_equal(results[0].components, results[1].components)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="address space is limited on Linux")
 def test_fit_in_a_process_that_could_not_hold_the_matrix(tmp_path, rng):
     """A run whose matrix is more than a process may allocate is fitted from a scratch file."""

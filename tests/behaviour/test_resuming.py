@@ -177,6 +177,7 @@ def test_a_run_that_fails(cohort, how):
     np.testing.assert_allclose(ica.variance_, expected.variance_)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_a_run_that_fails_while_the_mask_is_made(cohort, n_jobs):
     """Without a mask every run is read for one; a damaged one is left out of that as well."""

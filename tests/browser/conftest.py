@@ -10,6 +10,10 @@ from benchmarks.browser import processes
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 
 
+def pytest_itemcollected(item):
+    item.add_marker("slow")
+
+
 def _missing(reason):
     if os.environ.get("CI"):
         pytest.fail(f"{reason}: .ci/run was to install it")

@@ -17,7 +17,7 @@ from benchmarks.browser.lab import (
 
 CELLS = [
     """
-import json, time
+import json
 from pathlib import Path
 import nibabel as nib
 import numpy as np
@@ -31,8 +31,12 @@ viewer
 """,
     """
 cohort = json.loads(Path("cohort.json").read_text())
+def wait_for_stop(state):  # at the second run, if it is not from the cache
+    if state.n_runs == 2 and not state.from_cache:
+        panel.handle._stop.wait()
+
 ica = CanICA(mask="mask.nii.gz", n_components=5, smoothing_fwhm=None, threshold=None, n_init=2,
-             random_state=0, memory="cache", callback=lambda state: time.sleep(0.4))
+             random_state=0, memory="cache", callback=wait_for_stop)
 panel = FitPanel(ica, cohort, every=1)
 panel
 """,
@@ -162,4 +166,4 @@ def _start_stop_resume(page):
     page.get_by_text("Done: 5 components of 6 runs.").wait_for()
     page.wait_for_selector(".nbv-desk .nbv-tile canvas")
 
-    assert "cached" in page.locator("[aria-label^='Runs:']").inner_text()
+    assert page.locator("[aria-label^='Runs:']").get_attribute("aria-label").endswith("2 cached")

@@ -92,6 +92,18 @@ def ask(page, expression):
     return ast.literal_eval(text)
 
 
+def execute(page, code):
+    """Run code in the notebook's kernel, without a cell, and wait for it."""
+    page.evaluate(
+        """async (code) => {
+            const kernel = jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+            const reply = await kernel.requestExecute({code, silent: true}).done;
+            if (reply.content.status !== "ok") throw new Error(reply.content.evalue);
+        }""",
+        code,
+    )
+
+
 def test_first_notebook_runs_in_jupyterlab(open_tutorial):
     """All cells of the first notebook run; while the fit does, its progress moves on."""
     page = open_tutorial(FIRST)
@@ -181,17 +193,30 @@ def _seen(viewer, pane):
     return viewer.inner_text(), pane.get_attribute("aria-label")
 
 
+# The second run, if it is not from the cache, waits until the fit is told to stop.
+HOLD = """
+def _wait_for_stop(state):
+    if state.n_runs == 2 and not state.from_cache:
+        panel.handle._stop.wait()
+panel.estimator.callback = _wait_for_stop
+"""
+LET_GO = "panel.estimator.callback = None"
+
+
 def _start_stop_resume(page):
     def press(name):
         page.locator(".widget-button", has_text=name).click()
 
+    execute(page, HOLD)
     press("Start")
     runs = page.locator("[aria-label^='Runs:']")
     runs.wait_for()
     press("Stop")
     page.get_by_text("Stopped after").wait_for(timeout=60_000)
     n_kept = int(runs.get_attribute("aria-label").split()[1])
+    execute(page, LET_GO)
     press("Resume")
     page.get_by_text("Done: 20 components of 4 runs.").wait_for(timeout=PATIENCE * 1000)
 
-    assert runs.get_attribute("aria-label").endswith(f"{n_kept} cached")
+    assert n_kept == 2
+    assert runs.get_attribute("aria-label").endswith("2 cached")

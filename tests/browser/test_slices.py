@@ -227,6 +227,7 @@ def test_pixels_that_were_lost_are_drawn_again(open_page, viewer):
 def test_python_is_told_once_of_many_steps(open_page, viewer):
     """A slider's steps are drawn at once and saved together: one message, with the last value."""
     page = open_page(viewer)
+    page.clock.install()  # the page's timers wait for us
     values = (
         page.locator(".nbv-controls input[type=range]")
         .nth(1)
@@ -240,8 +241,7 @@ def test_python_is_told_once_of_many_steps(open_page, viewer):
       });
     }""")
     )
-    page.wait_for_function("told.length > 0")
-    page.wait_for_timeout(300)
+    page.clock.run_for(1000)
 
     assert [round(value) for value, _ in values] == [1, 2, 3, 4, 5]
     assert [n_told for _, n_told in values] == [0] * 5

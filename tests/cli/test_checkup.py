@@ -240,6 +240,7 @@ print(nbica.doctor(offline=True))
 """
 
 
+@pytest.mark.slow
 def test_colab():
     """A viewer asks Colab for its custom widgets by itself (anywidget does); doctor says when not.
 

@@ -19,6 +19,7 @@ def small_cohort(monkeypatch, tmp_path):
 
 
 # So little data leave some of the 20 components undetermined.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::nbica.exceptions.NotConvergedWarning")
 @pytest.mark.usefixtures("small_cohort")
 def test_demo_draws_and_remembers(tmp_path, capsys):
@@ -35,6 +36,7 @@ def test_demo_draws_and_remembers(tmp_path, capsys):
     assert (tmp_path / "out" / "networks.png").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

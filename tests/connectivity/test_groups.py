@@ -181,6 +181,7 @@ def test_few_subjects_are_warned_of(rng):
 # ---- diagnosis -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["correlation", "partial", "tangent"])
 def test_groups_that_differ_are_told_apart(rng, kind):
     """New subjects are told apart far above chance, which shuffled labels stay at."""
@@ -223,6 +224,7 @@ def test_covariances_ahead_of_folds_change_nothing(rng):
         assert found.p is None
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("error:y_pred contains classes not in y_true")
 def test_every_fold_has_both_groups(rng):
     """Folds are stratified with any scikit-learn, for shuffled labels too, runs kept together."""

@@ -73,6 +73,7 @@ def test_larger_alpha_is_sparser(cohort):
     assert sparsity[0] < sparsity[1]
 
 
+@pytest.mark.slow
 def test_processes_cache_and_scratch_change_nothing(cohort, fitted, tmp_path):
     """Two processes with a cache give the same maps to the last bit, and so does a second fit."""
     two = estimator(n_jobs=2, memory=tmp_path).fit(cohort.func, confounds=cohort.confounds)

@@ -46,6 +46,7 @@ def spectrum_of(rng, maps, n_runs=8, n_timepoints=120, fwhm=0.0, strength=(3, 5)
     return choose(subspace, null)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_planted", [5, 10, 20, 40])
 def test_counts_planted_networks(n_planted):
     """As many components as networks, within one, in noise of 1.5 voxels FWHM."""

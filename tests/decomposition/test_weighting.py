@@ -15,6 +15,7 @@ def cohort(tmp_path_factory):
     return write_cohort(tmp_path_factory.mktemp("cohort"), n_runs=4)
 
 
+@pytest.mark.slow
 def test_shares_are_those_of_planted_signals(rng):
     """Three signals in white noise: shares are the signals' parts of variance."""
     n_timepoints, n_voxels = 100, 40_000

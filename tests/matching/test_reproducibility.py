@@ -10,6 +10,8 @@ from nbica.exceptions import DataError
 from nbica.matching import match, split_half
 from nbica.matching.reproducibility import compare, random_halves
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory):

@@ -20,9 +20,9 @@ class Fault:
 
     `status` instead of the file; more `headers`; `cut_after` so many bytes; `ignores_ranges`;
     `etag` instead of the true one (empty: none); `changes` bytes of the file; `is_page` sends HTML;
-    `loops` redirects to itself; `drip` seconds between pieces of 4096 bytes; `without_length`
-    streams without saying how much; `ignores_conditions` answers a range although If-Range does not
-    hold.
+    `loops` redirects to itself; `drip` seconds between pieces of 4096 bytes; `waits_after` so many
+    bytes until the event `gate` is set; `without_length` streams without saying how much;
+    `ignores_conditions` answers a range although If-Range does not hold.
     """
 
     status: int | None = None
@@ -35,6 +35,8 @@ class Fault:
     is_page: bool = False
     loops: bool = False
     drip: float = 0.0
+    waits_after: int = 0
+    gate: threading.Event | None = None
     without_length: bool = False
 
 
@@ -164,7 +166,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command == "HEAD":
             return
-        self._write(body[: fault.cut_after], fault.drip)
+        body = body[: fault.cut_after]
+        if fault.gate is not None:
+            self.wfile.write(body[: fault.waits_after])
+            fault.gate.wait()
+            body = body[fault.waits_after :]
+        self._write(body, fault.drip)
         if fault.cut_after is not None or fault.without_length:
             self.close_connection = True
 

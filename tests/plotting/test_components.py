@@ -110,6 +110,7 @@ def test_files_are_written_and_read(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"maps.nii.gz", "mosaic.png"}
 
 
+@pytest.mark.slow
 def test_the_figure_shows_itself_without_pyplot():
     """It has its own picture and one stable sentence, and pyplot keeps no reference."""
     code = (

@@ -586,6 +586,7 @@ plotting.show()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("backend", "told"),
     [("module://windows", "['MapsFigure', 'MapsFigure']"), ("agg", "IgnoredWarning: matplotlib")],

@@ -26,6 +26,7 @@ for i, cur_img in enumerate(iter_img(components_img)):
 """
 
 
+@pytest.mark.slow
 def test_the_script_of_the_talk_shows_its_figures(tmp_path):
     """In a notebook each figure is shown once: from a loop, as a cell's value; not if saved."""
     cohort = write_cohort(tmp_path, n_runs=3)

@@ -124,6 +124,7 @@ def watched(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
 
+@pytest.mark.slow
 def test_memory_of_known_size_is_seen(watched):
     """100 MB that a process holds are 100 MB more than it has without, to a fifth."""
     without = measure("watched:hold", n_bytes=0)
@@ -135,6 +136,7 @@ def test_memory_of_known_size_is_seen(watched):
         assert abs(seen - 100 * MB) < 20 * MB, name
 
 
+@pytest.mark.slow
 def test_children_are_summed(watched):
     """What two children hold at the same time counts, and is not the main process's."""
     code = "import time; block = b'1' * 60_000_000; time.sleep(1.2)"
@@ -146,6 +148,7 @@ def test_children_are_summed(watched):
     assert max(n_bytes for _, n_bytes in found.curve) == found.peak
 
 
+@pytest.mark.slow
 def test_cpu_of_children_is_counted(watched):
     """Time that a child computes is time of the tree."""
     code = "import time\nwhile time.process_time() < 0.5: pass"
@@ -162,6 +165,7 @@ def test_failure_is_told_or_kept(watched):
     assert measure("watched:fail", may_fail=True).error == "MemoryError: no room for …/this.nii"
 
 
+@pytest.mark.slow
 def test_address_space_is_limited(watched):
     """What does not fit in the limit fails; what does fits."""
     pytest.importorskip("resource")

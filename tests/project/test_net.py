@@ -62,6 +62,7 @@ def repainted(cell, repaint):
     output.data["image/png"] = base64.b64encode(png.getvalue()).decode()
 
 
+@pytest.mark.slow
 def test_what_was_changed_fails_and_nothing_else(copy, cohorts):
     """A digit in a printed line, a digit in a value, a picture mirrored, exchanged, left out."""
 
@@ -86,6 +87,7 @@ def test_what_was_changed_fails_and_nothing_else(copy, cohorts):
     assert len(passed) == n_cells[0] - 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", QUICK)
 def test_a_broken_line_is_noticed(copy, cohorts, name):
     """A notebook fails where one line of nbica does something else."""

@@ -1,5 +1,6 @@
 """Fits in the background, stopped and watched: what they leave, and what they tell."""
 
+import contextlib
 import threading
 
 import numpy as np
@@ -13,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from nbica import start
 from nbica.decomposition import ica as ica_of_maps
 from nbica.exceptions import DataError, RunCancelled
+from nbica.masking import extract
 from nbica.matching import match
 
 
@@ -57,8 +59,12 @@ def start_and_stop(ica, imgs, n_runs):
 
 def working_children():
     """Child processes of this one that reduce runs."""
-    children = psutil.Process().children(recursive=True)
-    return [c for c in children if "loky.backend.popen_loky" in " ".join(c.cmdline())]
+    working = []
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ends, or has ended, as we look
+            if "loky.backend.popen_loky" in " ".join(child.cmdline()):
+                working.append(child)
+    return working
 
 
 def test_a_fit_in_the_background_is_the_same_fit(cohort, fitted):
@@ -84,6 +90,7 @@ def test_events_tell_the_memory(cohort):
     assert all(event.memory > 30e6 for event in events)  # an interpreter with numpy is 30 MB
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_a_stopped_fit_leaves_nothing_behind(cohort, n_jobs):
     """It raises in result(), the estimator is not fitted, and no child process works on."""
@@ -98,18 +105,29 @@ def test_a_stopped_fit_leaves_nothing_behind(cohort, n_jobs):
         check_is_fitted(ica)
 
 
-def test_stop_within_a_run(cohort, monkeypatch):
-    """The flag is looked at between blocks of frames: a run is not read to its end."""
-    listener, n_blocks = StopAt(0), []
-    monkeypatch.setattr("nbica.image.frames.BLOCK_BYTES", 1)  # a frame a block
-    monkeypatch.setattr("nbica.masking.extract._gather", lambda *_, out: n_blocks.append(len(out)))
+@pytest.mark.parametrize("n_threads", [1, 2], ids=["in this thread", "read ahead"])
+def test_stop_within_a_run(cohort, monkeypatch, n_threads):
+    """A run that is stopped after its third block of frames does not use a fourth."""
+    told, used = threading.Event(), []
+    gather = extract._gather
 
-    listener.fit = start(estimator(), cohort.func, listeners=[listener])
-    listener.told.set()
+    def gather_and_stop(block, positions, out):
+        gather(block, positions, out)
+        used.append(len(out))
+        if len(used) == 3:
+            told.wait()
+            fit.stop()
+
+    monkeypatch.setattr("nbica.image.frames.BLOCK_BYTES", 1)  # a frame a block
+    monkeypatch.setattr("nbica.runtime.machine.threads_allowed", lambda: n_threads)
+    monkeypatch.setattr(extract, "_gather", gather_and_stop)
+
+    fit = start(estimator(), cohort.func)
+    told.set()
 
     with pytest.raises(RunCancelled, match="reduce runs, 0 of 6"):
-        listener.fit.result(timeout=60)
-    assert len(n_blocks) < 60
+        fit.result(timeout=60)
+    assert used == [1, 1, 1]
 
 
 @pytest.mark.parametrize("moments_up_to", [40, 0], ids=["moments", "voxels"])
@@ -197,6 +215,7 @@ def test_callback_of_runs_without_signal(cohort):
     assert shapes[-1] == 5
 
 
+@pytest.mark.slow
 def test_what_a_callback_raises_stops_the_fit(cohort):
     """Its error reaches the caller, and the workers end."""
 

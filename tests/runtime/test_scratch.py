@@ -97,6 +97,7 @@ def test_file_has_no_name(rng, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL on Windows")
 def test_nothing_is_left_of_a_killed_process(tmp_path):
     """A process killed with its matrix half written leaves the folder empty."""

@@ -66,6 +66,7 @@ def test_saved_blank(path):
         assert output.data["text/plain"].startswith(f"{name}: not answered yet.")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", WITH_EXERCISES, ids=lambda path: path.stem)
 def test_folded_solutions_pass_and_nothing_tells_them(path, monkeypatch):
     """In the notebook's own names, a solution gives the right answer, which no text holds."""

@@ -2,7 +2,6 @@
 
 import io
 import threading
-import time
 import warnings
 from contextvars import ContextVar
 from pathlib import Path
@@ -106,6 +105,7 @@ def test_wait_ends_even_if_the_end_cannot_be_shown(cohort, monkeypatch):
 def test_over_is_said_when_it_is(cohort, monkeypatch):
     """While the result is made ready the fit is not over; then the next may begin at once."""
     seen, show_result, show_state = [], FitPanel._show_result, FitPanel._show_state
+    began_again = threading.Event()
 
     def shown(panel):
         seen.append((panel.state, panel._start.disabled))
@@ -115,14 +115,13 @@ def test_over_is_said_when_it_is(cohort, monkeypatch):
         show_state(panel, state)
         if len(seen) == 1:  # somebody who reacts at once, before those who wait are told
             panel.start()
+            began_again.set()
 
     monkeypatch.setattr(FitPanel, "_show_result", shown)
     monkeypatch.setattr(FitPanel, "_show_state", said)
     panel = FitPanel(estimator(), cohort.func, cohort.confounds)
-    first = panel.start()
-    first.result()
-    while panel.handle is first:
-        time.sleep(0.01)
+    panel.start()
+    assert began_again.wait(LONG)
     panel.wait(LONG)
 
     assert panel.state == "done"
@@ -230,9 +229,13 @@ def test_a_panel_leaves_the_process_alone(cohort):
 
 def test_a_second_start_is_the_same_fit(cohort):
     """While a fit is running, Start gives its handle and begins no other."""
-    panel = FitPanel(estimator(), cohort.func, cohort.confounds)
+    asked_twice = threading.Event()
+    panel = FitPanel(
+        estimator(callback=lambda _: asked_twice.wait()), cohort.func, cohort.confounds
+    )
 
     assert panel.start() is panel.start()
+    asked_twice.set()
     panel.wait(LONG)
 
 

@@ -134,6 +134,7 @@ def test_it_needs_nothing_else(page):
     assert {place[1:] for place in places if place.startswith("#")} <= ids
 
 
+@pytest.mark.slow
 def test_twenty_components_at_3_mm_fit_in_5_MB(tmp_path):
     """Dense maps over a whole brain, which compress worst."""
     affine = np.diag([3.0, 3, 3, 1])

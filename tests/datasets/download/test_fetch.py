@@ -335,7 +335,7 @@ def test_retry_after_may_be_a_date():
 def test_a_silent_server_is_left(server, monkeypatch):
     """No byte within the time-out counts as a cut: what came is kept and continued."""
     monkeypatch.setattr(transfer, "TIMEOUT", (1, 0.2))
-    server.misbehave("toy/run.bin", Fault(drip=1.0))
+    server.misbehave("toy/run.bin", Fault(waits_after=4096, gate=threading.Event()))
 
     paths = fetch(toy(server), verbose=0)
 
@@ -456,29 +456,47 @@ def test_progress_is_in_bytes_where_sizes_are_known(server, monkeypatch):
     assert all(a.done <= b.done for a, b in itertools.pairwise(events[1:]))
 
 
-def test_a_stop_is_obeyed_between_pieces(server, no_copies, monkeypatch):
+@pytest.fixture
+def held(server, monkeypatch):
+    """A file of 3 MB, of which 100 kB come, and the rest when the fetch is told to end."""
+    fault = Fault(waits_after=100_000)
+    server.contents["toy/run.bin"] = DATA * 10
+    server.misbehave("toy/run.bin", fault)
+    run = download._Fetch.run
+
+    def run_and_tell(fetch):
+        fault.gate = fetch._stop
+        return run(fetch)
+
+    monkeypatch.setattr(download._Fetch, "run", run_and_tell)
+
+
+def test_a_stop_is_obeyed_between_pieces(server, held, no_copies, monkeypatch):
     """Stopped in the middle, what came stays and the next call goes on."""
-    server.misbehave("toy/run.bin", Fault(drip=0.02))
-    stop = threading.Event()
-    original = monitor
-    monkeypatch.setattr(download, "monitor", lambda *a, **k: original(*a, **k, stop=stop))
-    threading.Timer(0.3, stop.set).start()
+    stop, original = threading.Event(), download.monitor
+
+    def press(event):
+        if "kB" in event.note:
+            stop.set()
+
+    monkeypatch.setattr(
+        download, "monitor", lambda *a, **k: original(*a, **k, stop=stop, listeners=[press])
+    )
     with pytest.raises(RunCancelled):
         fetch(toy(server), verbose=0)
-    stop.clear()
     n_before = part_of(no_copies / "toy", "run.bin").stat().st_size
+    monkeypatch.setattr(download, "monitor", original)
 
     fetch(toy(server), verbose=0)
 
-    assert 0 < n_before < len(DATA)
+    assert 0 < n_before < 3_000_000
     assert ranges(server)[-1] == f"bytes={n_before}-"
     assert debris(no_copies) == []
 
 
-def test_the_interrupt_button_is_obeyed(server, no_copies, monkeypatch):
+def test_the_interrupt_button_is_obeyed(server, held, no_copies, monkeypatch):
     """KeyboardInterrupt ends the threads too; the next call goes on from there."""
-    server.misbehave("toy/run.bin", Fault(drip=0.02))
-    original = monitor
+    original = download.monitor
 
     def press(event):
         if "kB" in event.note and event.state == "running":
@@ -497,6 +515,7 @@ def test_the_interrupt_button_is_obeyed(server, no_copies, monkeypatch):
     assert debris(no_copies) == []
 
 
+@pytest.mark.slow
 def test_a_host_that_rests_is_shown(server, monkeypatch):
     """Who waits for a server is told so."""
     notes = []
@@ -519,14 +538,16 @@ from nbica.datasets import registry
 from nbica.datasets.download.fetch import fetch
 from nbica.datasets.download.plan import make_plan
 entry = registry.DataSet("toy", "Toy", "toy", sys.argv[1], "none", "nobody", "", "", files={})
-fetch(make_plan(entry, [entry.unlisted("run.bin", "-")]), verbose=0)
+plan = make_plan(entry, [entry.unlisted("run.bin", "-")])
+print("asking", flush=True)
+fetch(plan, verbose=0)
 """
 
 
 def other_process(server):
     env = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", _FETCH, f"{server.url}/toy/"]
-    return subprocess.Popen(command, env=env, stderr=subprocess.PIPE)
+    return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def wait_for(condition):
@@ -537,10 +558,11 @@ def wait_for(condition):
     pytest.fail("waited in vain")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="no SIGKILL")
 def test_killed_and_called_again_completes_without_debris(server, no_copies):
     """Kill -9 in the middle: the next call goes on from there and leaves nothing behind."""
-    server.misbehave("toy/run.bin", Fault(drip=0.05))
+    server.misbehave("toy/run.bin", Fault(waits_after=100_000, gate=threading.Event()))
     part = part_of(no_copies / "toy", "run.bin")
     process = other_process(server)
     wait_for(lambda: part.is_file() and part.stat().st_size > 50_000)
@@ -554,10 +576,14 @@ def test_killed_and_called_again_completes_without_debris(server, no_copies):
     assert sorted(p.name for p in (no_copies / "toy").iterdir()) == [NAME, "run.bin"]
 
 
+@pytest.mark.slow
 def test_two_processes_fetch_a_file_once(server, no_copies):
     """The second waits for the first and finds the file."""
-    server.misbehave("toy/run.bin", Fault(drip=0.01))
+    both_ask = threading.Event()
+    server.misbehave("toy/run.bin", Fault(waits_after=100_000, gate=both_ask))
     processes = [other_process(server) for _ in range(2)]
+    assert [process.stdout.readline() for process in processes] == [b"asking\n"] * 2
+    both_ask.set()
     errors = [process.communicate()[1] for process in processes]
 
     assert errors == [b"", b""]
@@ -595,6 +621,7 @@ fetch.fetch(make_plan(entry, [file]), verbose=0)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "moment", ["unpack._copy", "unpack.merge", "hash_record.add", "verify.tidy"]
 )

@@ -13,12 +13,12 @@ from nbica.datasets.download import locks
 
 ROOT = Path(__file__).parents[3]
 _HOLD = """
-import sys, time
+import sys
 from pathlib import Path
 from nbica.datasets.download import locks
 with locks.held(Path(sys.argv[1])):
     print("held", flush=True)
-    time.sleep(60)
+    sys.stdin.read()  # until it is killed
 """
 
 
@@ -48,8 +48,9 @@ def test_a_killed_holder_holds_no_longer(tmp_path):
     """While it lives one waits; after kill -9 the lock is free, though its file is there."""
     env = os.environ | {"PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(
-        [sys.executable, "-c", _HOLD, str(tmp_path / "lock")], env=env, stdout=subprocess.PIPE
-    )
+        [sys.executable, "-c", _HOLD, str(tmp_path / "lock")],
+        env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
     assert process.stdout.readline() == b"held\n"
     tries = []
 

@@ -608,6 +608,7 @@ def test_a_mirror_is_asked_alone(mirror):
     assert "inria" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_the_mirror_of_the_tests_is_a_command(no_copies, monkeypatch):
     """`python -m tests.mirror` prints what to set, and serves until it is stopped."""
     root = Path(__file__).parents[3]

@@ -17,6 +17,8 @@ from nbica.datasets.simulation import networks, scanner, subjects
 from nbica.datasets.simulation.group import _plan, write_subject
 from nbica.image.writing import NiftiStream, nifti_header
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"n_subjects": 2, "n_timepoints": 20, "voxel_size": 8.0}
 
 
