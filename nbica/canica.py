@@ -16,12 +16,13 @@ from nbica.masks import load_mask
 from nbica.preflight import check_parameters
 from nbica.selection import MOST_COMPONENTS, ComponentSpectrum, Null, choose, orthonormal
 from nbica.subspace import GroupSubspace
+from nbica.ties import KNOWN, in_order
 from nbica.weighting import weighted_rows
 
 # Maps shown during a fit whose number of components is chosen at its end.
 MAPS_SO_FAR = 20
 # Raised when a change of the merge changes the numbers.
-SUBSPACE_VERSION = 2
+SUBSPACE_VERSION = 3
 
 
 class CanICA(GroupDecompositionMixin, BaseEstimator):
@@ -114,7 +115,8 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         at up to 20 components; there, more starts (`n_init=30`) help more. See `ica.fast_ica`.
     order : {"variance", "stability"}
         Components in decreasing order of what they hold of the variance that the runs share, or of
-        `stability_` (and of variance among equals).
+        `stability_` to a thousandth, and of variance among equals. Shares of variance that differ
+        by less than a millionth are equal too, and keep the order in which the ICA found them.
 
     Attributes
     ----------
@@ -363,7 +365,7 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
             found = fast_ica(components, 1, 0, self.max_iter, self.tol)
         weights = subspace.singular_values_[: len(components)] ** 2
         share = canonical_share(found.maps, components, weights)
-        return flip_signs(found.maps[np.argsort(-share, kind="stable")])
+        return flip_signs(found.maps[in_order(share)])
 
     def _learn_subspace(self, group):
         self._check_rank(len(group["components"]), 1)
@@ -400,9 +402,9 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         # A direction that is the same in all voxels is no map.
         self._check_rank(len(found.maps), len(components))
         share = canonical_share(found.maps, components, self.variance_)
-        # Stable to a thousandth, and by variance among equals.
-        stability = found.stability.round(3) if self.order == "stability" else np.ones(len(share))
-        order = np.lexsort((-share, -stability))
+        order = in_order(share)
+        if self.order == "stability":  # to a thousandth, and by variance among equals
+            order = in_order(found.stability, share, within=(1e-3, KNOWN))
         maps = flip_signs(found.maps[order])
         self.components_ = threshold_maps(maps, self.threshold).astype(self.dtype or np.float32)
         self.components_img_ = self.masker_.inverse_transform(self.components_)

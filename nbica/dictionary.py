@@ -16,13 +16,14 @@ from nbica.masking import apply_mask
 from nbica.preflight import check_parameters
 from nbica.sparse_coding import learn_dictionary
 from nbica.subspace import GroupSubspace
+from nbica.ties import in_order
 
 # Rows that are kept between runs, for each component: of the runs as they are, which make the
 # dictionary (from 20 real runs, maps of 3 and of all rows matched at |r| = .9996), and of what they
 # share, which only says where to start. Both together take the memory that CanICA takes.
 _KEPT, _KEPT_FOR_START = 3, 2
 # Raised when a change of the merge changes the numbers.
-MERGE_VERSION = 1
+MERGE_VERSION = 2
 # Parameters of nilearn's online solver, with their defaults.
 ONLINE = {"n_epochs": 1, "batch_size": 20, "reduction_ratio": "auto"}
 
@@ -236,7 +237,7 @@ class DictLearning(GroupDecompositionMixin, BaseEstimator):
         found = learn_dictionary(rows, self.components_init_, self.alpha, self.max_iter, self.tol)
         self._warn_of(found)
         sizes = np.linalg.norm(found.maps, axis=1)
-        order = np.argsort(-sizes, kind="stable")
+        order = in_order(sizes)
         maps = found.maps[order] / np.where(sizes > 0, sizes, 1.0)[order, np.newaxis]
         self.components_ = flip_signs(maps).astype(self.dtype or np.float32)
         self.components_img_ = self.masker_.inverse_transform(self.components_)

@@ -8,6 +8,7 @@ from scipy import linalg
 from threadpoolctl import threadpool_limits
 
 from nbica.preparation import PreparedRun
+from nbica.subspace import gram
 
 
 class Explained(NamedTuple):
@@ -76,11 +77,13 @@ def along_maps(signals, maps):
 
 
 def inverse_overlaps(maps):
-    """Pseudo-inverse: maps that a threshold emptied get a time course of 0 instead of an error."""
+    """Pseudo-inverse: maps that a threshold emptied get a time course of 0 instead of an error.
+
+    Two maps of which float32 cannot tell that they differ share theirs.
+    """
     # dask may hand over arrays that are not aligned, for which numpy takes another product.
-    maps = np.require(maps, requirements=["ALIGNED"])
-    overlaps = (maps @ maps.T).astype(np.float64)
+    overlaps = gram(np.require(maps, requirements=["ALIGNED"]))
     present = np.flatnonzero(np.diag(overlaps))  # exactly 0 for the others, not the rounding of 0
     inverse = np.zeros_like(overlaps)
-    inverse[np.ix_(present, present)] = linalg.pinvh(overlaps[np.ix_(present, present)])
+    inverse[np.ix_(present, present)] = linalg.pinvh(overlaps[np.ix_(present, present)], rtol=1e-12)
     return inverse

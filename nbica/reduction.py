@@ -25,7 +25,7 @@ from nbica.store import NoStore
 from nbica.subspace import left_factors
 
 # Raised whenever a change here or in what is called changes the numbers.
-VERSION = 2
+VERSION = 3
 STAGE = "reduction"
 NO_STORE = NoStore()
 

@@ -13,11 +13,12 @@ from nbica.preparation import PreparedRun
 from nbica.projection import along_maps, inverse_overlaps, project_run
 from nbica.reduction import reduce_run
 from nbica.selection import dimensions_per_run, orthonormal
+from nbica.subspace import gram
 from nbica.weighting import weighted_rows
 
 STAGE = "subject maps"
 # Raised whenever a change here or in what is called changes the numbers.
-VERSION = 1
+VERSION = 2
 
 
 class SubjectMaps(NamedTuple):
@@ -143,7 +144,7 @@ def basis_with_mean(maps):
         Of the maps without their means, along the rows after the first.
     """
     centred = (maps - maps.mean(axis=1, keepdims=True)).astype(np.float32)
-    s2, U = np.linalg.eigh((centred @ centred.T).astype(np.float64))
+    s2, U = np.linalg.eigh(gram(centred))
     kept = s2 > 1e-10 * s2.max()
     s, U = np.sqrt(s2[kept]), U[:, kept]
     constant = np.full((1, maps.shape[1]), 1 / np.sqrt(maps.shape[1]), np.float32)

@@ -701,7 +701,7 @@ def test_order_by_stability(cohort):
         estimator(order=order, **options).fit(cohort.func) for order in ("variance", "stability")
     )
 
-    assert (np.diff(by_stability.stability_.round(3)) <= 0).all()
+    assert np.diff(by_stability.stability_).max() <= 1e-3  # what differs by less is equal
     assert worst_match(by_variance.components_, by_stability.components_) > 0.99999
     with pytest.raises(ValueError, match="order is 'size'"):
         estimator(order="size").fit(cohort.func)

@@ -17,17 +17,16 @@ LAYERS = [
     [
         "checks",
         "confounds",
-        "pairing",
-        "maps",
         "scratch",
         "spatial",
         "stopwatch",
+        "ties",
         "store",
         "machine",
         "time_operator",
         "weighting",
     ],
-    ["signal", "subspace", "files", "workload"],
+    ["maps", "pairing", "signal", "subspace", "files", "workload"],
     ["budget"],
     ["grids", "renderers", "replacement"],
     ["cache", "slicing"],
@@ -80,7 +79,7 @@ LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names}
 ARRAYS_ONLY = [
     "pairing", "maps", "progress", "grids", "slicing", "spatial", "subspace", "signal", "ica",
     "selection", "sparse_coding", "viewer/geometry", "viewer/payload", "viewer/quantise",
-    "viewer/render", "weighting",
+    "viewer/render", "weighting", "ties",
 ]  # fmt: skip
 # Folders whose modules have layers of their own.
 ROOMS_OF_ROOMS = ["viewer"]
