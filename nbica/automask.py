@@ -17,6 +17,7 @@ from nbica.files import checked_affine, load_volume, open_image
 from nbica.masks import Mask, intersect, is_thick, mask_to_image, target_grid, tidy, volume_on_grid
 from nbica.parallel import StoppableParallel
 from nbica.store import open_store
+from nbica.ties import KNOWN
 
 
 def mean_volume(run):
@@ -224,7 +225,8 @@ def _masks_of_means(means, of_mean, why_empty, tidying, target_affine, target_sh
 def _histogram_gap(volume, lower_cutoff, upper_cutoff, exclude_zeros):
     """Middle of the largest step between neighbouring values, within two quantiles.
 
-    Infinite where all values there are the same (nilearn takes the whole volume then).
+    Of steps as large, to a millionth of the values, the first. Infinite where all values there are
+    the same (nilearn takes the whole volume then).
     """
     values = np.sort(volume.ravel())
     if exclude_zeros:
@@ -236,7 +238,7 @@ def _histogram_gap(volume, lower_cutoff, upper_cutoff, exclude_zeros):
     steps = np.diff(values[low : high + 1])
     if not steps.any():
         return np.inf
-    step = steps.argmax() + low
+    step = np.argmax(steps >= steps.max() - KNOWN * np.abs(values).max()) + low
     return 0.5 * (values[step] + values[step + 1])
 
 

@@ -30,10 +30,10 @@ from nbica.scratch import voxel_blocks
 from nbica.subspace import gram
 from nbica.ties import first_of_largest
 
-# Where the moments pay. At 47 000 voxels on one core they are made in 0.06, 0.25, 0.6, 1.4 and 4.3 s
-# for 20, 32, 40, 50 and 64 components, which is the time of 50, 110, 190, 270 and 540 iterations
-# over the voxels; ten restarts of real data take a few hundred. Those over the voxels multiply in
-# float32, and are off by 1e-7 of the update.
+# Where the moments pay. At 47 000 voxels on one core they are made in 0.06, 0.25, 0.6 and 1.4 s for
+# 20, 32, 40 and 50 components, which is the time of 50, 110, 190 and 270 iterations over the
+# voxels; ten restarts of real data take a few hundred. Those over the voxels multiply in float32,
+# and are off by 1e-7 of the update.
 MOMENTS_UP_TO = 40
 VOXEL_BLOCK = 4096
 # A contrast that fell by less has not fallen: products over voxels in float32 are not known any
@@ -108,9 +108,9 @@ class Decomposition:
 def fast_ica(components, n_init=10, random_state=None, max_iter=200, tol=1e-5, consensus=False):
     """Rotate orthogonal maps into maps that are as independent as can be.
 
-    For up to 40 components: one pass of k⁴/4 multiplications per voxel in float64, and memory for the maps,
-    their whitened copy and one block; restarts are almost free. Above: 2 k² multiplications per
-    voxel, iteration and restart.
+    For up to 40 components: one pass of k⁴/4 multiplications per voxel, in float64, and memory for
+    the maps, their whitened copy and one block; restarts are almost free. Above: 2 k²
+    multiplications per voxel, iteration and restart.
 
     Of all restarts the one with the highest contrast is kept: the one that came highest on what
     all of them climb; of those as high the first, see :func:`choose_start`. (nilearn keeps the one
