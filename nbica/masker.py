@@ -215,7 +215,7 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
 
         def key():
             rest = joblib.hash(confounds), joblib.hash(parts)
-            return key_of("signals", 1, images.fingerprint(run), preparation.key(), rest)
+            return key_of("signals", 2, images.fingerprint(run), preparation.key(), rest)
 
         def compute():
             signals, notices = prepare(run, preparation, confounds, parts)

@@ -23,7 +23,7 @@ from nbica.store import open_store
 
 STAGE = "region signals"
 # Raised whenever a change here or in what is called changes the numbers.
-VERSION = 1
+VERSION = 2
 
 
 class _RegionMasker(RunTransformer, auto_wrap_output_keys=None):

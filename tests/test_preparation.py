@@ -56,7 +56,7 @@ IDS = ["resampled", "smoothed", "both"]
 
 @pytest.mark.parametrize(("fwhm", "affine"), CASES, ids=IDS)
 def test_a_baseline_costs_no_digits(make_image, data, mask, fwhm, affine):
-    """Cleaned signals are off by a few 1e-6 of their standard deviation; on the baseline by 1e-4."""
+    """Cleaned signals are off by a few 1e-6 of their standard deviation, not by 1e-4."""
     affine = mask.affine if affine is AFFINE else affine
     run = load_run(make_image(data, affine))
     preparation = Preparation(mask, fwhm, Cleaning())
