@@ -9,6 +9,8 @@ import shutil
 from functools import partial
 from pathlib import Path
 
+import pytest
+import rounding
 from pictures import unlike_outputs
 
 ROOT = Path(__file__).parent
@@ -20,8 +22,13 @@ def pytest_configure(config):
     # nbval takes the path from the working directory; this one is right from any.
     if hasattr(config.option, "nbval_sanitize_with"):
         config.option.nbval_sanitize_with = str(ROOT / "notebooks" / "sanitize.cfg")
-    # The embedded cohort is simulated once for all notebooks and test runs, apart from a user's.
-    os.environ.setdefault("NBICA_DATA", str(ROOT / ".pytest_cache" / "nbica_data"))
+    if rounding.seed() and not rounding.is_played():
+        msg = f"NBICA_ROUNDING_SEED is set, but PYTHONPATH is not {rounding.FOLDER}."
+        raise pytest.UsageError(msg)
+    # The embedded cohort is simulated once for all notebooks and test runs, apart from a user's,
+    # and by each processor that is played for itself.
+    data = f"nbica_data-{rounding.seed()}" if rounding.seed() else "nbica_data"
+    os.environ.setdefault("NBICA_DATA", str(ROOT / ".pytest_cache" / data))
     # What notebooks cached in an earlier run would hide what this one computes.
     if not hasattr(config, "workerinput"):  # before the workers of pytest-xdist begin
         shutil.rmtree(ROOT / "notebooks" / "nbica_cache", ignore_errors=True)
@@ -29,6 +36,13 @@ def pytest_configure(config):
     os.environ.pop("NBICA_PROGRESS", None)
     # Notebook 06 takes real runs from a mirror where one is named; as a test, its simulated ones.
     os.environ.pop("NBICA_MIRROR", None)
+
+
+def pytest_collection_modifyitems(config, items):
+    if rounding.seed():
+        exact = [item for item in items if item.get_closest_marker("exact")]
+        config.hook.pytest_deselected(items=exact)
+        items[:] = [item for item in items if item not in set(exact)]
 
 
 def pytest_itemcollected(item):

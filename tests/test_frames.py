@@ -15,6 +15,8 @@ from nbica.exceptions import DataError
 from nbica.frames import iter_blocks, whole
 from nbica.images import Grid, load_run
 
+pytestmark = pytest.mark.exact("values are those of the file, to the bit")
+
 SHAPE = (5, 4, 3, 7)
 
 # Of the largest value: the numbers, their slope and their intercept are each rounded to float32.

@@ -8,6 +8,8 @@ from nilearn import image as theirs
 from nbica import image
 from nbica.exceptions import DataError, DataWarning
 
+pytestmark = pytest.mark.exact("images are nilearn's, to the last digits")
+
 # Of the largest value: sums and splines in float32 against float64.
 CLOSE = 3e-6
 # Crooked numbers: where a voxel falls right between two, rounding decides which is nearest.

@@ -19,6 +19,8 @@ from nbica import preparation
 from nbica.exceptions import DataError, DataWarning
 from nbica.masker import NiftiMasker
 
+pytestmark = pytest.mark.exact("signals are nilearn's, to the last digits")
+
 SHAPE = (10, 11, 9)
 N_TIMEPOINTS = 60
 T_R = 2.0

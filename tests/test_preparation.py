@@ -12,6 +12,8 @@ from nbica.masks import Mask
 from nbica.preparation import Preparation, PreparedRun, prepare
 from nbica.signal import Cleaning
 
+pytestmark = pytest.mark.exact("measures how many digits are right")
+
 SHAPE, N_TIMEPOINTS, FWHM = (14, 12, 10), 60, 9.0
 # The run's own grid, where it is not the mask's: a little turned, and shifted.
 TURNED = AFFINE @ np.array(
