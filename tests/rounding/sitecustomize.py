@@ -10,6 +10,7 @@ seed. Numbers that are equal stay equal, 0 stays 0, and -x is the opposite of x.
 """
 
 import functools
+import inspect
 import os
 import sys
 from importlib.machinery import PathFinder, SourceFileLoader
@@ -73,8 +74,17 @@ def _within(found, seed, size):
     return found
 
 
+def interpolated():
+    """What it returns, unless it took the nearest values as they are."""
+
+    def change(found, arguments, seed):
+        return found if arguments.get("order") == 0 else changed(found, seed)
+
+    return change
+
+
 def overwritten(argument, size=None):
-    """One of its arguments, which it overwrites."""
+    """One of its arguments, by its name, which it overwrites."""
 
     def change(found, arguments, seed):
         for row in arguments[argument]:
@@ -107,14 +117,14 @@ def all_of(*changes):
 
 
 STAGES = {
-    "nbica.frames": {"_scaled": result()},
-    "nbica.spatial": {"smooth_block": result(), "resample_block": result()},
-    "nbica.signal": {"_clean_block": overwritten(0)},
+    "nbica.masking": {"_gather": overwritten("out")},  # frames, as they come into the matrix
+    "nbica.spatial": {"smooth_block": result(), "resample_block": interpolated()},
+    "nbica.signal": {"_clean_block": overwritten("block")},
     "nbica.reduction": {"principal_components": result()},
     "nbica.subspace": {
         "_gram": result(),
         "leading_components": result(),
-        "lead_inplace": overwritten(0),
+        "lead_inplace": overwritten("stack"),
     },
     "nbica.ica": {
         "whiten": result(),
@@ -125,7 +135,7 @@ STAGES = {
     "nbica.pairing": {"correlate": result()},
     "nbica.projection": {"along_maps": result(SINGLE), "project_run": result()},
     "nbica.subject_maps": {"_regressed": result()},
-    "nbica.sparse_coding": {"encode": all_of(result(SINGLE), overwritten(2))},
+    "nbica.sparse_coding": {"encode": all_of(result(SINGLE), overwritten("C"))},
 }
 
 
@@ -141,9 +151,12 @@ class OtherProcessor(SourceFileLoader):
 
 
 def _wrapped(stage, change, seed):
+    signature = inspect.signature(stage)
+
     @functools.wraps(stage)
     def otherwise(*arguments, **named):
-        return change(stage(*arguments, **named), arguments, seed)
+        given = signature.bind(*arguments, **named).arguments
+        return change(stage(*arguments, **named), given, seed)
 
     return otherwise
 
