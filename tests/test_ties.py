@@ -6,6 +6,7 @@ import pytest
 from nbica.maps import flip_signs, threshold_maps
 from nbica.pairing import match
 from nbica.ties import KNOWN, first_of_largest, in_order, places
+from nbica.viewer.state import rounded as two_digits
 
 
 @pytest.fixture
@@ -83,3 +84,12 @@ def test_copies_of_a_map_are_paired_by_their_index(rng, rounded):
 
     for _ in range(20):
         assert match(rounded(copies), maps).indices.tolist() == match(copies, maps).indices.tolist()
+
+
+def test_a_viewers_threshold_has_two_digits(rounded):
+    """Half of a peak of 1 is 0.5 on any processor; other thresholds are cut, not rounded."""
+    for exact in (0.5, 0.1, 0.02, 3.0, 250.0):
+        assert {two_digits(float(rounded(exact))) for _ in range(20)} == {exact}
+    assert [two_digits(value) for value in (0.0, 0.0199, 0.4988, 2.999, 257.3)] == [
+        0.0, 0.019, 0.49, 2.9, 250.0,
+    ]  # fmt: skip
