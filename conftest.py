@@ -15,6 +15,7 @@ from itertools import groupby
 from pathlib import Path
 
 import pytest
+import rounding
 from pictures import unlike_outputs
 
 ROOT = Path(__file__).parent
@@ -30,8 +31,13 @@ def pytest_configure(config):
     # nbval takes the path from the working directory; this one is right from any.
     if hasattr(config.option, "nbval_sanitize_with"):
         config.option.nbval_sanitize_with = str(ROOT / "notebooks" / "sanitize.cfg")
-    # The embedded cohort is simulated once for all notebooks and test runs, apart from a user's.
-    os.environ.setdefault("NBICA_DATA", str(ROOT / ".pytest_cache" / "nbica_data"))
+    if rounding.seed() and not rounding.is_played():
+        msg = f"NBICA_ROUNDING_SEED is set, but PYTHONPATH is not {rounding.FOLDER}."
+        raise pytest.UsageError(msg)
+    # The embedded cohort is simulated once for all notebooks and test runs, apart from a user's,
+    # and by each processor that is played for itself.
+    data = f"nbica_data-{rounding.seed()}" if rounding.seed() else "nbica_data"
+    os.environ.setdefault("NBICA_DATA", str(ROOT / ".pytest_cache" / data))
     # What notebooks cached in an earlier run would hide what this one computes. Before the workers
     # of pytest-xdist begin; and not by a run within this one (tools/mutants).
     if os.environ.setdefault("NBICA_TESTS", str(os.getpid())) == str(os.getpid()):
@@ -52,6 +58,10 @@ def pytest_itemcollected(item):
 
 @pytest.hookimpl(trylast=True)  # after fixtures of modules have had their say
 def pytest_collection_modifyitems(config, items):
+    if rounding.seed():
+        exact = {item for item in items if item.get_closest_marker("exact")}
+        config.hook.pytest_deselected(items=list(exact))
+        items[:] = [item for item in items if item not in exact]
     if config.getoption("shuffle", None) is None:
         items.sort(key=lambda item: item.get_closest_marker("slow") is None)
     else:

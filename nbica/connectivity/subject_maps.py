@@ -14,9 +14,9 @@ from nbica.image.fingerprint import fingerprint
 from nbica.masking.preparation import PreparedRun
 from nbica.runtime.cache import Stage
 from nbica.signal.confounds import load_confounds
-from nbica.signal.least_squares import inverse_overlaps
+from nbica.signal.least_squares import gram, inverse_overlaps
 
-SUBJECT_MAPS = Stage("subject maps", version=1)
+SUBJECT_MAPS = Stage("subject maps", version=2)
 
 
 class SubjectMaps(NamedTuple):
@@ -131,7 +131,7 @@ def basis_with_mean(maps):
         Of the maps without their means, along the rows after the first.
     """
     centred = (maps - maps.mean(axis=1, keepdims=True)).astype(np.float32)
-    s2, U = np.linalg.eigh((centred @ centred.T).astype(np.float64))
+    s2, U = np.linalg.eigh(gram(centred))
     kept = s2 > 1e-10 * s2.max()
     s, U = np.sqrt(s2[kept]), U[:, kept]
     constant = np.full((1, maps.shape[1]), 1 / np.sqrt(maps.shape[1]), np.float32)

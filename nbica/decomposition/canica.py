@@ -1,13 +1,12 @@
 """CanICA: from images to component maps, in reading order."""
 
-import warnings
 from numbers import Real
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
 from nbica.decomposition.base import GroupDecompositionMixin
-from nbica.decomposition.ica import check_random_state, fast_ica
+from nbica.decomposition.ica import check_random_state, fast_ica, separate
 from nbica.decomposition.maps import canonical_share, check_threshold, flip_signs, threshold_maps
 from nbica.decomposition.preflight import check_parameters
 from nbica.decomposition.selection import (
@@ -20,15 +19,16 @@ from nbica.decomposition.selection import (
 )
 from nbica.decomposition.subspace import GroupSubspace
 from nbica.decomposition.weighting import weighted_rows, weighting_of
-from nbica.exceptions import DataError, DataWarning, NotConvergedWarning
+from nbica.exceptions import DataError, DataWarning
 from nbica.masking.mask import load_mask
 from nbica.runtime.cache import Stage
 from nbica.runtime.checks import check_count, warn_of_y
 from nbica.runtime.progress import warn
+from nbica.signal.ties import KNOWN, in_order
 
 # Maps shown during a fit whose number of components is chosen at its end.
 MAPS_SO_FAR = 20
-SUBSPACE = Stage("subspace", version=2)
+SUBSPACE = Stage("subspace", version=3)
 
 
 class CanICA(GroupDecompositionMixin, BaseEstimator):
@@ -121,7 +121,8 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         at up to 20 components; there, more starts (`n_init=30`) help more. See `ica.fast_ica`.
     order : {"variance", "stability"}
         Components in decreasing order of what they hold of the variance that the runs share, or of
-        `stability_` (and of variance among equals).
+        `stability_` to a thousandth, and of variance among equals. Shares of variance that differ
+        by less than a millionth are equal too, and keep the order in which the ICA found them.
 
     Attributes
     ----------
@@ -367,12 +368,10 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
             components = components[:MAPS_SO_FAR]
         if not len(components):
             return components
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotConvergedWarning)
-            found = fast_ica(components, 1, 0, self.max_iter, self.tol)
+        found = separate(components, 1, 0, self.max_iter, self.tol)
         weights = subspace.singular_values_[: len(components)] ** 2
         share = canonical_share(found.maps, components, weights)
-        return flip_signs(found.maps[np.argsort(-share, kind="stable")])
+        return flip_signs(found.maps[in_order(share)])
 
     def _learn_subspace(self, group):
         self._check_rank(len(group["components"]), 1)
@@ -409,9 +408,9 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         # A direction that is the same in all voxels is no map.
         self._check_rank(len(found.maps), len(components))
         share = canonical_share(found.maps, components, self.variance_)
-        # Stable to a thousandth, and by variance among equals.
-        stability = found.stability.round(3) if self.order == "stability" else np.ones(len(share))
-        order = np.lexsort((-share, -stability))
+        order = in_order(share)
+        if self.order == "stability":  # to a thousandth, and by variance among equals
+            order = in_order(found.stability, share, within=(1e-3, KNOWN))
         maps = flip_signs(found.maps[order])
         self.components_ = threshold_maps(maps, self.threshold).astype(self.dtype or np.float32)
         self.components_img_ = self.masker_.inverse_transform(self.components_)

@@ -1,13 +1,12 @@
 """DictLearning: as CanICA up to the last step, which makes sparse maps."""
 
-import warnings
 from numbers import Real
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
 from nbica.decomposition.base import GroupDecompositionMixin
-from nbica.decomposition.ica import check_random_state, fast_ica
+from nbica.decomposition.ica import check_random_state, separate
 from nbica.decomposition.maps import flip_signs
 from nbica.decomposition.preflight import check_parameters
 from nbica.decomposition.sparse_coding import learn_dictionary
@@ -17,12 +16,13 @@ from nbica.masking.extract import apply_mask
 from nbica.runtime.cache import Stage
 from nbica.runtime.checks import check_count, warn_of_y
 from nbica.runtime.progress import warn
+from nbica.signal.ties import in_order
 
 # Rows that are kept between runs, for each component: of the runs as they are, which make the
 # dictionary (from 20 real runs, maps of 3 and of all rows matched at |r| = .9996), and of what they
 # share, which only says where to start. Both together take the memory that CanICA takes.
 _KEPT, _KEPT_FOR_START = 3, 2
-DICTIONARY_ROWS = Stage("dictionary rows", version=1)
+DICTIONARY_ROWS = Stage("dictionary rows", version=2)
 # Parameters of nilearn's online solver, with their defaults.
 ONLINE = {"n_epochs": 1, "batch_size": 20, "reduction_ratio": "auto"}
 
@@ -238,7 +238,7 @@ class DictLearning(GroupDecompositionMixin, BaseEstimator):
         found = learn_dictionary(rows, self.components_init_, self.alpha, self.max_iter, self.tol)
         self._warn_of(found)
         sizes = np.linalg.norm(found.maps, axis=1)
-        order = np.argsort(-sizes, kind="stable")
+        order = in_order(sizes)
         maps = found.maps[order] / np.where(sizes > 0, sizes, 1.0)[order, np.newaxis]
         self.components_ = flip_signs(maps).astype(self.dtype or np.float32)
         self.components_img_ = self.masker_.inverse_transform(self.components_)
@@ -268,6 +268,4 @@ def _independent(components, seed, n_init=10):
     """Maps of a CanICA, to start from; how far they converged decides nothing."""
     if not len(components):
         return components
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotConvergedWarning)
-        return flip_signs(fast_ica(components, n_init, seed).maps)
+    return flip_signs(separate(components, n_init, seed).maps)

@@ -17,21 +17,22 @@ References
    time series via clustering and visualization", NeuroImage 22 (2004), 1214-1222.
 """
 
-import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import linalg
 from scipy.cluster import hierarchy
 
-from nbica.decomposition.subspace import gram
 from nbica.exceptions import NotConvergedWarning
-from nbica.runtime.progress import checkpoint
+from nbica.runtime.progress import checkpoint, warn
+from nbica.runtime.scratch import voxel_blocks
+from nbica.signal.least_squares import gram
+from nbica.signal.ties import first_of_largest
 
-# Where the moments pay. At 47 000 voxels on one core they are made in 0.04, 0.2, 0.4, 0.9 and 2.7 s
-# for 20, 32, 40, 50 and 64 components, which is the time of 20, 45, 95, 220 and never-ending
-# iterations over the voxels; ten restarts of real data take a few hundred. Products in float32,
-# summed over blocks in float64, are off by 1e-7 of the update either way.
+# Where the moments pay. At 47 000 voxels on one core they are made in 0.06, 0.25, 0.6 and 1.4 s for
+# 20, 32, 40 and 50 components, which is the time of 50, 110, 190 and 270 iterations over the
+# voxels; ten restarts of real data take a few hundred. Those over the voxels multiply in float32,
+# and are off by 1e-7 of the update.
 MOMENTS_UP_TO = 40
 VOXEL_BLOCK = 4096
 # A contrast that fell by less has not fallen: products over voxels in float32 are not known any
@@ -43,6 +44,8 @@ ROUNDING_OF_MOMENTS = 1e-14
 # iterations later a thousandth of a percent. So neither the seed nor the processor's rounding, both
 # of which decide between starts that have found the same, is seen in the maps.
 SETTLED = 1e-13
+# Contrasts that differ by less, relative to the highest, are of one summit.
+SAME_SUMMIT = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +86,7 @@ class Decomposition:
     restarts : list of Restart
         All of them, in the order of their seeds.
     best : int
-        Which of them has the highest contrast; its maps they are, but for a consensus.
+        Which of them :func:`choose_start` took; its maps they are, but for a consensus.
     """
 
     maps: np.ndarray
@@ -104,14 +107,15 @@ class Decomposition:
 def fast_ica(components, n_init=10, random_state=None, max_iter=200, tol=1e-5, consensus=False):
     """Rotate orthogonal maps into maps that are as independent as can be.
 
-    For up to 40 components: one pass of k⁴/4 multiplications per voxel, and memory for the maps,
-    their whitened copy and one block; restarts are almost free. Above: 2 k² multiplications per
-    voxel, iteration and restart.
+    For up to 40 components: one pass of k⁴/4 multiplications per voxel, in float64, and memory for
+    the maps, their whitened copy and one block; restarts are almost free. Above: 2 k²
+    multiplications per voxel, iteration and restart.
 
     Of all restarts the one with the highest contrast is kept: the one that came highest on what
-    all of them climb. (nilearn keeps the one whose least sparse map is sparsest.) On 20 real runs
-    and 20 components, maps from two seeds then agree at a mean |r| of .999 and more, against .76
-    between two seeds of nilearn 0.14.1 (`benchmarks/`).
+    all of them climb; of those as high the first, see :func:`choose_start`. (nilearn keeps the one
+    whose least sparse map is sparsest.) On 20 real runs and 20 components, maps from two seeds then
+    agree at a mean |r| of .999 and more, against .76 between two seeds of nilearn 0.14.1
+    (`benchmarks/`).
 
     Parameters
     ----------
@@ -154,6 +158,13 @@ def fast_ica(components, n_init=10, random_state=None, max_iter=200, tol=1e-5, c
     eigendecomposition: scikit-learn's turns exactly orthonormal input into NaN where the first
     entry of a singular vector is exactly 0.
     """
+    found = separate(components, n_init, random_state, max_iter, tol, consensus)
+    _warn_unless_converged(found, max_iter, tol)
+    return found
+
+
+def separate(components, n_init, random_state, max_iter=200, tol=1e-5, consensus=False):
+    """What :func:`fast_ica` does, without a word on starts that did not converge."""
     _check_components(components)
     white = whiten(components)
     if not len(white):
@@ -162,13 +173,26 @@ def fast_ica(components, n_init=10, random_state=None, max_iter=200, tol=1e-5, c
     update = cubic_update(white)
     seeds = np.random.RandomState(_seed(random_state)).randint(2**31 - 1, size=n_init)
     restarts = [climb(update, len(white), int(seed), max_iter, tol) for seed in seeds]
-    best = int(np.argmax([restart.contrast for restart in restarts]))
-    _warn_unless_converged(restarts, best, max_iter, tol)
+    best = choose_start(restarts)
     restarts[best] = settle(update, restarts[best], max_iter)
     rotation, stability = _agree(restarts, best, consensus)
     maps = rotation.astype(np.float32) @ white
     maps /= np.sqrt(np.float32(white.shape[1]))
     return Decomposition(maps, stability, restarts, best)
+
+
+def choose_start(restarts):
+    """Which restart came highest: of those within 1e-4 of the highest, the first that converged.
+
+    Starts that found the same maps stop where they turn by less than `tol`, up to 2e-5 below the
+    summit (20 real runs, 10 to 50 components), and which of them is highest differs between
+    processors; the next summit was 6e-4 lower and more. The one that is chosen climbs on to the
+    summit in any case.
+    """
+    contrasts = np.array([restart.contrast for restart in restarts])
+    is_tied = contrasts >= contrasts.max() * (1.0 - SAME_SUMMIT)
+    converged = np.array([restart.converged for restart in restarts])
+    return first_of_largest(2 * is_tied + (is_tied & converged))
 
 
 def _agree(restarts, best, consensus):
@@ -191,18 +215,38 @@ def _check_components(components):
 
 
 def whiten(components):
-    """Centred, uncorrelated rows of variance 1 with the same span (float32).
+    """Centred, uncorrelated rows of variance 1 with the same span (float32), whatever its basis.
 
-    Directions that are only rounding are dropped.
+    Of all such rows those are taken that lie nearest to fixed random maps. (The eigenvectors of a
+    covariance that is nearly the identity, which is that of orthonormal rows, are decided by the
+    processor's rounding: the same seed would be another start on another one.) Directions that are
+    only rounding are dropped.
+
+    Costs three times k² multiplications per voxel, in float64, and 2 k random numbers.
     """
     # To a maximum of 1, so that squares neither overflow nor vanish.
     largest = max(np.max(components, initial=0.0), -np.min(components, initial=0.0))
     X = (components / (largest or 1.0)).astype(np.float32)
     X -= X.mean(axis=1, dtype=np.float64, keepdims=True).astype(np.float32)
-    d, E = linalg.eigh(gram(X, np.float64) / X.shape[1])
+    d, E = linalg.eigh(gram(X) / X.shape[1])
     kept = d > 1e-10 * max(d.max(initial=0.0), np.finfo(float).tiny)
     K = (E[:, kept] / np.sqrt(d[kept])).T
-    return K.astype(np.float32) @ X
+    Q = decorrelate(K @ _along_random_maps(X)[:, : len(K)]).T
+    return (Q @ K).astype(np.float32) @ X
+
+
+def _along_random_maps(X):
+    """Products of rows with as many fixed random maps, the same in every session.
+
+    Costs k² + 2 k multiplications per voxel, and a block of 4096 voxels.
+    """
+    # Numbers between -1 and 1 that RandomState draws without a logarithm are the same to the last
+    # bit on every processor and with every numpy.
+    draw, products = np.random.RandomState(0).random_sample, np.zeros((len(X), len(X)))
+    for voxels in voxel_blocks(X.shape[1]):
+        block = X[:, voxels].astype(np.float64)
+        products += block @ (2.0 * draw((block.shape[1], len(X))) - 1.0)
+    return products
 
 
 def cubic_update(white):
@@ -215,14 +259,15 @@ def cubic_update(white):
 def fourth_moments(white):
     """E[x_i x_j x_k x_l] as a matrix over pairs (i ≤ j) and (k ≤ l).
 
-    Costs k⁴/4 multiplications per voxel (a symmetric product) and k²/2 x 4096 x 4 B.
+    Costs k⁴/4 multiplications per voxel (a symmetric product) and k²/2 x 1024 x 12 B. Of float32
+    values in float64: sums of float32 would be another 1e-7 apart on each processor.
     """
-    i, j = np.triu_indices(len(white))
-    M = np.zeros((len(i), len(i)))
+    n_pairs = len(white) * (len(white) + 1) // 2
+    M = np.zeros((n_pairs, n_pairs))
     for start in range(0, white.shape[1], VOXEL_BLOCK):
         checkpoint()
-        block = white[:, start : start + VOXEL_BLOCK]
-        pairs = block[i] * block[j]
+        block = white[:, start : start + VOXEL_BLOCK].astype(np.float64)
+        pairs = np.vstack([row * block[number:] for number, row in enumerate(block)])
         M += pairs @ pairs.T
     return M / white.shape[1]
 
@@ -378,13 +423,14 @@ def _seed(random_state):
     return random_state
 
 
-def _warn_unless_converged(restarts, best, max_iter, tol):
-    if restarts[best].converged:
+def _warn_unless_converged(found, max_iter, tol):
+    restarts, chosen = found.restarts, found.restarts[found.best]
+    if chosen.converged:
         return
     n_converged = sum(restart.converged for restart in restarts)
     msg = (
         f"ICA stopped at max_iter={max_iter} before it settled: the chosen start still turns by "
-        f"{restarts[best].change:.1e} (tol={tol:g}); {n_converged} of {len(restarts)} starts "
+        f"{chosen.change:.1e} (tol={tol:g}); {n_converged} of {len(restarts)} starts "
         "converged. Raise max_iter, or choose another n_components."
     )
-    warnings.warn(msg, NotConvergedWarning, stacklevel=3)
+    warn(msg, NotConvergedWarning, stacklevel=3)

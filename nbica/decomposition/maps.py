@@ -3,17 +3,24 @@
 import numpy as np
 from scipy.special import ndtri
 
+from nbica.signal.ties import KNOWN
+
 P_KINDS = ("p", "robust p")
+# Skewness below which a map is symmetric: processors disagree by less than 1e-5.
+SYMMETRIC = 1e-4
 
 
 def flip_signs(maps):
     """Maps whose long tail is positive: each row times the sign of its third moment.
 
     The sign of an ICA map is arbitrary. nilearn makes the largest |value| positive; the third
-    moment says the same of nearly every map, and does not hang on one voxel.
+    moment says the same of nearly every map, and does not hang on one voxel. A map whose skewness
+    is less than 1e-4 has no longer tail, and keeps the sign with which it came.
     """
     third = np.einsum("cv,cv,cv->c", maps, maps, maps, dtype=np.float64, optimize=False)
-    return maps * np.where(third < 0, -1, 1).astype(maps.dtype)[:, np.newaxis]
+    second = np.einsum("cv,cv->c", maps, maps, dtype=np.float64)
+    least = SYMMETRIC * second**1.5 / np.sqrt(max(maps.shape[1], 1))
+    return maps * np.where(third < -least, -1, 1).astype(maps.dtype)[:, np.newaxis]
 
 
 def canonical_share(maps, components, weights):
@@ -54,6 +61,12 @@ def threshold_maps(maps, threshold):
     Returns
     -------
     ndarray of shape (n_maps, n_voxels)
+
+    Notes
+    -----
+    Values that are as large as the cut, to a millionth of it, are kept. Where values crowd at the
+    cut, which of them are kept may still differ by a voxel or two between processors; see
+    `nbica.signal.ties`.
     """
     threshold = check_threshold(threshold)
     size = np.abs(maps)
@@ -63,7 +76,7 @@ def threshold_maps(maps, threshold):
         return maps
     else:
         cut = np.percentile(size, 100.0 - 100.0 * threshold / len(maps))
-    return np.where(size < cut, np.zeros((), maps.dtype), maps)
+    return np.where(size < cut * (1.0 - KNOWN), np.zeros((), maps.dtype), maps)
 
 
 def p_cuts(maps, kind, p):

@@ -26,7 +26,7 @@ from nbica.runtime.parallel import each_run
 from nbica.runtime.store import NoStore
 from nbica.signal.confounds import load_confounds
 
-REDUCTION = Stage("reduction", version=2)
+REDUCTION = Stage("reduction", version=3)
 NO_STORE = NoStore()
 
 # Components are stored in steps of 32, so that another n_components often finds them in the cache.

@@ -111,6 +111,9 @@ def choose(subspace, null):
 
     Notes
     -----
+    A count is knife-edged where a correlation stands at the bar. Both are known to 1e-6, and the
+    64 correlations of a group are some hundredths apart there, so that no tie is looked for.
+
     5, 10, 20 and 40 planted networks, each of which stands out of its run's noise, are counted
     exactly in white noise (10 seeds each; 40 in 6 of 6 seeds since amplitudes count). 40 in noise
     of 1.5 voxels FWHM are counted exactly, and 20 in noise of 2 voxels within one, in 6 of 6 seeds

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nbica.runtime.scratch import voxel_blocks
+from nbica.signal.least_squares import gram
 
 # Of the lasso in a voxel: it starts where the last step ended, so few are needed.
 _SWEEPS, _SETTLED = 100, 1e-4
@@ -84,7 +85,7 @@ def learn_dictionary(rows, maps, alpha, max_iter=200, tol=1e-5):
 
 def dictionary_of(rows, maps):
     """Columns of norm 1 that give the rows from the maps, by least squares."""
-    overlaps = (maps @ maps.T).astype(np.float64)
+    overlaps = gram(maps)
     D = (rows @ maps.T).astype(np.float64) @ np.linalg.pinv(overlaps, hermitian=True)
     norms = np.linalg.norm(D, axis=0)
     # An empty map has a column of rounding, which is to stay nothing.

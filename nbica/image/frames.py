@@ -32,7 +32,7 @@ class Block(NamedTuple):
     n_nonfinite: int
 
 
-def iter_blocks(run, grid, box, n_frames=None):
+def iter_blocks(run, grid, box, n_frames=None, less_first=False):
     """Frames of a run inside a box of a grid, a block at a time, in order.
 
     Memory is a few blocks of frames, whatever the length of the run; the file is read once.
@@ -46,6 +46,9 @@ def iter_blocks(run, grid, box, n_frames=None):
         The voxels wanted on that grid.
     n_frames : int, optional
         Frames per block; by default about 4 MB of them.
+    less_first : bool
+        Give the first frame as it is, and of the others what they differ from it. Whatever is
+        linear can then be done to each without rounding on a baseline of a thousand.
 
     Yields
     ------
@@ -59,13 +62,26 @@ def iter_blocks(run, grid, box, n_frames=None):
         If the file ends early or is damaged.
     """
     n_frames = n_frames or frames_per_block(max(run.grid.shape, box.shape, key=np.prod))
-    if run.grid.same_as(grid):
-        yield from _iter_cropped(run, box, n_frames)
+    is_same = run.grid.same_as(grid)
+    blocks = _iter_cropped(run, box if is_same else whole(run.grid), n_frames)
+    if less_first:
+        blocks = _less_first(blocks)
+    if is_same:
+        yield from blocks
         return
     matrix, offset = spatial.voxel_map(run.grid.affine, grid.affine, box)
-    for start, values, n_nonfinite in _iter_cropped(run, whole(run.grid), n_frames):
+    for start, values, n_nonfinite in blocks:
         resampled = spatial.resample_block(values, matrix, offset, box.shape)
         yield Block(start, resampled, n_nonfinite)
+
+
+def _less_first(blocks):
+    first = None
+    for block in blocks:
+        if first is None:
+            first = block.values[0].copy()
+        block.values[int(block.start == 0) :] -= first
+        yield block
 
 
 def read_ahead(blocks):

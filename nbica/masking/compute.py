@@ -21,6 +21,7 @@ from nbica.masking.mask import Mask, intersect, is_thick, mask_to_image, tidy
 from nbica.runtime.cache import Stage
 from nbica.runtime.parallel import StoppableParallel
 from nbica.runtime.store import open_store
+from nbica.signal.ties import KNOWN
 
 MEAN = Stage("mean", version=1)
 
@@ -214,7 +215,8 @@ def _masks_of_means(means, of_mean, why_empty, tidying, target_affine, target_sh
 def _histogram_gap(volume, lower_cutoff, upper_cutoff, exclude_zeros):
     """Middle of the largest step between neighbouring values, within two quantiles.
 
-    Infinite where all values there are the same (nilearn takes the whole volume then).
+    Of steps as large, to a millionth of the values, the first. Infinite where all values there are
+    the same (nilearn takes the whole volume then).
     """
     values = np.sort(volume.ravel())
     if exclude_zeros:
@@ -226,7 +228,7 @@ def _histogram_gap(volume, lower_cutoff, upper_cutoff, exclude_zeros):
     steps = np.diff(values[low : high + 1])
     if not steps.any():
         return np.inf
-    step = steps.argmax() + low
+    step = np.argmax(steps >= steps.max() - KNOWN * np.abs(values).max()) + low
     return 0.5 * (values[step] + values[step + 1])
 
 

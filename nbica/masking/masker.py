@@ -25,7 +25,7 @@ from nbica.runtime.store import open_store
 from nbica.signal.cleaning import Cleaning
 from nbica.signal.confounds import load_confounds
 
-SIGNALS = Stage("signals", version=1)
+SIGNALS = Stage("signals", version=2)
 STRATEGIES = {
     "background": compute_background_mask,
     "epi": compute_epi_mask,

@@ -6,7 +6,7 @@ import joblib
 import numpy as np
 
 from nbica.image.spatial import smoothing_sigma
-from nbica.masking.extract import extract, notices_of, read_into
+from nbica.masking.extract import notices_of, read_into
 from nbica.masking.mask import Mask
 from nbica.runtime.scratch import DiskSignals, RamSignals
 from nbica.runtime.stopwatch import Stopwatch
@@ -69,9 +69,10 @@ class PreparedRun:
         )
         self.watch = Stopwatch()
         try:
-            self._n_nonfinite = read_into(
-                self._signals, run, self._mask, preparation.smoothing_fwhm, self.watch
-            )
+            self._read = read_into(
+                self._signals, run, self._mask, preparation.smoothing_fwhm, self.watch,
+                less_baseline=True,
+            )  # fmt: skip
         except BaseException:
             self.close()
             raise
@@ -99,13 +100,15 @@ class PreparedRun:
             return
         for voxels, block in self._signals.walk(change=True):
             with self.watch.stage("clean"):
-                self._cleaner.clean(block)
+                self._cleaner.clean(block, self._read.baseline[voxels])
             yield voxels, block
         self._is_clean = True
 
     def notices(self):
         """What was noticed about the run, once it was walked: a list of str."""
-        noticed = notices_of(self._run, self._mask, self._n_nonfinite, self._cleaner.n_constant)
+        noticed = notices_of(
+            self._run, self._mask, self._read.n_nonfinite, self._cleaner.n_constant
+        )
         return [*noticed, *self._cleaner.notices()]
 
     def close(self):
@@ -140,22 +143,25 @@ def prepare(run, preparation, confounds=None, parts=None):
     """
     mask = preparation.mask
     confounds = load_confounds(confounds, run.n_timepoints, run.name)
-    signals, n_nonfinite = extract(run, mask, preparation.smoothing_fwhm)
-    if parts is None:
-        cleaners = [_clean_rows(signals, slice(None), preparation.cleaning, confounds)]
-    else:
-        of_parts = (parts == label for label in np.unique(parts))
-        cleaners = [_clean_rows(signals, r, preparation.cleaning, confounds) for r in of_parts]
+    matrix = RamSignals(run.n_timepoints, mask.n_voxels)
+    read = read_into(matrix, run, mask, preparation.smoothing_fwhm, less_baseline=True)
+    signals, of_parts = matrix.array, [slice(None)]
+    if parts is not None:
+        of_parts = [parts == label for label in np.unique(parts)]
+    cleaners = [
+        _clean_rows(signals, rows, preparation.cleaning, confounds, read.baseline)
+        for rows in of_parts
+    ]
     n_constant = min(cleaner.n_constant for cleaner in cleaners)
     noticed = [notice for cleaner in cleaners for notice in cleaner.notices()]
-    return signals, notices_of(run, mask, n_nonfinite, n_constant) + noticed
+    return signals, notices_of(run, mask, read.n_nonfinite, n_constant) + noticed
 
 
-def _clean_rows(signals, rows, cleaning, confounds):
+def _clean_rows(signals, rows, cleaning, confounds, baseline):
     """Clean some timepoints by themselves, in place; returns the Cleaner that did it."""
     part = signals[rows]  # a view of all of them, a copy of some
     cleaner = Cleaner(cleaning, None if confounds is None else confounds[rows], len(part))
-    cleaner.clean(part)
+    cleaner.clean(part, baseline)
     if part.base is not signals:
         signals[rows] = part
     return cleaner

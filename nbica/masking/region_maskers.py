@@ -26,7 +26,7 @@ from nbica.runtime.cache import Stage
 from nbica.runtime.store import open_store
 from nbica.signal.confounds import load_confounds
 
-SIGNALS = Stage("region signals", version=1)
+SIGNALS = Stage("region signals", version=2)
 
 
 class _RegionMasker(RunTransformer, auto_wrap_output_keys=None):

@@ -187,8 +187,8 @@ def region_signals(run, regions, smoothing_fwhm=None):
         Values that were not finite, and became 0.
     """
     summary = _Summary(run.n_timepoints, regions)
-    n_nonfinite = read_into(summary, run, regions.mask, smoothing_fwhm)
-    return summary.array, n_nonfinite
+    read = read_into(summary, run, regions.mask, smoothing_fwhm)
+    return summary.array, read.n_nonfinite
 
 
 class _Summary:

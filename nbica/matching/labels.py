@@ -13,7 +13,7 @@ from nbica.image.files import checked_affine, open_image, read_array
 from nbica.image.grid import Grid, volume_on_grid
 from nbica.masking.extract import apply_mask
 from nbica.masking.mask import Mask, load_mask
-from nbica.matching.pairing import correlate, match
+from nbica.matching.pairing import DIGITS, correlate, match
 
 # A component is called after a network from this |r| on. What chance gives, measured with random
 # maps as smooth as the components (`selection.Null`): of 20 real runs at 10 mm, whose maps have
@@ -53,12 +53,13 @@ def label(components_img, networks, names=None, *, mask_img=None, bar=BAR, one_t
         Voxels that are compared. By default those in which any component is not 0, which is the
         brain only if the components have no threshold.
     bar : float
-        Least |r| for a name. In maps of few independent values (10 mm voxels, wide smoothing) one
-        random map in five reaches .3 with the best of 15 networks, one in twenty or fewer .4.
+        Least |r|, to six digits, for a name. In maps of few independent values (10 mm voxels, wide
+        smoothing) one random map in five reaches .3 with the best of 15 networks, one in twenty or
+        fewer .4.
     one_to_one : bool
         Give no name twice, by the assignment with the largest sum of |r| (Hungarian algorithm).
-        By default each component is called after its best match, and two parts of a network get
-        the same name.
+        By default each component is called after its best match (of equals, to six digits, the
+        first), and two parts of a network get the same name.
 
     Returns
     -------
@@ -88,11 +89,13 @@ def label(components_img, networks, names=None, *, mask_img=None, bar=BAR, one_t
         msg = "All networks are 0 inside the mask: are they in the components' space (such as MNI)?"
         raise DataError(msg)
     r = correlate(maps, references)
-    which = _assigned(maps, references) if one_to_one else np.abs(r).argmax(axis=1)
+    which = _assigned(maps, references) if one_to_one else np.abs(r).round(DIGITS).argmax(axis=1)
     found = [(known.names[n], r[c, n]) if n >= 0 else ("", 0.0) for c, n in enumerate(which)]
     table = pd.DataFrame(found, columns=["network", "r"], index=pd.RangeIndex(len(maps)))
     table.index.name = "component"
-    table.insert(0, "label", table["network"].where(table["r"].abs() >= bar, UNLABELLED))
+    table.insert(
+        0, "label", table["network"].where(table["r"].abs().round(DIGITS) >= bar, UNLABELLED)
+    )
     return table[["label", "r", "network"]]
 
 

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+# Of a correlation, when maps are paired: two copies of a map are equally like a third.
+DIGITS = 6
+
 
 @dataclass(frozen=True)
 class Match:
@@ -23,8 +26,11 @@ class Match:
 
     @property
     def signs(self):
-        """What to multiply the paired maps by to point like their references: 1 or -1."""
-        return np.where(self.correlations < 0, -1, 1)
+        """What to multiply the paired maps by to point like their references: 1 or -1.
+
+        1 for a correlation of 0, to six digits.
+        """
+        return np.where(self.correlations.round(DIGITS) < 0, -1, 1)
 
     @property
     def mean(self):
@@ -68,8 +74,8 @@ def match(maps, references):
     Returns
     -------
     Match
-        The assignment with the largest sum of |r| (Hungarian algorithm [1]_), by reference. A
-        map that is constant or holds a NaN or Inf correlates 0 with all.
+        The assignment with the largest sum of |r|, each to six digits (Hungarian algorithm [1]_),
+        by reference. A map that is constant or holds a NaN or Inf correlates 0 with all.
 
     References
     ----------
@@ -78,7 +84,7 @@ def match(maps, references):
     maps, references = np.asarray(maps), np.asarray(references)
     _check_same_voxels(maps, references)
     r = correlate(maps, references)
-    rows, columns = linear_sum_assignment(np.abs(r), maximize=True)
+    rows, columns = linear_sum_assignment(np.abs(r).round(DIGITS), maximize=True)
     indices = np.full(len(references), -1)
     indices[columns] = rows
     correlations = np.zeros(len(references))

@@ -13,6 +13,7 @@ from nbica.plotting.layout import add_axes
 from nbica.plotting.scales import Scale, scale_of
 from nbica.plotting.views import Slice, in_mm
 from nbica.plotting.volumes import Volume, box_around, load_background, load_maps
+from nbica.signal.ties import KNOWN_OF_MAPS, first_of_largest
 
 # In mm: between the slices of a tile, below them for coordinates.
 _GAP, _CAPTION = 6.0, 12.0
@@ -194,11 +195,14 @@ def _draw_stability(figure, tile, value):
 
 
 def _peak(volume, scene):
-    """Return where the absolute value is largest, in mm; the box's centre for an empty map."""
+    """Return where the absolute value is largest, in mm; the box's centre for an empty map.
+
+    Of voxels within 1e-4 of the largest value it is the first.
+    """
     magnitude = np.nan_to_num(np.abs(volume.data))
     if not magnitude.any():
         return scene.bounds.mean(axis=1)
-    voxel = np.unravel_index(magnitude.argmax(), magnitude.shape)
+    voxel = np.unravel_index(first_of_largest(magnitude, KNOWN_OF_MAPS), magnitude.shape)
     return apply_affine(volume.affine, voxel)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 from scipy import ndimage
 
 from nbica.plotting.views import Slice
+from nbica.signal.ties import KNOWN_OF_MAPS, first_of_largest
 
 MODES = "ortho, tiled, mosaic, x, y, z, or two of these letters such as xz"
 _N_CUTS = 7
@@ -110,17 +111,20 @@ class Seen:
         self._weights = np.where(visible, np.maximum(magnitude, np.finfo(np.float32).tiny), 0)
 
     def centre(self):
-        """Middle of the largest blob, in mm: a voxel of it."""
+        """Middle of the largest blob, in mm: a voxel of it.
+
+        Of blobs as large, and of voxels as near, to 1e-4, the first.
+        """
         seen = self._weights[self._weights > 0]
         strong = self._weights >= np.percentile(seen, 100 - self._strongest)
         strong &= self._weights > 0
         labels, n_blobs = ndimage.label(strong)
         sizes = ndimage.sum_labels(self._weights, labels, np.arange(1, n_blobs + 1))
-        voxels = np.argwhere(labels == 1 + np.argmax(sizes))
+        voxels = np.argwhere(labels == 1 + first_of_largest(sizes, KNOWN_OF_MAPS))
         weights = self._weights[tuple(voxels.T)].astype(np.float64)
         middle = weights @ voxels / weights.sum()
-        nearest = voxels[np.argmin(((voxels - middle) ** 2).sum(axis=1))]
-        return self._world(nearest)
+        distances = np.linalg.norm(voxels - middle, axis=1).round(4)
+        return self._world(voxels[np.argmin(distances)])
 
     def spread(self, axis, n):
         """Places along an axis, in mm: for one the strongest slice, for more evenly over all."""
@@ -130,14 +134,19 @@ class Seen:
         width = max(1.0, np.linalg.norm(self._affine[axis, :3]))
         if n == 1:
             slabs = np.round((mm - mm.min()) / width).astype(int)
-            strongest = np.argmax(np.bincount(slabs, weights))
-            return [float(np.round(np.average(mm[slabs == strongest])))]
+            strongest = first_of_largest(np.bincount(slabs, weights), KNOWN_OF_MAPS)
+            return [_whole(np.average(mm[slabs == strongest]))]
         order = np.argsort(mm, kind="stable")
         mass = np.cumsum(weights[order]) / weights.sum()
         low, high = mm[order[np.searchsorted(mass, [0.02, 0.98])]]
         reach = max(high - low, width * n)
         places = (low + high) / 2 + reach * ((np.arange(n) + 0.5) / n - 0.5)
-        return np.round(places).tolist()
+        return _whole(places)
 
     def _world(self, voxels):
         return voxels @ self._affine[:3, :3].T + self._affine[:3, 3]
+
+
+def _whole(mm):
+    """Whole mm; 2.5 goes one way, whether the last digits make it more or less."""
+    return np.round(np.round(mm, 3)).tolist()

@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from nbica.plotting.figures import BLACK, WHITE
 from nbica.plotting.layout import add_axes
 from nbica.plotting.options import Frame
+from nbica.signal.ties import in_order
 
 _DATA, _CHANCE = "#1f62d0", "#c8641a"
 
@@ -60,7 +61,8 @@ def plot_split_half(found, names=None, *, title=None, output_file=None, figure=N
     Returns
     -------
     matplotlib.figure.Figure
-        A bar per component, its mean over the splits, best first; a dot per split. e and t of the
+        A bar per component, its mean over the splits, best first (means that are equal to a
+        thousandth by number); a dot per split. e and t of the
         whole group in the title.
     """
     values = np.asarray(found.reproducibility, dtype=float)
@@ -71,7 +73,7 @@ def plot_split_half(found, names=None, *, title=None, output_file=None, figure=N
     frame = Frame(title, output_file, figure, axes)
     longest = max(len(str(name)) for name in names)
     figure, axes = _open(frame, (max(4.0, 0.24 * len(names) + 0.8), 2.6 + 0.055 * longest))
-    order = np.argsort(-values.mean(axis=0), kind="stable")
+    order = in_order(values.mean(axis=0), within=1e-3)
     places = np.arange(len(order))
     axes.bar(places, values.mean(axis=0)[order], color=_DATA, alpha=0.35, width=0.75)
     for split in values[:, order]:

@@ -207,16 +207,25 @@ class Cleaner:
         if n_timepoints > 1:
             self._operator = compose(self.cleaning, confounds, n_timepoints).finish(self._dtype)
 
-    def clean(self, signals):
-        """Clean some voxels of the run, (n_timepoints, n_some), in place."""
+    def clean(self, signals, baseline=None):
+        """Clean some voxels of the run, (n_timepoints, n_some), in place.
+
+        Where there is a `baseline`, one number for each voxel, it counts as part of each of its
+        values. Signals that come without theirs have more digits.
+        """
+        if baseline is None:
+            baseline = np.zeros(signals.shape[1], self._dtype)
         if self._n_timepoints == 1:
+            signals += baseline
             self.n_constant += signals.shape[1]
             return
         n_voxels = int(_BLOCK_BYTES / (4 * self._n_timepoints)) + 1
         work = np.empty((self._n_timepoints, min(n_voxels, signals.shape[1])), self._dtype)
         for start in range(0, signals.shape[1], n_voxels):
-            block = signals[:, start : start + n_voxels]
-            counts = _clean_block(block, self._operator, self.cleaning.standardize, work)
+            part = slice(start, start + n_voxels)
+            counts = _clean_block(
+                signals[:, part], baseline[part], self._operator, self.cleaning.standardize, work
+            )
             self.n_constant += counts[0]
             self._n_without_mean += counts[1]
 
@@ -233,11 +242,12 @@ class Cleaner:
 
 
 @np.errstate(invalid="ignore")  # an Inf makes its voxel NaN; frames.py leaves none in a run
-def _clean_block(block, operator, standardize, work):
+def _clean_block(block, baseline, operator, standardize, work):
     mean = block.mean(axis=0)
     # Off with the baseline first: float32 products of a mean of 1000 and a fluctuation of 5 would
     # lose the fluctuation's last digits. The subtraction itself is exact where it matters.
     block -= mean
+    mean += baseline
     magnitude = np.sqrt(mean**2 + _sum_of_squares(block) / len(block))
     level = operator.level(block, mean) if standardize == "psc" else None
     operator.apply(block, mean, work[:, : block.shape[1]])

@@ -1,15 +1,39 @@
-"""Least squares on maps; arrays only."""
+"""Gram matrices and least squares on maps, in float64; arrays only."""
 
 import numpy as np
 from scipy import linalg
 
+from nbica.runtime.scratch import voxel_blocks
+
+
+def gram(rows):
+    """Products of all pairs of rows, in float64, a block of voxels at a time."""
+    return gram_of_blocks(blocks_of(rows), len(rows))
+
+
+def gram_of_blocks(blocks, n_rows, dtype=np.float64):
+    """Products of all pairs of rows that come as blocks of voxels."""
+    G = np.zeros((n_rows, n_rows))
+    for block in blocks:
+        block = block.astype(dtype, copy=False)
+        G += block @ block.T
+    return G
+
+
+def blocks_of(rows):
+    """Yield an array of shape (n_rows, n_voxels) a block of voxels at a time."""
+    for voxels in voxel_blocks(rows.shape[1]):
+        yield rows[:, voxels]
+
 
 def inverse_overlaps(maps):
-    """Pseudo-inverse: maps that a threshold emptied get a time course of 0 instead of an error."""
+    """Pseudo-inverse: maps that a threshold emptied get a time course of 0 instead of an error.
+
+    Two maps of which float32 cannot tell that they differ share theirs.
+    """
     # dask may hand over arrays that are not aligned, for which numpy takes another product.
-    maps = np.require(maps, requirements=["ALIGNED"])
-    overlaps = (maps @ maps.T).astype(np.float64)
+    overlaps = gram(np.require(maps, requirements=["ALIGNED"]))
     present = np.flatnonzero(np.diag(overlaps))  # exactly 0 for the others, not the rounding of 0
     inverse = np.zeros_like(overlaps)
-    inverse[np.ix_(present, present)] = linalg.pinvh(overlaps[np.ix_(present, present)])
+    inverse[np.ix_(present, present)] = linalg.pinvh(overlaps[np.ix_(present, present)], rtol=1e-12)
     return inverse

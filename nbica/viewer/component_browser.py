@@ -9,6 +9,7 @@ import traitlets as t
 
 from nbica.image.world_axes import table
 from nbica.matching import match
+from nbica.signal.ties import in_order
 from nbica.viewer import labelfile, page, poster
 from nbica.viewer.payload import NO_DATA, Courses
 from nbica.viewer.render import Layer, Look
@@ -217,7 +218,7 @@ def _facts(stability, n_maps):
         msg = f"stability has shape {stability.shape}; expected one number for each of {n_maps}"
         raise ValueError(msg)
     rank = np.empty(n_maps, int)
-    rank[np.argsort(-stability, kind="stable")] = np.arange(1, n_maps + 1)
+    rank[in_order(stability, within=1e-3)] = np.arange(1, n_maps + 1)
     return [
         f"no. {k + 1} · stable {value:.2f} (rank {r})"
         for k, (value, r) in enumerate(zip(stability, rank, strict=True))

@@ -22,6 +22,7 @@ from nbica.plotting.scales import scale_of
 from nbica.plotting.spectra import BAND, share_in_band
 from nbica.plotting.volumes import load_maps
 from nbica.signal.confounds import list_confounds
+from nbica.signal.ties import KNOWN_OF_MAPS, first_of_largest
 from nbica.viewer.page import write_page
 from nbica.viewer.slice_viewer import view_img
 
@@ -186,7 +187,8 @@ def _components(ica, bg_img, names, activity, split_half):
     spectra = _one_each(activity and _polylines(*activity[2:]), len(maps))
     suggestions = _suggestions(ica, activity)
     for number, (data, name) in enumerate(zip(maps, names, strict=True)):
-        peak = np.unravel_index(np.nan_to_num(np.abs(data)).argmax(), data.shape)
+        magnitude = np.nan_to_num(np.abs(data))
+        peak = np.unravel_index(first_of_largest(magnitude, KNOWN_OF_MAPS), data.shape)
         peak = nib.affines.apply_affine(affine, peak)
         picture = plot_stat_map(
             nib.Nifti1Image(data, affine), bg_img, threshold=scale.threshold, vmax=scale.vmax,

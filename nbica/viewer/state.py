@@ -83,8 +83,12 @@ def _overlay_look(volume):
 
 
 def rounded(value):
-    """Two digits are enough for a threshold; downwards, so that nothing is lost."""
+    """Two digits are enough for a threshold; downwards, so that nothing is lost.
+
+    What falls short of two digits by 1e-4 of the last has them: half of a peak of 1 is 0.5, not
+    0.49, on a processor that makes it 0.4999999 too.
+    """
     if not value:
         return 0.0
     step = 10.0 ** (np.floor(np.log10(value)) - 1)
-    return float(f"{np.floor(value / step + 1e-9) * step:.3g}")
+    return float(f"{np.floor(value / step + 1e-4) * step:.3g}")

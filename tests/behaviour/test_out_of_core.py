@@ -194,6 +194,7 @@ def write_long_run(path, shape, n_timepoints, rng):
     return path
 
 
+@pytest.mark.exact("counts bytes")
 def test_reduction_from_a_scratch_file_allocates_little(tmp_path, rng):
     """Of a matrix of 38 MB less than two thirds is ever allocated; without the file, all of it."""
     shape, n_timepoints = (32, 40, 30), 250

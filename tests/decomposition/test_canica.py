@@ -264,8 +264,10 @@ def test_same_maps(fitted, cohort, way):
 
     ica = estimator(**options).fit(**arguments)
 
-    # Exactly: every run is reduced by one thread and merged in order, wherever that happens.
-    np.testing.assert_array_equal(ica.components_, fitted.components_)
+    # Exactly: every run is reduced by one thread and merged in order, wherever that happens. But
+    # numpy and pandas disagree about the last bit of some numbers in a table's text.
+    atol = 1e-6 if way == "confounds as arrays" else 0.0
+    np.testing.assert_allclose(ica.components_, fitted.components_, rtol=0, atol=atol)
 
 
 def test_mask_as_a_path(fitted, cohort, tmp_path):
@@ -721,7 +723,7 @@ def test_order_by_stability(cohort):
         estimator(order=order, **options).fit(cohort.func) for order in ("variance", "stability")
     )
 
-    assert (np.diff(by_stability.stability_.round(3)) <= 0).all()
+    assert np.diff(by_stability.stability_).max() <= 1e-3  # what differs by less is equal
     assert worst_match(by_variance.components_, by_stability.components_) > 0.99999
     with pytest.raises(ValueError, match="order is 'size'"):
         estimator(order="size").fit(cohort.func)

@@ -147,6 +147,7 @@ def test_what_is_held_does_not_grow_with_the_runs(cohort, monkeypatch):
     assert set(sizes) == {6 * 5, 4 * 5}
 
 
+@pytest.mark.exact("maps that were in an image, to the bit")
 def test_starts_from_given_maps(cohort, fitted, tmp_path):
     """`dict_init`, an image or a path, replaces the ICA; from the same maps come the same."""
     start = fitted.masker_.inverse_transform(fitted.components_init_)

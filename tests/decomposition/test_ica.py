@@ -5,10 +5,11 @@ import warnings
 import numpy as np
 import pytest
 from planted import mixed, sparse_sources
+from scipy import linalg
 from sklearn.decomposition import fastica
 
 from nbica.decomposition import ica
-from nbica.decomposition.ica import Restart, cluster, fast_ica, whiten
+from nbica.decomposition.ica import SAME_SUMMIT, Restart, choose_start, cluster, fast_ica, whiten
 from nbica.exceptions import NotConvergedWarning
 from nbica.matching import match
 
@@ -168,6 +169,49 @@ def test_the_contrast_never_falls(rng):
     assert restarts[-1].converged
 
 
+@pytest.mark.parametrize("change", ["turned", "in another order", "with other signs", "all three"])
+def test_the_basis_of_the_subspace_does_not_matter(rng, change):
+    """Another basis is the same start: the same whitened maps, iterations and maps."""
+    components = np.linalg.qr(mixed(rng, sparse_sources(rng, 8, 4000)).T)[0].T
+    turn = linalg.qr(rng.standard_normal((8, 8)))[0]
+    others = {
+        "turned": turn @ components,
+        "in another order": components[::-1],
+        "with other signs": -components,
+        "all three": -(turn @ components)[::-1],
+    }
+
+    one, other = (fast_ica(basis, 4, 0) for basis in (components, others[change]))
+
+    np.testing.assert_allclose(whiten(others[change]), whiten(components), atol=1e-5)
+    assert [r.n_iter for r in one.restarts] == [r.n_iter for r in other.restarts]
+    assert one.best == other.best
+    np.testing.assert_allclose(other.maps, one.maps, atol=1e-6)
+    np.testing.assert_allclose(other.stability, one.stability, atol=1e-5)
+
+
+def test_directions_that_are_missing_leave_the_others_alone(rng):
+    """A basis with a row too many spans the same maps."""
+    components = mixed(rng, sparse_sources(rng, 5, 3000))
+    one_too_many = np.vstack([components, components[:1] + components[1:2]])
+
+    assert len(whiten(one_too_many)) == 5
+    assert match(fast_ica(one_too_many, 3, 0).maps, fast_ica(components, 3, 0).maps).mean > 0.9999
+
+
+def start_of(contrast, converged=True):
+    return Restart(np.eye(2), 0, 10, converged, 0.0, contrast)
+
+
+def test_of_starts_as_high_the_first_that_converged_is_kept():
+    """What separates starts of one summit is where they stopped, which processors disagree on."""
+    starts = [start_of(9.0), start_of(10.0, converged=False), start_of(9.9999), start_of(10.00001)]
+
+    assert choose_start(starts) == 2
+    assert choose_start(starts[:2]) == 1
+    assert choose_start(starts[::-1]) == 0
+
+
 def test_the_highest_restart_is_kept(rng):
     """Of all starts, the maps are those of the one with the highest contrast: |kurtosis|."""
     components = mixed(rng, rng.standard_normal((8, 1000)))
@@ -176,7 +220,7 @@ def test_the_highest_restart_is_kept(rng):
 
     contrasts = [restart.contrast for restart in found.restarts]
     z = found.maps.astype(float) * np.sqrt(1000)
-    assert found.best == np.argmax(contrasts)
+    assert contrasts[found.best] > (1 - SAME_SUMMIT) * np.max(contrasts)
     assert np.abs((z**4).mean(axis=1) - 3).sum() == pytest.approx(max(contrasts), rel=1e-4)
 
 

@@ -16,6 +16,8 @@ from nbica.image.frames import iter_blocks
 from nbica.image.grid import Grid, whole
 from nbica.image.run import FileFrames, load_run
 
+pytestmark = pytest.mark.exact("values are those of the file, to the bit")
+
 SHAPE = (5, 4, 3, 7)
 
 # Of the largest value: the numbers, their slope and their intercept are each rounded to float32.

@@ -8,6 +8,8 @@ from nilearn import image as theirs
 from nbica.exceptions import DataError, DataWarning
 from nbica.image.operations import index_img, mean_img, resample_img, resample_to_img, smooth_img
 
+pytestmark = pytest.mark.exact("images are nilearn's, to the last digits")
+
 # Of the largest value: sums and splines in float32 against float64.
 CLOSE = 3e-6
 # Crooked numbers: where a voxel falls right between two, rounding decides which is nearest.

@@ -10,6 +10,8 @@ from scipy import ndimage
 from nbica.image import spatial
 from nbica.image.spatial import Box
 
+pytestmark = pytest.mark.exact("smoothing and resampling are scipy's, to the last digits")
+
 # Of the largest value: three float32 products, each a sum of at most a few dozen terms.
 SMOOTHING = 2e-6
 # Of the largest value: the spline is computed in float64, its result is stored in float32.

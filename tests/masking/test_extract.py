@@ -17,6 +17,8 @@ from nbica.masking.mask import Mask, load_mask
 from nbica.masking.preparation import Preparation, prepare
 from nbica.signal import Cleaning
 
+pytestmark = pytest.mark.exact("values are those of the image, to the bit")
+
 SHAPE = (12, 11, 9)
 
 # Of the largest value: three float32 products, each a sum of at most a few dozen terms.

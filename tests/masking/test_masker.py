@@ -19,6 +19,8 @@ from nbica.exceptions import DataError, DataWarning
 from nbica.masking import preparation
 from nbica.masking.masker import NiftiMasker
 
+pytestmark = pytest.mark.exact("signals are nilearn's, to the last digits")
+
 SHAPE = (10, 11, 9)
 N_TIMEPOINTS = 60
 T_R = 2.0
@@ -351,13 +353,13 @@ def test_what_is_noticed_is_told_once_and_by_name(save_image, data, mask_img, tm
 def extractions(monkeypatch):
     """The runs that were really read, by name."""
     read = []
-    extract = preparation.extract
+    read_into = preparation.read_into
 
-    def counted(run, *args, **kwargs):
+    def counted(signals, run, *args, **kwargs):
         read.append(Path(run.name).name)
-        return extract(run, *args, **kwargs)
+        return read_into(signals, run, *args, **kwargs)
 
-    monkeypatch.setattr(preparation, "extract", counted)
+    monkeypatch.setattr(preparation, "read_into", counted)
     return read
 
 

@@ -17,6 +17,8 @@ from nbica import NiftiLabelsMasker, NiftiMapsMasker
 from nbica.exceptions import DataError, DataWarning
 from nbica.masking.regions import STRATEGIES
 
+pytestmark = pytest.mark.exact("signals are nilearn's, to the last digits")
+
 SHAPE = (10, 11, 9)
 N_TIMEPOINTS = 60
 T_R = 2.0

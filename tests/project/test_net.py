@@ -20,6 +20,8 @@ from PIL import Image, ImageOps
 
 from nbica import datasets
 
+pytestmark = pytest.mark.exact("has a sitecustomize of its own")
+
 # Of the table, one of each kind and the quickest; `python -m tools.mutants` runs them all.
 QUICK = [
     "no detrending",

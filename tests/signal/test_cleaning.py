@@ -184,6 +184,7 @@ def test_constant_voxels_become_exact_zeros(rng, confounds, dtype, standardize, 
     assert signals[:, [0, 1, 3, 4]].any(axis=0).all()
 
 
+@pytest.mark.exact("values that are kept, to the bit")
 def test_constant_voxels_are_counted_and_kept_when_nothing_is_asked_for(signals):
     """Without detrending and standardizing, a constant stays what it is."""
     signals[:, 3] = 12
