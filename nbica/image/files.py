@@ -1,12 +1,14 @@
 """Files as nibabel images, with errors that name the file and the way out."""
 
 import os
+import warnings
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 
-from nbica.exceptions import DataError
+from nbica.exceptions import DataError, DataWarning
+from nbica.image import stored
 from nbica.runtime import compression
 
 READ_ERRORS = (EOFError, OSError, OverflowError, ValueError, *compression.ERRORS)
@@ -16,6 +18,7 @@ _HEADER_ERRORS = (
     nib.wrapstruct.WrapStructError,
     *READ_ERRORS,
 )
+_DAMAGED = "The file is cut short or damaged: copy or download it again."
 
 
 def load_volume(img, name="image in memory"):
@@ -51,11 +54,15 @@ def load_volume(img, name="image in memory"):
 def open_image(img, name="image in memory"):
     """A nibabel image of a path or an image, and what to call it in messages."""
     if isinstance(img, str | os.PathLike):
-        return load_image(img), str(img)
-    if not isinstance(img, nib.spatialimages.SpatialImage):
-        msg = f"{name} is a {type(img).__name__}; expected a path or a nibabel image."
+        path = Path(img).expanduser()
+        img, name = load_image(path), str(path)
+    elif isinstance(img, nib.spatialimages.SpatialImage):
+        name = img.get_filename() or name
+    else:
+        msg = f"{name} is a {type(img).__name__}; expected a path or a nibabel image{_hint(img)}."
         raise TypeError(msg)
-    return img, img.get_filename() or name
+    _check_numbers(img, name)
+    return img, name
 
 
 def load_image(path):
@@ -66,22 +73,73 @@ def load_image(path):
     FileNotFoundError
         If there is no such file.
     DataError
-        If its header cannot be read.
+        If its header cannot be read, or it is no volume.
     """
-    if not Path(path).exists():
+    path = Path(path).expanduser()
+    if path.is_symlink() and not path.exists():
+        msg = (
+            f"{path} is a link to {str(path.readlink())!r}, which is not here: get its content "
+            "first (datalad get, git annex get), or copy the file."
+        )
+        raise FileNotFoundError(msg)
+    if not path.exists():
         msg = f"No such file: {str(path)!r} (looked from {Path.cwd()})."
         raise FileNotFoundError(msg)
-    if Path(path).is_dir():
+    if path.is_dir():
         msg = f"{path} is a folder; expected a file. A pattern takes all in it: '{path}/*.nii.gz'."
         raise DataError(msg)
     try:
-        return nib.load(path)
+        img = nib.load(path, mmap=False)
     except _HEADER_ERRORS as error:
-        msg = (
-            f"{path} cannot be read as an image ({error}). It may be damaged, cut short or "
-            "something else under this name: copy or download it again."
-        )
+        msg = f"{path} cannot be read as an image ({error}). {_what_else(path)}"
         raise DataError(msg) from error
+    if not isinstance(img, nib.spatialimages.SpatialImage):
+        msg = f"{path} is a {type(img).__name__}; expected a volume{_hint(img)}."
+        raise DataError(msg)
+    return img
+
+
+def _hint(img):
+    """The end of a sentence, where surfaces were given."""
+    kind = type(img).__name__
+    if not isinstance(img, nib.filebasedimages.FileBasedImage) and "Surface" not in kind:
+        return ""
+    return ": nbica takes volumes (NIfTI and the like), not surfaces (GIFTI, CIFTI)"
+
+
+def _what_else(path):
+    """What a file may be that is no image, and what to do about it."""
+    with path.open("rb") as stream:
+        start = stream.read(512)
+    says_gzip, is_gzip = path.suffix.lower() in {".gz", ".mgz"}, start.startswith(b"\x1f\x8b")
+    if says_gzip and not is_gzip and len(start) >= 348:
+        return f"It is not compressed, though its name says so: rename it to {path.stem!r}."
+    if is_gzip and not says_gzip:
+        return f"It is compressed, though its name does not say so: rename it to '{path.name}.gz'."
+    if b"/annex/objects/" in start or start.startswith(b"version https://git-lfs"):
+        return "It only points to its content: get that first (datalad get, git lfs pull)."
+    return (
+        "It may be damaged, cut short or something else under this name: copy or download it again."
+    )
+
+
+def _check_numbers(img, name):
+    """Raise DataError for what would be lost: masked values, or more numbers than a file holds."""
+    if np.ma.is_masked(img.dataobj):
+        n_masked = np.ma.count_masked(img.dataobj)
+        msg = (
+            f"{name} is made of a masked array, {n_masked} of its values masked, which no image "
+            "file can hold. Fill them: nibabel.Nifti1Image(array.filled(0), affine)."
+        )
+        raise DataError(msg)
+    frames = stored.locate(img)
+    if frames is not None and Path(frames.path).exists() and stored.is_impossible(frames):
+        msg = (
+            f"{name} cannot be read: its header promises {frames.n_bytes:,} bytes, the file has "
+            f"{Path(frames.path).stat().st_size:,}. The header promises {_promise(img.shape)}. "
+            f"{_DAMAGED}"
+        )
+        raise DataError(msg)
 
 
 def checked_affine(img, name):
@@ -97,12 +155,54 @@ def checked_affine(img, name):
 
 
 def read_array(img, name):
-    """The values of an image; a DataError for a damaged file."""
+    """The values of an image, all of them and to the end of its file.
+
+    Raises
+    ------
+    DataError
+        If the file is damaged or was replaced, or if its numbers are complex or structured.
+
+    Warns
+    -----
+    DataWarning
+        If more lies in the file than its header promises.
+    """
+    dtype = getattr(img.dataobj, "dtype", img.get_data_dtype())
+    if dtype.kind not in "biuf":
+        msg = f"{name} holds numbers of type {dtype}; expected real numbers."
+        raise DataError(msg)
+    frames = stored.locate(img)
     try:
-        return np.asanyarray(img.dataobj)
+        data = np.asanyarray(img.dataobj) if frames is None else stored.read_numbers(frames)
     except READ_ERRORS as error:
         msg = (
             f"{name} cannot be read: {error}. The header promises a shape of {img.shape}. "
-            "The file is cut short or damaged: copy or download it again."
+            f"{_DAMAGED}"
         )
         raise DataError(msg) from error
+    if frames is not None and (notice := notice_of_rest(frames)):
+        warnings.warn(f"{name}: {notice}", DataWarning, stacklevel=3)
+    return data
+
+
+def check_file(frames, name):
+    """Raise DataError where a file is not what it was when its header was read."""
+    try:
+        stored.check_unchanged(frames)
+    except _HEADER_ERRORS as error:
+        msg = f"{name} cannot be read: {error}."
+        raise DataError(msg) from error
+
+
+def notice_of_rest(frames):
+    """What is to be said where more lies in a file than its header promises; else nothing."""
+    n_behind = stored.bytes_behind(frames)
+    if not n_behind:
+        return ""
+    return f"{n_behind} bytes lie behind {_promise(frames.shape)} that the header promises: unread"
+
+
+def _promise(shape):
+    if len(shape) == 4:
+        return f"the {shape[3]} frames of {shape[:3]}"
+    return f"the volume of {shape}"

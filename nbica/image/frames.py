@@ -5,18 +5,22 @@ float32, and handed on.
 """
 
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from nibabel.openers import ImageOpener
 
 from nbica.exceptions import DataError
 from nbica.image import spatial
 from nbica.image.files import READ_ERRORS
 from nbica.image.grid import whole
 from nbica.image.run import ArrayFrames
-from nbica.runtime.compression import open_gzip
+from nbica.image.stored import (
+    check_unchanged,
+    open_stream,
+    read_exactly,
+    read_to_end,
+    skip,
+)
 from nbica.runtime.progress import checkpoint
 
 # Frames are read in blocks of about this size: a few at a time, so that a worker holds little
@@ -113,11 +117,12 @@ def frames_per_block(shape):
 
 def _iter_cropped(run, box, n_frames):
     frames = run.frames
+    may_overflow = frames.dtype.kind == "f" or (frames.slope, frames.inter) != (1.0, 0.0)
     start = 0
     for raw in _iter_raw(run, n_frames):
         checkpoint()
         values = _scaled(raw[:, box.z, box.y, box.x], frames)
-        yield Block(start, values, _make_finite(values) if frames.dtype.kind == "f" else 0)
+        yield Block(start, values, _make_finite(values) if may_overflow else 0)
         start += len(raw)
 
 
@@ -146,10 +151,8 @@ def _iter_raw(run, n_frames):
     frames = run.frames
     if isinstance(frames, ArrayFrames):
         yield from _slices(frames.array.T, n_frames)
-    elif _is_compressed(frames.path):
-        yield from _decompressed(run, n_frames)
     else:
-        yield from _mapped(run, n_frames)
+        yield from _read_frames(run, n_frames)
 
 
 def _slices(frames, n_frames):
@@ -157,58 +160,21 @@ def _slices(frames, n_frames):
         yield frames[start : start + n_frames]
 
 
-def _is_compressed(path):
-    return Path(path).suffix.lower() in {".gz", ".bz2", ".mgz", ".zst"}
-
-
-def _mapped(run, n_frames):
-    """Frames of a plain file, mapped a block at a time: a long run needs no room to map it all."""
-    frames = run.frames
-    frame_bytes = frames.dtype.itemsize * int(np.prod(frames.shape[:3]))
-    for start in range(0, run.n_timepoints, n_frames):
-        shape = (min(n_frames, run.n_timepoints - start), *frames.shape[2::-1])
-        try:
-            offset = frames.offset + start * frame_bytes
-            yield np.memmap(frames.path, frames.dtype, "r", offset, shape)
-        except READ_ERRORS as error:
-            raise DataError(_message_for_damage(run, error, start)) from error
-
-
-def _decompressed(run, n_frames):
+def _read_frames(run, n_frames):
     frames = run.frames
     n_done = 0
     try:
         with open_stream(frames.path) as stream:
-            stream.read(frames.offset)
+            check_unchanged(frames)
+            skip(stream, frames)
             while n_done < run.n_timepoints:
                 shape = (min(n_frames, run.n_timepoints - n_done), *frames.shape[2::-1])
-                yield _read_exactly(stream, frames.dtype, shape)
+                yield read_exactly(stream, frames.dtype, shape)
                 n_done += shape[0]
             # gzip keeps its checksum at the end: only a stream read to its end is a stream checked.
-            while stream.read(1 << 16):
-                pass
+            read_to_end(stream, frames)
     except READ_ERRORS as error:
         raise DataError(_message_for_damage(run, error, n_done)) from error
-
-
-def open_stream(path):
-    """A file's decompressed bytes, whatever it is compressed with."""
-    if Path(path).suffix.lower() in {".gz", ".mgz"}:
-        return open_gzip(path)
-    return ImageOpener(path, "rb")
-
-
-def _read_exactly(stream, dtype, shape):
-    values = np.empty(shape, dtype)
-    view = memoryview(values.reshape(-1).view(np.uint8))
-    n_read = 0
-    while n_read < len(view):
-        n_new = stream.readinto(view[n_read:])
-        if not n_new:
-            msg = "the file ends here"
-            raise EOFError(msg)
-        n_read += n_new
-    return values
 
 
 def _message_for_damage(run, error, n_done=None):

@@ -15,6 +15,8 @@ def warn_of(run, notices, stacklevel=2):
         warnings.warn(message, DataWarning, stacklevel=stacklevel + 1)
 
 
-def notice_of_nonfinite(n_nonfinite):
+def notice_of_nonfinite(n_nonfinite, run):
     """What became of values that were not finite, in words."""
-    return f"{n_nonfinite} values were NaN or infinite; set to 0"
+    if run.frames.dtype.kind == "f":
+        return f"{n_nonfinite} values were NaN or infinite; set to 0"
+    return f"{n_nonfinite} values, scaled, are beyond what float32 holds; set to 0"

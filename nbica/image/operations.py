@@ -10,11 +10,12 @@ import numpy as np
 
 from nbica.exceptions import DataError
 from nbica.image import frames, spatial
-from nbica.image.files import checked_affine, open_image
+from nbica.image.files import check_file, checked_affine, open_image, read_array
 from nbica.image.frames import mean_volume
 from nbica.image.grid import target_grid, volume_on_grid, whole
 from nbica.image.notices import notice_of_nonfinite, warn_of
 from nbica.image.run import message_for_shape, run_of_image
+from nbica.image.stored import locate
 
 __all__ = ["index_img", "iter_img", "mean_img", "resample_img", "resample_to_img", "smooth_img"]
 
@@ -79,6 +80,7 @@ def mean_img(imgs, target_affine=None, target_shape=None):
         run, _ = run_of_image(img)
         grid = grid or target_grid(run.grid, target_affine, target_shape)
         total = total + volume_on_grid(mean_volume(run), run.grid.affine, grid)
+        warn_of(run, list(filter(None, [run.notice])))
         n_images += 1
     if grid is None:
         msg = "No images to average: the list is empty."
@@ -163,8 +165,8 @@ def _each_block(run, grid, change):
     for block in frames.iter_blocks(run, run.grid, whole(run.grid)):
         data[..., block.start : block.start + len(block.values)] = change(block.values).T
         n_nonfinite += block.n_nonfinite
-    if n_nonfinite:
-        warn_of(run, [notice_of_nonfinite(n_nonfinite)], stacklevel=3)
+    notices = [notice_of_nonfinite(n_nonfinite, run)] if n_nonfinite else []
+    warn_of(run, [*filter(None, [run.notice]), *notices], stacklevel=3)
     return data
 
 
@@ -201,20 +203,21 @@ def iter_img(imgs):
     if isinstance(imgs, list | tuple):
         yield from (open_image(img)[0] for img in imgs)
         return
-    img, name = open_image(imgs)
-    if len(img.shape) != 4:
-        raise DataError(message_for_shape(name, img.shape))
+    img, _ = _series(imgs)
     for index in range(img.shape[3]):
         yield img.slicer[..., index]
 
 
 def index_img(imgs, index):
-    """One volume of a 4D image, or several by a slice.
+    """One volume of a 4D image, or several.
+
+    Memory is that of the result, if the image is a file that is not compressed; else of all.
 
     Parameters
     ----------
     imgs : path or nibabel image, 4D
-    index : int or slice
+    index : int, slice, or list, array or Series of int or bool
+        As numpy takes it.
 
     Returns
     -------
@@ -223,12 +226,46 @@ def index_img(imgs, index):
     Raises
     ------
     IndexError
-        If there is no such volume.
+        If there is no such volume, or `index` is no such thing.
     """
+    img, name = _series(imgs)
+    if isinstance(index, slice):
+        return img.slicer[..., index]
+    chosen = _checked_index(index, img.shape[3], name)
+    if chosen.ndim == 0:
+        return img.slicer[..., int(chosen)]
+    volumes = [np.asanyarray(img.dataobj[..., number]) for number in chosen]
+    data = np.stack(volumes, axis=-1) if volumes else np.empty((*img.shape[:3], 0))
+    return type(img)(data, img.affine, img.header)
+
+
+def _series(imgs):
+    """A 4D image whose volumes can be taken, and its name; of a compressed file, all is read."""
     img, name = open_image(imgs)
     if len(img.shape) != 4:
         raise DataError(message_for_shape(name, img.shape))
-    if not isinstance(index, slice) and not -img.shape[3] <= index < img.shape[3]:
-        msg = f"{name} has volumes 0 to {img.shape[3] - 1}; there is no {index}."
+    frames = locate(img)
+    if frames is not None and frames.is_compressed:
+        img = type(img)(read_array(img, name), img.affine, img.header)
+    elif frames is not None:
+        check_file(frames, name)
+    return img, name
+
+
+def _checked_index(index, n_volumes, name):
+    """Numbers of volumes; an IndexError for those that are not there, or are no numbers."""
+    chosen = np.asarray(index)
+    if chosen.dtype == bool and chosen.shape == (n_volumes,):
+        return np.flatnonzero(chosen)
+    if chosen.size == 0 and chosen.ndim == 1:
+        return chosen.astype(int)
+    if chosen.ndim > 1 or chosen.dtype.kind not in "iu":
+        msg = (
+            f"index is {index!r}; expected a whole number, a slice, a list of whole numbers, or "
+            f"a mask of {n_volumes} True and False: one for each volume of {name}."
+        )
         raise IndexError(msg)
-    return img.slicer[..., index]
+    if (chosen < -n_volumes).any() or (chosen >= n_volumes).any():
+        msg = f"{name} has volumes 0 to {n_volumes - 1}; there is no {index}."
+        raise IndexError(msg)
+    return chosen

@@ -14,23 +14,17 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-from nibabel.arrayproxy import ArrayProxy
 
 from nbica.exceptions import DataError
-from nbica.image.files import checked_affine, load_volume, open_image, read_array
+from nbica.image.files import (
+    checked_affine,
+    load_volume,
+    notice_of_rest,
+    open_image,
+    read_array,
+)
 from nbica.image.grid import Grid
-
-
-@dataclass(frozen=True, eq=False)
-class FileFrames:
-    """Frames in a file: numbers of one type, one after the other, from an offset on."""
-
-    path: str
-    shape: tuple
-    dtype: np.dtype
-    offset: int
-    slope: float
-    inter: float
+from nbica.image.stored import FileFrames, locate
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +60,8 @@ class Run:
     t_r : float or None
         Seconds between frames, where the header says it.
     frames : FileFrames or ArrayFrames
+    notice : str
+        What the header and the size of the file let suspect; mostly nothing.
     """
 
     name: str
@@ -73,6 +69,7 @@ class Run:
     n_timepoints: int
     t_r: float | None
     frames: FileFrames | ArrayFrames
+    notice: str = ""
 
 
 def iter_runs(imgs):
@@ -172,7 +169,7 @@ def load_run(img, name="image in memory"):
     img, name = open_image(img, name)
     if len(img.shape) != 4:
         raise DataError(message_for_shape(name, img.shape))
-    frames = _locate_frames(img, name)
+    frames = locate(img) or ArrayFrames(read_array(img, name))
     if frames.dtype.kind not in "biuf":
         msg = f"{name} holds numbers of type {frames.dtype}; expected real numbers."
         raise DataError(msg)
@@ -181,7 +178,8 @@ def load_run(img, name="image in memory"):
         msg = f"{name} has shape {shape}: no voxels or no frames."
         raise DataError(msg)
     grid = Grid(shape[:3], checked_affine(img, name))
-    return Run(name, grid, shape[3], _repetition_time(img), frames)
+    notice = notice_of_rest(frames) if isinstance(frames, FileFrames) else ""
+    return Run(name, grid, shape[3], _repetition_time(img), frames, notice)
 
 
 def message_for_shape(name, shape):
@@ -192,17 +190,6 @@ def message_for_shape(name, shape):
             "Join single volumes with nibabel.concat_images([...])."
         )
     return f"{name} has {len(shape)} dimensions {shape}; a run has 4: x, y, z and time."
-
-
-def _locate_frames(img, name):
-    data = img.dataobj
-    streamable = type(data) is ArrayProxy and data.order == "F" and isinstance(data.file_like, str)
-    if not streamable:
-        return ArrayFrames(read_array(img, name))
-    return FileFrames(
-        str(Path(data.file_like).absolute()), tuple(data.shape), np.dtype(data.dtype),
-        int(data.offset), float(data.slope), float(data.inter),
-    )  # fmt: skip
 
 
 _SECONDS = {"msec": 1e-3, "usec": 1e-6}

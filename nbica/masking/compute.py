@@ -16,6 +16,7 @@ from nbica.image.files import checked_affine, load_volume, open_image
 from nbica.image.fingerprint import fingerprint
 from nbica.image.frames import mean_volume
 from nbica.image.grid import Grid, target_grid, volume_on_grid
+from nbica.image.notices import warn_of
 from nbica.image.run import iter_runs
 from nbica.masking.mask import Mask, intersect, is_thick, mask_to_image, tidy
 from nbica.runtime.cache import Stage
@@ -209,6 +210,7 @@ def _masks_of_means(means, of_mean, why_empty, tidying, target_affine, target_sh
                 )
             msg = f"The mask of {run.name} is empty. {why_empty}"
             raise DataError(msg)
+        warn_of(run, list(filter(None, [run.notice])), stacklevel=4)
         yield Mask(mask, target.affine)
 
 

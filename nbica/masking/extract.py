@@ -199,14 +199,14 @@ def unmask(X, mask_img):
 
 def notices_of(run, mask, n_nonfinite, n_constant=0):
     """What was noticed about a run seen through a mask, in words that follow its name."""
-    notices = []
+    notices = [run.notice] if run.notice else []
     if not run.grid.same_as(mask.grid):
         notices.append(
             f"on a grid of {run.grid.shape} with another affine than the mask's; "
             f"resampled to {mask.grid.shape}"
         )
     if n_nonfinite:
-        notices.append(notice_of_nonfinite(n_nonfinite))
+        notices.append(notice_of_nonfinite(n_nonfinite, run))
     if n_constant == mask.n_voxels:
         notices.append("all voxels of the mask are constant: the run adds nothing")
     elif n_constant:

@@ -34,12 +34,12 @@ def load_map(img, name):
     DataError, FileNotFoundError, TypeError
         Naming the image, what was found and what was expected.
     """
-    img, _ = open_image(img, name)
+    img, file = open_image(img, name)
     shape = img.shape[:3] if img.shape[3:] == (1,) else img.shape
     if len(shape) != 3 or 0 in shape:
         msg = f"{name} has shape {img.shape}; one 3D image was expected. {_WAY_OUT}"
         raise DataError(msg)
-    return Volume(_finite(read_array(img, name)).reshape(shape), checked_affine(img, name))
+    return Volume(_finite(read_array(img, file)).reshape(shape), checked_affine(img, file))
 
 
 def load_maps(img, name):

@@ -1,8 +1,11 @@
 """Fits that go on: what is computed again and what is not, in pieces, without a broken run."""
 
 import json
+import os
+import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +17,9 @@ from nbica.decomposition import reduction
 from nbica.decomposition.provenance import repeat
 from nbica.decomposition.subspace import GroupSubspace
 from nbica.exceptions import CacheWarning, DataError, DataWarning
+from nbica.image import fingerprint as fingerprints
+from nbica.image.fingerprint import fingerprint
+from nbica.image.run import load_run
 from nbica.runtime.store import Store
 
 
@@ -279,24 +285,74 @@ def test_commands(cohort, tmp_path, capsys):
     assert main(["run", "-o", str(out)]) == 1
 
 
-def test_full_fingerprint_on_request(cohort, tmp_path, monkeypatch):
-    """With NBICA_FINGERPRINT=full a byte in the middle counts, though time and size are kept."""
-    import os
-
-    from nbica.image.fingerprint import fingerprint
-    from nbica.image.run import load_run
-
-    path = Path(cohort.func[0])
+def rewrite(path, change):
+    """Change a file's content under its old size and time."""
     status = path.stat()
-    prints = {}
-    for setting in ("", "full"):
-        monkeypatch.setenv("NBICA_FINGERPRINT", setting)
-        prints[setting] = fingerprint(load_run(path))
     content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
+    change(content)
     path.write_bytes(content)
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
-    for setting, changes in (("", False), ("full", True)):
-        monkeypatch.setenv("NBICA_FINGERPRINT", setting)
-        assert (fingerprint(load_run(path)) != prints[setting]) == changes
+
+def flip_in_the_middle(content):
+    content[len(content) // 2] ^= 1
+
+
+def test_content_decides_under_an_old_size_and_time(cohort, tmp_path):
+    """A plain file of which one byte in the middle was changed is read again: other maps."""
+    memory = tmp_path / "cache"
+    before = estimator(memory=memory).fit(cohort.func)
+
+    def double(content):
+        values = np.frombuffer(content, "<f4", offset=352)
+        values[values.size // 4 : values.size // 2] *= -1
+
+    rewrite(Path(cohort.func[0]), double)
+    after = estimator(memory=memory).fit(cohort.func)
+
+    assert after.runs_["cached"].tolist() == [False, True, True, True]
+    assert np.abs(after.components_ - before.components_).max() > 1e-3
+    assert np.array_equal(after.components_, estimator().fit(cohort.func).components_)
+
+
+@pytest.mark.parametrize(
+    ("way", "plain", "compressed"),
+    [("", True, False), ("content", True, False), ("full", True, True), ("ends", False, False)],
+)
+def test_what_a_fingerprint_trusts(cohort, monkeypatch, way, plain, compressed):
+    """All bytes of a plain file by default; gzip's checksum; more or less on request."""
+    monkeypatch.setenv("NBICA_FINGERPRINT", way)
+    found = []
+    for name in cohort.func[:2]:
+        before = fingerprint(load_run(name))
+        rewrite(Path(name), flip_in_the_middle)
+        found.append(fingerprint(load_run(name)) != before)
+
+    assert found == [plain, compressed]
+
+
+def test_an_unknown_fingerprint_is_an_error(cohort, monkeypatch):
+    """A typo does not silently choose the default."""
+    monkeypatch.setenv("NBICA_FINGERPRINT", "fast")
+
+    with pytest.raises(ValueError, match="NBICA_FINGERPRINT is 'fast'; expected one of content"):
+        fingerprint(load_run(cohort.func[0]))
+
+
+def test_a_file_is_read_once_for_its_fingerprint_until_it_changes(cohort, monkeypatch):
+    """What the file system says to be unchanged is not read again by the same process."""
+    path = Path(cohort.func[0])
+    monkeypatch.setattr(fingerprints, "_SETTLED", -1.0)
+    read = []
+    crc32 = fingerprints.isal_zlib.crc32
+    counted = SimpleNamespace(crc32=lambda piece: read.append(len(piece)) or crc32(piece))
+    monkeypatch.setattr(fingerprints, "isal_zlib", counted)
+
+    prints = [fingerprint(load_run(path)) for _ in range(3)]
+    assert sum(read) == path.stat().st_size
+    rewrite(path, flip_in_the_middle)
+    time.sleep(0.05)
+
+    assert fingerprint(load_run(path)) != prints[0]
+    assert len(set(prints)) == 1
+    assert sum(read) == 2 * path.stat().st_size

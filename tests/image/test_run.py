@@ -267,20 +267,22 @@ def touch_later(path):
     os.utime(path, ns=(later, later))
 
 
-def test_fingerprint_of_a_compressed_file_survives_rename_copy_and_time(save_image, data, tmp_path):
-    """A .nii.gz is known by its content."""
-    path = save_image(data)
+@pytest.mark.parametrize("name", ["bold.nii.gz", "bold.nii"])
+def test_fingerprint_survives_rename_copy_and_time(save_image, data, tmp_path, name):
+    """A file is known by its content."""
+    path = save_image(data, name)
     before = fingerprint(load_run(path))
     (tmp_path / "elsewhere").mkdir()
-    copy = shutil.copy(path, tmp_path / "elsewhere" / "other.nii.gz")
+    copy = shutil.copy(path, tmp_path / "elsewhere" / f"other{''.join(path.suffixes)}")
     touch_later(Path(copy))
 
     assert fingerprint(load_run(copy)) == before
     assert fingerprint(load_run(nib.load(path))) == before
 
 
-def test_fingerprint_of_a_plain_file_sees_its_time(save_image, data):
-    """Nothing covers the middle of a .nii, so the time of its last change counts."""
+def test_fingerprint_that_trusts_the_time_sees_it(save_image, data, monkeypatch):
+    """With "ends" nothing covers the middle of a .nii, so the time of its last change counts."""
+    monkeypatch.setenv("NBICA_FINGERPRINT", "ends")
     path = save_image(data, "bold.nii")
     before = fingerprint(load_run(path))
     renamed = path.rename(path.with_name("other.nii"))
@@ -337,17 +339,19 @@ def test_fingerprint_of_a_pair_sees_the_type_in_its_header(rng, tmp_path):
     assert fingerprint(load_run(tmp_path / "bold.img")) != before
 
 
-def test_fingerprint_of_several_gzip_members_sees_the_time(rng, tmp_path):
+def test_fingerprint_of_several_gzip_members_sees_all_of_them(rng, tmp_path):
     """A checksum covers one member only; no end of the file tells of a change in another."""
     path = tmp_path / "bold.nii.gz"
-    raw = nib.Nifti1Image(big(rng), np.eye(4)).to_bytes()
+    raw = bytearray(nib.Nifti1Image(big(rng), np.eye(4)).to_bytes())
     half = len(raw) // 2
-    path.write_bytes(gzip.compress(raw[:half]) + gzip.compress(raw[half:]))
-    before = fingerprint(load_run(path))
+    prints = []
+    for _ in range(2):
+        path.write_bytes(gzip.compress(raw[:half], 0) + gzip.compress(raw[half:], 0))
+        os.utime(path, (1e9, 1e9))
+        prints.append(fingerprint(load_run(path)))
+        raw[half // 2] ^= 1
 
-    touch_later(path)
-
-    assert fingerprint(load_run(path)) != before
+    assert prints[0] != prints[1]
 
 
 def test_fingerprint_of_an_image_in_memory_is_its_content(make_image, data):
