@@ -304,8 +304,15 @@ class FitPanel(ipywidgets.VBox):
     def __repr__(self):
         return f"<FitPanel: {self._name}>"
 
+    _ipython_display_ = None  # that of ipywidgets 7 would be asked first, and knows no picture
+
     def _repr_mimebundle_(self, **kwargs):
-        return super()._repr_mimebundle_(**kwargs) | {"image/png": self.picture()}
+        of_widget = getattr(super(), "_repr_mimebundle_", self._bundle_of_ipywidgets_7)
+        return of_widget(**kwargs) | {"image/png": self.picture()}
+
+    def _bundle_of_ipywidgets_7(self, **kwargs):
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+        return {"text/plain": repr(self), "application/vnd.jupyter.widget-view+json": view}
 
 
 def _plan_of(estimator, imgs):

@@ -332,6 +332,8 @@ class SliceViewer(anywidget.AnyWidget):
     def __repr__(self):
         return f"<{type(self).__name__}: {self.sentence}>"
 
+    _ipython_display_ = None  # that of ipywidgets 7 would be asked first, and knows no picture
+
     def _repr_mimebundle_(self, **kwargs):
         data, metadata = super()._repr_mimebundle_(**kwargs)
         data["image/png"] = poster.png(self.picture())
