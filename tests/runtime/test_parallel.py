@@ -3,7 +3,7 @@
 from joblib import Parallel, delayed
 
 from nbica import parallel
-from nbica.parallel import StoppableParallel
+from nbica.runtime.parallel import StoppableParallel
 
 
 def test_joblib_has_what_is_overridden():
