@@ -1,10 +1,12 @@
 """What is in a cache, in words, and how to empty it."""
 
 import time
+import warnings
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
+from nbica.exceptions import CacheWarning
 from nbica.runtime.store import NoStore, open_store
 from nbica.runtime.units import duration, human
 
@@ -37,7 +39,8 @@ def cache_info(folder):
 def cache_clear(folder, run=None, older_than=None):
     """Remove entries of a cache; other files in the folder stay.
 
-    Fits that have read these entries are not disturbed.
+    Fits that have read these entries are not disturbed. On Windows an entry that a process has in
+    use stays, and a warning says so.
 
     Parameters
     ----------
@@ -57,13 +60,19 @@ def cache_clear(folder, run=None, older_than=None):
     FileNotFoundError
         If there is no such folder.
     """
-    store, removed = _existing(folder), []
+    store, removed, kept = _existing(folder), [], []
     for entry in store.entries():
         row = _row(store, entry)
         if _is_meant(row, run, older_than):
-            store.drop(entry.stage, entry.key)
-            removed.append(row)
+            (removed if store.drop(entry.stage, entry.key) else kept).append(row)
     store.sweep()
+    if kept:
+        msg = (
+            f"{len(kept)} entries of {store.location} stay, such as that of "
+            f"{kept[0]['run'] or kept[0]['stage']}: they are in use by a process, or not yours to "
+            "remove. Shut down the kernels that used them and clear the cache again."
+        )
+        warnings.warn(msg, CacheWarning, stacklevel=2)
     return CacheInfo(store.location, removed)
 
 

@@ -92,8 +92,9 @@ class Keeper:
         if limit is None and entries:
             limit = _half_of_the_disk(self._store.location, entries)
         for entry in choose_victims(entries, limit or 0, self._needed):
-            self._dropped.append((entry, self._store.about(entry.stage, entry.key).get("run", "")))
-            self._store.drop(entry.stage, entry.key)
+            run = self._store.about(entry.stage, entry.key).get("run", "")
+            if self._store.drop(entry.stage, entry.key):
+                self._dropped.append((entry, run))
 
     def tell(self, stacklevel):
         """Warn of what was dropped, if anything was.
