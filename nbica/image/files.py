@@ -9,6 +9,7 @@ import numpy as np
 from isal import isal_zlib
 
 from nbica.exceptions import DataError
+from nbica.runtime.placeholders import placeholder
 
 READ_ERRORS = (EOFError, OSError, OverflowError, ValueError, zlib.error, isal_zlib.error)
 _HEADER_ERRORS = (
@@ -69,6 +70,9 @@ def load_image(path):
     DataError
         If its header cannot be read.
     """
+    if reason := placeholder(path):
+        msg = f"{reason}."
+        raise FileNotFoundError(msg)
     if not Path(path).exists():
         msg = f"No such file: {str(path)!r} (looked from {Path.cwd()})."
         raise FileNotFoundError(msg)
