@@ -13,7 +13,7 @@ from nbica.runtime.placeholders import placeholder
 _MISSING = ("", "n/a", "na", "nan", "null", "none", "#n/a")
 
 
-def read_table(path, origin):
+def read_table(path, origin, dtype=None):
     """A table with or without a header, columns separated by tabs, commas, semicolons or blanks.
 
     Parameters
@@ -23,6 +23,8 @@ def read_table(path, origin):
         over.
     origin : str
         What to call the table in messages, in the plural.
+    dtype : dict, optional
+        Types of columns by name, as pandas takes them.
 
     Returns
     -------
@@ -51,7 +53,7 @@ def read_table(path, origin):
         raise DataError(msg) from error
     _check_widths(rows, origin)
     table = pd.read_csv(
-        StringIO("\n".join(lines)), sep=separator or r"\s+", index_col=False,
+        StringIO("\n".join(lines)), sep=separator or r"\s+", index_col=False, dtype=dtype,
         header=None if _is_row_of_numbers(rows[0]) else 0,
     )  # fmt: skip
     return _without_row_numbers(table, rows[0][0])
