@@ -6,7 +6,7 @@ from pathlib import Path
 
 import platformdirs
 
-from nbica.runtime.atomic import atomic
+from nbica.runtime.atomic import write_text
 
 
 def data_folder(data_dir=None):
@@ -30,12 +30,6 @@ def make_folder(folder):
         )
         raise OSError(msg) from error
     return folder
-
-
-def write_text(path, text):
-    """Write a text file, atomically."""
-    with atomic(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def write_json(path, content):

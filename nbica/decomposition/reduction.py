@@ -9,7 +9,7 @@ from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import gettempdir
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -22,6 +22,7 @@ from nbica.image.fingerprint import fingerprint as fingerprint_of
 from nbica.image.run import ArrayFrames
 from nbica.masking.preparation import PreparedRun
 from nbica.runtime.cache import Stage
+from nbica.runtime.leftovers import own_folder
 from nbica.runtime.parallel import each_run
 from nbica.runtime.store import NoStore
 from nbica.signal.confounds import load_confounds
@@ -327,7 +328,7 @@ def reduce_runs(tasks, preparation, n_components, store, plan, on_error="raise")
     }
     # A cluster may share no folder.
     in_hand = plan.n_workers == 1 or plan.on_cluster
-    with nullcontext() if in_hand else TemporaryDirectory(prefix="nbica-") as folder:
+    with nullcontext() if in_hand else own_folder(Path(gettempdir())) as folder:
         shared["results_folder"] = folder
         with closing(each_run(reduce_run, tasks, plan.n_workers, **shared)) as results:
             for name, result in results:

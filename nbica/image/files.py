@@ -10,6 +10,7 @@ import numpy as np
 from nbica.exceptions import DataError, DataWarning
 from nbica.image import stored
 from nbica.runtime import compression
+from nbica.runtime.placeholders import placeholder
 
 READ_ERRORS = (EOFError, OSError, OverflowError, ValueError, *compression.ERRORS)
 _HEADER_ERRORS = (
@@ -76,11 +77,8 @@ def load_image(path):
         If its header cannot be read, or it is no volume.
     """
     path = Path(path).expanduser()
-    if path.is_symlink() and not path.exists():
-        msg = (
-            f"{path} is a link to {str(path.readlink())!r}, which is not here: get its content "
-            "first (datalad get, git annex get), or copy the file."
-        )
+    if reason := placeholder(path):
+        msg = f"{reason}."
         raise FileNotFoundError(msg)
     if not path.exists():
         msg = f"No such file: {str(path)!r} (looked from {Path.cwd()})."
@@ -116,8 +114,6 @@ def _what_else(path):
         return f"It is not compressed, though its name says so: rename it to {path.stem!r}."
     if is_gzip and not says_gzip:
         return f"It is compressed, though its name does not say so: rename it to '{path.name}.gz'."
-    if b"/annex/objects/" in start or start.startswith(b"version https://git-lfs"):
-        return "It only points to its content: get that first (datalad get, git lfs pull)."
     return (
         "It may be damaged, cut short or something else under this name: copy or download it again."
     )

@@ -8,6 +8,7 @@ import pandas as pd
 
 from nbica.image.run import iter_runs
 from nbica.signal.confounds import list_confounds
+from nbica.signal.tables import read_table
 
 _TRANSLATIONS = ["trans_x", "trans_y", "trans_z"]
 _ROTATIONS = ["rot_x", "rot_y", "rot_z"]
@@ -31,14 +32,18 @@ def framewise_displacement(confounds):
     ndarray of shape (n_timepoints,) or None
         In mm, 0 for the first frame; None where the table does not tell.
 
+    Raises
+    ------
+    FileNotFoundError, DataError
+        If there is no such table, or it cannot be read.
+
     References
     ----------
     .. [1] J. D. Power et al., "Spurious but systematic correlations in functional connectivity MRI
        networks arise from subject motion", NeuroImage 59 (2012), 2142-2154.
     """
     if isinstance(confounds, str | os.PathLike):
-        path = Path(confounds)
-        confounds = pd.read_csv(path, sep=None, engine="python") if path.exists() else None
+        confounds = read_table(confounds, f"The confounds {confounds}")
     if not isinstance(confounds, pd.DataFrame):
         return None
     if "framewise_displacement" in confounds:

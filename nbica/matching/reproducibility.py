@@ -12,7 +12,8 @@ References
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from tempfile import TemporaryDirectory
+from pathlib import Path
+from tempfile import gettempdir
 
 import numpy as np
 from sklearn.base import clone
@@ -22,6 +23,7 @@ from nbica.image.inputs import confounds_of
 from nbica.image.run import iter_runs
 from nbica.matching.pairing import correlate, match
 from nbica.runtime.checks import check_count
+from nbica.runtime.leftovers import own_folder
 from nbica.signal.confounds import list_confounds
 
 
@@ -163,7 +165,7 @@ def _remembering(estimator):
     if estimator.memory is not None:
         yield estimator
         return
-    with TemporaryDirectory(prefix="nbica-split-half-") as folder:
+    with own_folder(Path(gettempdir())) as folder:
         yield clone(estimator).set_params(memory=folder)
 
 

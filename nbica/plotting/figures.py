@@ -10,6 +10,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from nbica.exceptions import IgnoredWarning
+from nbica.runtime.atomic import atomic
 
 _WITHOUT_WINDOWS = ("agg", "cairo", "pdf", "pgf", "ps", "svg", "template")
 PAPER, INK = "#000000", "#f2f2f2"
@@ -58,12 +59,8 @@ class MapsFigure(Figure):
         if not path.parent.is_dir():
             msg = f"There is no folder {str(path.parent)!r} for the picture {path.name!r}: make it."
             raise FileNotFoundError(msg)
-        part = path.with_name(f".{path.stem}-{os.getpid()}{path.suffix}")
-        try:
-            super().savefig(part, **options)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        with atomic(path) as temporary:
+            super().savefig(temporary, **options)
 
 
 def as_written(texts):

@@ -1,7 +1,9 @@
 """Files that are whole or not there: written under a temporary name, then renamed."""
 
 import contextlib
-import uuid
+from pathlib import Path
+
+from nbica.runtime.leftovers import own_path
 
 
 @contextlib.contextmanager
@@ -9,12 +11,33 @@ def atomic(path):
     """Yield a temporary path in the folder of `path`; on success it becomes `path`, at once.
 
     The name is of no other process or thread, so that two which write the same file at the same
-    time each write a whole one and the last wins.
+    time each write a whole one and the last wins; nobody can guess it and plant a link there. A
+    link at `path` is replaced, not followed. What killed processes left in the folder is removed.
+
+    A device or a pipe, such as /dev/stdout, is written to as it is.
     """
+    path = Path(path)
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        yield path
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{uuid.uuid4().hex}-{path.name}")
+    # Two suffixes: formats are chosen by them, .nii.gz too.
+    temporary = own_path(path.parent, "".join(path.suffixes[-2:]))
     try:
         yield temporary
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_text(path, text):
+    """Write a text file, atomically; what UTF-8 cannot hold, as in some names of files, is escaped.
+
+    Parameters
+    ----------
+    path : Path
+    text : str
+        Its ends of lines stay as they are.
+    """
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")

@@ -17,22 +17,18 @@ import json
 import os
 import re
 import shutil
-import socket
-import time
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 from joblib import Memory
 
 from nbica.runtime.compression import crc32
+from nbica.runtime.leftovers import is_abandoned, own_name
 
 FOLDER, FILE, UNFINISHED = "nbica", "entry.json", "unfinished"
 # In entry.json the checksum comes first and covers all bytes of the entry that follows.
 _FRAME = re.compile(rb'\{"crc32": "([0-9a-f]{8})", "entry": (.*)\}\n', re.DOTALL)
-# An unfinished entry of a process that cannot be asked about is given up after so long.
-_GIVEN_UP = 3600.0
 _PIECE = 1 << 20  # bytes that are checked at a time
 
 
@@ -180,7 +176,7 @@ class Store:
         OSError
             If it cannot be written; nothing is left of it then.
         """
-        mine = self._folder / UNFINISHED / f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex}"
+        mine = self._folder / UNFINISHED / own_name()
         try:
             mine.mkdir(parents=True)
             _write_entry(mine, stage, values, about)
@@ -198,7 +194,7 @@ class Store:
             Whether it is gone: it stays where it is not ours to change and, on Windows, while a
             process has its arrays mapped.
         """
-        gone = self._folder / UNFINISHED / f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex}"
+        gone = self._folder / UNFINISHED / own_name()
         try:
             gone.parent.mkdir(parents=True, exist_ok=True)
             # Renamed first: half an entry is never seen.
@@ -228,7 +224,7 @@ class Store:
     def sweep(self):
         """Remove what processes that are gone left unfinished."""
         for folder in _subfolders(self._folder / UNFINISHED):
-            if _is_abandoned(folder):
+            if is_abandoned(folder):
                 shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -319,20 +315,3 @@ def _facts(folder):
         return EntryFacts(folder.parent.name, folder.name, n_bytes, (folder / FILE).stat().st_mtime)
     except OSError:  # removed by somebody meanwhile
         return None
-
-
-def _is_abandoned(folder):
-    host, pid, _ = folder.name.rsplit("-", 2)
-    if host == socket.gethostname():
-        return not _is_alive(int(pid))
-    try:
-        return time.time() - folder.stat().st_mtime > _GIVEN_UP
-    except OSError:
-        return False
-
-
-def _is_alive(pid):
-    # os.kill(pid, 0), which asks on POSIX, ends the process on Windows.
-    import psutil
-
-    return psutil.pid_exists(pid)

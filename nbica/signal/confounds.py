@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
+
+from nbica.signal.tables import read_table, without_row_of_numbers
 
 
 def load_confounds(confounds, n_timepoints, name):
@@ -15,7 +16,8 @@ def load_confounds(confounds, n_timepoints, name):
     confounds : array, DataFrame, path, list of these, or None
         One row per timepoint, one column per confound; a 1-D array is one column; a list is put
         side by side. A path is a table with or without a header, its columns separated by tabs,
-        commas, semicolons or spaces; all its columns are used.
+        commas, semicolons or spaces; lines that begin with # are comments. All columns are used,
+        but not a first one without a name that counts the rows.
     n_timepoints : int
         Rows that the run has.
     name : str
@@ -47,7 +49,7 @@ def _load_table(table, n_timepoints, name):
     origin = f"The confounds of {name}"
     if isinstance(table, (str, os.PathLike)):
         origin += f" ({table})"
-        table = _read_table(table, origin)
+        table = without_row_of_numbers(read_table(table, origin), n_timepoints)
     values, columns = _numbers(table, origin)
     if len(values) != n_timepoints:
         msg = (
@@ -61,36 +63,14 @@ def _load_table(table, n_timepoints, name):
     return values
 
 
-def _read_table(path, origin):
-    import pandas as pd
-
-    if not Path(path).is_file():
-        msg = f"{origin} were not found: there is no such file"
-        raise FileNotFoundError(msg)
-    try:
-        first = Path(path).read_text(encoding="utf-8-sig").partition("\n")[0]
-    except UnicodeDecodeError as error:
-        msg = f"{origin} are no text; a table was expected. Were images passed as confounds?"
-        raise ValueError(msg) from error
-    # By what the first line holds, not by the suffix: the .csv files of ADHD200 hold tabs.
-    separator = next((mark for mark in "\t,;" if mark in first), r"\s+")
-    header = None if _is_number(first.replace(",", " ").replace(";", " ").split()[:1]) else "infer"
-    return pd.read_csv(path, sep=separator, header=header, encoding="utf-8-sig")
-
-
-def _is_number(fields):
-    try:
-        return bool([float(field) for field in fields])
-    except ValueError:
-        return False
-
-
 def _numbers(table, origin):
     """Return a fresh float64 array with two dimensions, and the names of its columns."""
     if hasattr(table, "columns"):
         _check_numeric_columns(table, origin)
-        return table.to_numpy(dtype=np.float64, copy=True), list(table.columns)
-    values = np.asarray(table)
+        return table.to_numpy(np.float64, copy=True, na_value=np.nan), list(table.columns)
+    # What a mask hides is a gap like any other, not the number below it.
+    is_masked = isinstance(table, np.ma.MaskedArray)
+    values = table.astype(float).filled(np.nan) if is_masked else np.asarray(table)
     if values.ndim not in (1, 2) or values.dtype.kind not in "fiub":
         msg = (
             f"{origin} are {type(table).__name__} of shape {values.shape}, dtype {values.dtype}; a "

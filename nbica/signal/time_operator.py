@@ -35,7 +35,7 @@ def compose(cleaning, confounds, n_timepoints):
     if cleaning.band:
         operator.filter(_butterworth(cleaning, n_timepoints))
     if confounds is not None:
-        basis = _confounds_basis(operator.on(confounds), confounds, cleaning)
+        basis = _confounds_basis(operator, confounds, cleaning)
         _check_something_left(basis, operator)
         operator.project_out(basis)
     if cleaning.standardize:
@@ -132,15 +132,23 @@ def _butterworth(cleaning, n_timepoints):
         raise ValueError(msg) from error
 
 
-def _confounds_basis(filtered, confounds, cleaning):
+def _confounds_basis(operator, confounds, cleaning):
     """Return orthonormal columns that span the detrended and filtered confounds."""
     from scipy import linalg  # a quarter of a second that a run without confounds saves
 
+    level = np.zeros_like(confounds[0])
+    if cleaning.detrend or cleaning.standardize_confounds:
+        # No mean survives these. Taken off first, and by a value of the column itself, which is
+        # exact: a mean of 1e10 standard deviations would leave but rounding of the rest.
+        level = confounds[0]
+    filtered = operator.on(confounds - level)
     if cleaning.standardize_confounds:
         filtered = filtered - filtered.mean(axis=0)
-    # A constant or a trend among the confounds is only rounding by now. To scale it up would
-    # remove a random direction from the signals.
-    remains = np.linalg.norm(filtered, axis=0) > 1e-10 * np.linalg.norm(confounds, axis=0)
+    # A constant or a trend among the confounds is only rounding by now: that of the sums, and that
+    # of the numbers as they were given. To scale it up would remove a random direction from the
+    # signals.
+    norms = np.linalg.norm(confounds - level, axis=0), np.linalg.norm(confounds, axis=0)
+    remains = np.linalg.norm(filtered, axis=0) > 1e-10 * norms[0] + 1e-15 * norms[1]
     if not remains.any():
         return np.zeros((len(confounds), 0))
     filtered = filtered[:, remains]

@@ -1,7 +1,10 @@
 """Run a learner's notebook anew, in a kernel and a folder of its own."""
 
 import json
-import tempfile
+from pathlib import Path
+from tempfile import gettempdir
+
+from nbica.runtime.leftovers import own_folder
 
 _MISSING = (
     "Running notebooks anew needs nbclient, nbformat and ipykernel. Install them: "
@@ -49,7 +52,7 @@ def run(notebook, timeout=300.0):
         msg = f"not run, its form is wrong: {str(error).splitlines()[0]}"
         raise ValueError(msg) from error
     _clear(fresh)
-    with tempfile.TemporaryDirectory() as folder:
+    with own_folder(Path(gettempdir())) as folder:
         client = nbclient.NotebookClient(
             fresh, timeout=timeout, kernel_name="python3", allow_errors=True,
             resources={"metadata": {"path": folder}},

@@ -9,6 +9,8 @@ import traitlets as t
 
 from nbica.image.world_axes import table
 from nbica.matching import match
+from nbica.runtime.atomic import write_text
+from nbica.runtime.text import for_spreadsheets
 from nbica.signal.ties import in_order
 from nbica.viewer import labelfile, page, poster
 from nbica.viewer.payload import NO_DATA, Courses
@@ -147,8 +149,9 @@ class ComponentBrowser(SliceViewer):
         return [self.marks.get(str(k), "Unknown") for k in range(len(self.scene.maps.scales))]
 
     def save_tsv(self, path):
-        """Save :meth:`to_dataframe` as tab-separated values."""
-        self.to_dataframe().to_csv(Path(path).expanduser(), sep="\t")
+        """Save :meth:`to_dataframe` as tab-separated values; none is taken for a formula."""
+        text = for_spreadsheets(self.to_dataframe()).to_csv(sep="\t", lineterminator="\n")
+        write_text(Path(path).expanduser(), text)
 
     def save_labels(self, path, melodic_dir="."):
         """Save the labels as FIX, FSLeyes and Melview read them; components count from 1.

@@ -7,6 +7,8 @@ True", counted from 1, whose last word says whether it is noise; and a list of a
 import re
 from pathlib import Path
 
+from nbica.runtime.atomic import write_text
+
 # As in FSLeyes. The two first are kept when noise is removed.
 CLASSES = (
     "Signal", "Unknown", "Unclassified noise", "Movement", "Cardiac", "White matter", "Non-brain",
@@ -36,7 +38,7 @@ def text_of(labels, melodic_dir="."):
 
 def write(path, labels, melodic_dir="."):
     """Write a label file."""
-    Path(path).expanduser().write_text(text_of(labels, melodic_dir), encoding="utf-8")
+    write_text(Path(path).expanduser(), text_of(labels, melodic_dir))
 
 
 def read(path, n_components):

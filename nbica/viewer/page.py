@@ -3,11 +3,11 @@
 import base64
 import html
 import json
-import os
 import warnings
 from pathlib import Path
 
 from nbica.exceptions import DataWarning
+from nbica.runtime.atomic import write_text
 
 FOLDER = Path(__file__).parent
 # Files of `js/` in the order in which they are joined: each uses those above it.
@@ -113,12 +113,7 @@ def write_page(path, text):
     if not path.parent.is_dir():
         msg = f"There is no folder {str(path.parent)!r} for {path.name!r}: make it first."
         raise FileNotFoundError(msg)
-    part = path.with_name(f".{path.name}-{os.getpid()}")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_text(path, text)
     return path
 
 

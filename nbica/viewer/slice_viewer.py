@@ -8,6 +8,7 @@ import numpy as np
 import traitlets as t
 
 from nbica.exceptions import DataWarning
+from nbica.runtime.atomic import atomic
 from nbica.viewer import colors, page, poster
 from nbica.viewer.payload import NO_DATA
 from nbica.viewer.render import Layer, Look
@@ -283,7 +284,8 @@ class SliceViewer(anywidget.AnyWidget):
 
     def save(self, path):
         """Save :meth:`picture` as a PNG file."""
-        self.picture().save(Path(path).expanduser(), format="png")
+        with atomic(Path(path).expanduser()) as temporary:
+            self.picture().save(temporary, format="png")
 
     def to_html(self, path=None):
         """All of the viewer in one file that needs no kernel and makes no request.

@@ -2,7 +2,7 @@
 
 from joblib import Parallel, delayed
 
-from nbica import parallel
+from nbica.runtime import parallel
 from nbica.runtime.parallel import StoppableParallel
 
 

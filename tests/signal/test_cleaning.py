@@ -283,3 +283,28 @@ def test_confounds_that_leave_nothing_are_refused(rng):
     """As many confounds as timepoints would return rounding."""
     with pytest.raises(ValueError, match="span all 20 timepoints"):
         clean(rng.standard_normal((20, 3)), confounds=rng.standard_normal((20, 18)))
+
+
+@pytest.mark.parametrize("level", [1e5, 1e10, 1e13])
+@pytest.mark.parametrize("detrend", [True, False])
+@pytest.mark.parametrize("band", [{}, {"low_pass": 0.1, "t_r": 2.0}])
+def test_a_confound_is_removed_whatever_its_mean(rng, level, detrend, band):
+    """A counter or a unit may lie far from 0: what varies in it is removed all the same."""
+    confound = np.round(rng.standard_normal((80, 1)), 2)
+    signals = rng.standard_normal((80, 4)) + 3 * confound
+    options = {"detrend": detrend, "standardize": False} | band
+
+    near = clean(signals, confounds=confound, **options)
+    far = clean(signals, confounds=confound + level, **options)
+
+    # The confound itself is stored to 16 digits only.
+    np.testing.assert_allclose(far, near, atol=level * 1e-14)
+
+
+@pytest.mark.parametrize("level", [0.1, 1e10 / 3, 1e14 / 7])
+def test_a_constant_or_a_trend_far_from_0_removes_nothing_more(rng, level):
+    """Their rounding is no confound: what is left after detrending stays as it is."""
+    signals = rng.standard_normal((80, 4))
+    table = np.column_stack([np.full(80, level), level + np.linspace(0, 1, 80)])
+
+    np.testing.assert_array_equal(clean(signals, confounds=table), clean(signals))

@@ -8,6 +8,8 @@ import hashlib
 import json
 
 from nbica.datasets.download import locks
+from nbica.runtime.atomic import write_text
+from nbica.runtime.leftovers import sweep
 
 NAME = "nbica-files.json"
 
@@ -29,20 +31,19 @@ def read(folder):
 
 def add(folder, entries):
     """Add entries to the record; two processes may do so at once."""
-    temporary, lock = _working_files(folder)
-    with locks.held(lock):
+    with locks.held(_lock_of(folder)):
         entries = dict(sorted((read(folder) | entries).items()))
-        temporary.write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
-        temporary.replace(folder / NAME)
+        write_text(folder / NAME, json.dumps(entries, indent=1) + "\n")
 
 
 def tidy(folder):
     """Remove what a killed process left of writing the record."""
-    temporary, lock = _working_files(folder)
-    if temporary.exists() or lock.exists():
+    sweep(folder)
+    lock = _lock_of(folder)
+    if lock.exists():
         with locks.held(lock):
-            temporary.unlink(missing_ok=True)
+            pass  # who holds it last removes it
 
 
-def _working_files(folder):
-    return folder / ".nbica" / NAME, folder / ".nbica" / f"{NAME}.lock"
+def _lock_of(folder):
+    return folder / ".nbica" / f"{NAME}.lock"

@@ -1,33 +1,40 @@
 """fMRIPrep derivatives as they lie on disk: runs of one task in one space, with their confounds."""
 
-import json
-import re
+import warnings
 from pathlib import Path
 
 import pandas as pd
 
+from nbica.datasets.local.bids_files import mask_of, read_json, table_of
+from nbica.datasets.local.bids_names import (
+    ENTITIES,
+    check_labels,
+    entities,
+    labels_of,
+)
+from nbica.datasets.local.bids_names import (
+    choose as choose_runs,
+)
 from nbica.datasets.local.candidates import (
     Found,
     LeftOut,
     check_freedom,
     common,
+    first_t_r,
     header_of,
     look,
     summary,
     tell,
 )
 from nbica.datasets.local.confound_strategies import choose
-from nbica.exceptions import DataError
-
-# Of one subject: no group can be made of them.
-_INDIVIDUAL = ("native", "T1w", "T2w", "boldref", "func")
-_TABLE_NAMES = ("timeseries", "regressors")  # fMRIPrep from 20.2 on, and before
-_NOT_OF_A_TABLE = ("space", "cohort", "res", "den", "desc")
+from nbica.exceptions import DataError, DataWarning
+from nbica.signal.tables import read_table
 
 
 def find_bids(
-    root, task=None, space=None, confounds="motion24", *, subjects=None, sessions=None, res=None
-):
+    root, task=None, space=None, confounds="motion24", *, subjects=None, sessions=None, res=None,
+    **labels,
+):  # fmt: skip
     """Preprocessed runs of a BIDS folder, ready for a fit.
 
     Reads headers and tables only: some milliseconds per run.
@@ -46,6 +53,10 @@ def find_bids(
         the six parameters, their derivatives, and the squares of both. None takes none.
     subjects, sessions : list of str, optional
         Labels to take, with or without `sub-` and `ses-`.
+    **labels : str
+        Of other entities, where there are several: `cohort` of a template, `echo` (by default the
+        combination of all), `part`, `rec`, `dir`, `acq`, `run`, `ce`, `chunk`, and `desc` (by
+        default "preproc"; others are those of other pipelines).
 
     Returns
     -------
@@ -55,7 +66,8 @@ def find_bids(
         each removed frame has a column of its own, `scrub_…`, to be dropped if sample_mask is
         used), `mask_imgs` (list of paths or None), `t_r` (s, or None where they differ),
         `phenotypic` (DataFrame of participants.tsv, one row per run), `table` (DataFrame, one row
-        per run: subject, session, run, n_timepoints, t_r, n_confounds, n_removed, mean_fd),
+        per run: subject, session, run, n_timepoints, t_r, n_confounds, n_removed, mean_fd, and
+        other entities in which runs differ),
         `left_out` (DataFrame: path, reason), `description`.
 
     Raises
@@ -63,27 +75,36 @@ def find_bids(
     DataError
         If nothing fits; the message tells what is there.
     ValueError
-        If there are several tasks, spaces or resolutions and none is chosen.
+        If there are several tasks, spaces, cohorts or resolutions, or several files of the same
+        acquisition, and none is chosen.
+    TypeError
+        For an entity that BIDS does not have.
 
     Warns
     -----
     DataWarning
-        If runs are left out: unreadable, without confounds, of another length, with gaps.
+        If runs are left out: unreadable, without confounds, of another length, with gaps. If the
+        repetition time of some cannot be.
     """
     from sklearn.utils import Bunch
 
-    root = _derivative(Path(root).expanduser().absolute())
-    runs = _list_runs(root)
-    chosen = _choose(runs, task=task, space=space, res=res, subjects=subjects, sessions=sessions)
+    check_labels(labels)
+    desc = str(labels.pop("desc", "preproc"))
+    root = _derivative(Path(root).expanduser().absolute(), desc)
+    runs = _list_runs(root, desc)
+    chosen = choose_runs(
+        runs, task=task, space=space, res=res, subjects=subjects, sessions=sessions, labels=labels
+    )
     found, left_out = look(chosen, lambda path: _look(path, confounds))
     tell(found, left_out, root)
-    table = pd.DataFrame([run.row for run in found])
+    table = pd.concat([pd.DataFrame([run.row for run in found]), _differing(found)], axis=1)
+    _warn_of_unknown_times(table["t_r"], found)
     description = f"{_pipeline(root)}\n{summary(table, left_out)}\n{_besides(runs, chosen)}"
     return Bunch(
         func=[run.path for run in found],
         confounds=None if confounds is None else [run.confounds for run in found],
         sample_mask=[run.kept for run in found],
-        mask_imgs=[_beside(Path(run.path), "desc-brain_mask.nii.gz") for run in found],
+        mask_imgs=[mask_of(Path(run.path)) for run in found],
         t_r=common(table["t_r"]),
         phenotypic=_participants(root, table["subject"]),
         table=table,
@@ -92,105 +113,66 @@ def find_bids(
     )
 
 
-def entities(path):
-    """The entities of a BIDS name and its suffix: sub, task, … and "suffix"."""
-    *pairs, suffix = Path(path).name.partition(".")[0].split("_")
-    return dict(pair.split("-", 1) for pair in pairs if "-" in pair) | {"suffix": suffix}
-
-
 # --- where ---
 
 
-def _derivative(root):
+def _derivative(root, desc):
     """The folder that holds preprocessed runs: this one, or the only such under `derivatives`."""
     if not root.is_dir():
         msg = f"There is no folder {root}."
         raise DataError(msg)
-    if _has_runs(root):
+    if _list_runs(root, desc):
         return root
-    inside = [folder for folder in sorted((root / "derivatives").glob("*")) if _has_runs(folder)]
+    inside = [f for f in sorted((root / "derivatives").glob("*")) if _list_runs(f, desc)]
     if len(inside) > 1:
         msg = f"{root} has several derivatives with runs: {', '.join(map(str, inside))}. Pass one."
         raise ValueError(msg)
     if not inside:
-        n_raw = len(list(_glob(root, "*_bold.nii*")))
-        raw = f"; there are {n_raw} runs that are not preprocessed" if n_raw else ""
-        msg = (
-            f"{root} holds no preprocessed runs (sub-*/[ses-*/]func/*_desc-preproc_bold.nii.gz)"
-            f"{raw}. Pass the output folder of fMRIPrep."
-        )
-        raise DataError(msg)
+        raise DataError(_message_for_none(root, desc))
     return inside[0]
 
 
-def _glob(root, pattern):
-    yield from root.glob(f"sub-*/func/{pattern}")
-    yield from root.glob(f"sub-*/ses-*/func/{pattern}")
-
-
-def _has_runs(folder):
-    return any(True for _ in _glob(folder, "*_desc-preproc_bold.*"))
-
-
-def _list_runs(root):
-    """Paths of preprocessed runs and their entities, `space` being "native" where none is named."""
-    paths = sorted(_glob(root, "*_desc-preproc_bold.nii*"))
-    return {path: {"space": "native", "res": ""} | entities(path) for path in paths}
-
-
-# --- which ---
-
-
-def _choose(runs, *, task, space, res, subjects, sessions):
-    """Paths of one task, space and resolution."""
-    runs = _of(runs, "sub", subjects)
-    runs = _of(runs, "ses", sessions)
-    runs = _narrowed(runs, "task", task)
-    runs = _narrowed(runs, "space", space or _common_space(runs))
-    return list(_narrowed(runs, "res", res))
-
-
-def _of(runs, entity, wanted):
-    if wanted is None:
-        return runs
-    labels = [str(label).removeprefix(f"{entity}-") for label in wanted]
-    there = _labels(runs, entity)
-    lacking = [label for label in labels if label not in there]
-    if lacking:
-        msg = f"There are no runs of {entity}-{lacking[0]}; there are {', '.join(sorted(there))}."
-        raise DataError(msg)
-    return {path: names for path, names in runs.items() if names.get(entity) in labels}
-
-
-def _narrowed(runs, entity, wanted):
-    """The runs with one label of an entity: the wanted, or the only one."""
-    there = _labels(runs, entity)
-    counted = ", ".join(f"{label or 'none'} ({n} runs)" for label, n in there.items())
-    if wanted is not None and str(wanted) not in there:
-        msg = f"There are no runs of {entity} {wanted!r}; there are {counted}."
-        raise DataError(msg)
-    if wanted is None and len(there) > 1:
-        msg = f"There are several of {entity}: {counted}. Choose one with {entity}=..."
-        raise ValueError(msg)
-    label = str(wanted) if wanted is not None else next(iter(there))
-    return {path: names for path, names in runs.items() if names.get(entity, "") == label}
-
-
-def _labels(runs, entity):
-    labels = [names.get(entity, "") for names in runs.values()]
-    return {label: labels.count(label) for label in sorted(set(labels))}
-
-
-def _common_space(runs):
-    there = _labels(runs, "space")
-    standard = [label for label in there if label not in _INDIVIDUAL]
-    if standard:
-        return standard[0] if len(standard) == 1 else None
-    msg = (
-        f"All runs are in a space of their own subject ({', '.join(there)}); a group needs a "
-        "common one: run fMRIPrep with --output-spaces MNI152NLin2009cAsym."
+def _message_for_none(root, desc):
+    there = [path for folder in (root, *(root / "derivatives").glob("*")) for path in _bold(folder)]
+    derived = {
+        path: names for path, names in _named(there).items() if names["space"] or names.get("desc")
+    }
+    raw = len(there) - len(derived)
+    others = ", ".join(
+        f"{n} of desc={label!r}" if label else f"{n} without desc"
+        for label, n in labels_of(derived, "desc").items()
     )
-    raise DataError(msg)
+    parts = [
+        f"; there are {raw} runs that are not preprocessed" if raw else "",
+        f"; there are runs of other pipelines: {others}, which desc=... takes" if derived else "",
+    ]
+    return (
+        f"{root} holds no preprocessed runs (sub-*/[ses-*/]func/*_desc-{desc}_bold.nii.gz)"
+        f"{''.join(parts)}. Pass the output folder of fMRIPrep."
+    )
+
+
+def _bold(folder):
+    """Images by name: of a run that is being copied or has a checksum beside it only the image."""
+    for pattern in ("sub-*/func/*_bold.nii*", "sub-*/ses-*/func/*_bold.nii*"):
+        yield from (
+            path for path in folder.glob(pattern) if path.name.endswith((".nii", ".nii.gz"))
+        )
+
+
+def _named(paths):
+    """Entities of paths, `space` and `res` being empty where none is named."""
+    return {path: {"space": "", "res": ""} | entities(path) for path in sorted(paths)}
+
+
+def _list_runs(folder, desc):
+    """Paths of preprocessed runs and their entities, `space` being "native" where none is named."""
+    named = {
+        path: names
+        for path, names in _named(_bold(folder)).items()
+        if names.get("desc", "") == desc
+    }
+    return {path: names | {"space": names["space"] or "native"} for path, names in named.items()}
 
 
 # --- one run ---
@@ -198,13 +180,14 @@ def _common_space(runs):
 
 def _look(path, strategy):
     names, run = entities(path), header_of(path)
-    table, sidecar = _read_table(path)
+    _check_one_copy(path)
+    table, sidecar, reason = table_of(path)
     row = {
         "subject": f"sub-{names['sub']}",
         "session": names.get("ses", ""),
         "run": names.get("run", ""),
         "n_timepoints": run.n_timepoints,
-        "t_r": _read_json(path).get("RepetitionTime") or run.t_r,
+        "t_r": first_t_r(read_json(path).get("RepetitionTime"), run.t_r),
         "n_confounds": 0,
         "n_removed": 0,
         "mean_fd": float("nan") if table is None else _mean_displacement(table),
@@ -212,8 +195,7 @@ def _look(path, strategy):
     if strategy is None:
         return Found(str(path), row)
     if table is None:
-        msg = "no table of confounds beside it"
-        raise LeftOut(msg)
+        raise LeftOut(reason)
     confounds, kept = _confounds(table, strategy, sidecar, run.n_timepoints)
     row |= {
         "n_confounds": confounds.shape[1],
@@ -234,63 +216,70 @@ def _confounds(table, strategy, sidecar, n_timepoints):
     return confounds, kept
 
 
-def _read_table(path):
-    """The table of confounds of a run and its sidecar, or None and nothing."""
-    kept = {k: v for k, v in entities(path).items() if k not in (*_NOT_OF_A_TABLE, "suffix")}
-    start = "_".join(f"{key}-{value}" for key, value in kept.items())
-    for name in _TABLE_NAMES:
-        table = path.with_name(f"{start}_desc-confounds_{name}.tsv")
-        if table.is_file():
-            try:
-                return pd.read_csv(table, sep="\t", na_values="n/a"), _read_json(table)
-            except (ValueError, OSError) as error:
-                msg = f"its table of confounds cannot be read: {error}"
-                raise LeftOut(msg) from error
-    return None, {}
-
-
-def _read_json(path):
-    """The sidecar of a file; nothing where there is none."""
-    sidecar = path.with_name(f"{path.name.partition('.')[0]}.json")
-    try:
-        content = json.loads(sidecar.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
+def _check_one_copy(path):
+    if path.name.endswith(".nii") and path.with_name(f"{path.name}.gz").exists():
+        msg = "it is there a second time, as .nii.gz"
+        raise LeftOut(msg)
 
 
 def _mean_displacement(table):
-    return table.get("framewise_displacement", pd.Series(dtype=float)).mean()
-
-
-def _beside(path, ending):
-    other = path.with_name(re.sub(r"desc-preproc_bold\.nii(\.gz)?$", ending, path.name))
-    return str(other) if other.is_file() else None
+    column = table.get("framewise_displacement", pd.Series(dtype=float))
+    return pd.to_numeric(column, errors="coerce").mean()
 
 
 # --- the whole ---
 
 
+def _differing(found):
+    """Entities by which runs differ, beside those that the table has anyway."""
+    names = pd.DataFrame([entities(run.path) for run in found]).fillna("")
+    columns = [name for name in ENTITIES if name in names and name not in ("run", "desc")]
+    return names[[name for name in columns if names[name].nunique() > 1]]
+
+
+def _warn_of_unknown_times(t_rs, found):
+    unknown = [run.path for run, t_r in zip(found, t_rs, strict=True) if t_r != t_r]
+    if unknown:
+        msg = (
+            f"The repetition time of {len(unknown)} of {len(found)} runs is unknown, such as of "
+            f"{unknown[0]}: neither a .json beside it nor its header has one between 0 and 100 s. "
+            "Pass t_r=..., in seconds, where it matters."
+        )
+        warnings.warn(msg, DataWarning, stacklevel=3)
+
+
 def _participants(root, subjects):
-    """Rows of participants.tsv, one per run; only the ids where there is no such file."""
+    """Rows of participants.tsv, one per run; only the ids where there is none that can be read."""
     places = (root, root.parent, root.parent.parent)
     for path in (folder / "participants.tsv" for folder in places):
         if path.is_file():
-            people = pd.read_csv(path, sep="\t", dtype={"participant_id": str})
-            people = people.drop_duplicates("participant_id").set_index("participant_id")
-            return people.reindex(list(subjects)).reset_index()
+            people = _people(path)
+            return pd.DataFrame({"participant_id": list(subjects)}).merge(people, "left")
     return pd.DataFrame({"participant_id": list(subjects)})
 
 
+def _people(path):
+    """A table of participants, `sub-` before each of their ids."""
+    try:
+        people = read_table(path, f"the participants in {path}", {"participant_id": str})
+        ids = people["participant_id"].astype(str)
+    except (ValueError, OSError, KeyError) as error:
+        msg = f"{path} is left out: {error}. It needs a column participant_id."
+        warnings.warn(msg, DataWarning, stacklevel=4)
+        return pd.DataFrame({"participant_id": pd.Series(dtype=str)})
+    ids = "sub-" + ids.str.removeprefix("sub-")
+    return people.assign(participant_id=ids).drop_duplicates("participant_id")
+
+
 def _pipeline(root):
-    described = _read_json(root / "dataset_description.nii")
-    makers = described.get("GeneratedBy") or [{}]
-    first = makers[0] if isinstance(makers[0], dict) else {}
+    described = read_json(root / "dataset_description.nii")
+    makers = described.get("GeneratedBy")
+    first = makers[0] if isinstance(makers, list) and makers and isinstance(makers[0], dict) else {}
     name, version = first.get("Name", "an unnamed pipeline"), first.get("Version", "")
-    return f"Runs preprocessed by {' '.join([name, version]).strip()}, in {root}."
+    return f"Runs preprocessed by {f'{name} {version}'.strip()}, in {root}."
 
 
 def _besides(runs, chosen):
     others = len(runs) - len(chosen)
-    tasks, spaces = (", ".join(_labels(runs, entity)) for entity in ("task", "space"))
+    tasks, spaces = (", ".join(labels_of(runs, entity)) for entity in ("task", "space"))
     return f"Not asked for: {others} other images (tasks: {tasks}; spaces: {spaces})."

@@ -1,6 +1,7 @@
 """What finders of local data share: runs looked at, those left out with the reason, a summary."""
 
 import warnings
+from numbers import Real
 from typing import NamedTuple
 
 import pandas as pd
@@ -9,6 +10,7 @@ from nbica.exceptions import DataError, DataWarning
 from nbica.image.run import load_run
 
 _MOST_REASONS = 3
+LONGEST_T_R = 100.0  # s; no run is slower, milliseconds are meant
 
 
 class LeftOut(Exception):
@@ -61,6 +63,18 @@ def header_of(path):
         raise LeftOut(msg) from error
 
 
+def first_t_r(*stated):
+    """The first repetition time that can be one, in s; NaN for none.
+
+    Some programs write 2000 s for 2000 ms, and sidecars hold texts.
+    """
+    return next((float(t_r) for t_r in stated if _can_be(t_r)), float("nan"))
+
+
+def _can_be(t_r):
+    return isinstance(t_r, Real) and not isinstance(t_r, bool) and 0 < t_r < LONGEST_T_R
+
+
 def check_freedom(n_frames, n_confounds):
     """LeftOut for a run of which confounds would leave nothing."""
     if n_confounds >= n_frames:
@@ -87,7 +101,7 @@ def tell(found, left_out, where, stacklevel=3):
     """
     if left_out.empty:
         return
-    reasons = left_out["reason"].value_counts()
+    reasons = left_out["reason"].str.partition(" (sub-")[0].value_counts()  # names are in left_out
     some = "; ".join(f"{n} × {reason}" for reason, n in reasons.iloc[:_MOST_REASONS].items())
     more = f"; and {len(reasons) - _MOST_REASONS} other reasons" * (len(reasons) > _MOST_REASONS)
     n_all = len(found) + len(left_out)

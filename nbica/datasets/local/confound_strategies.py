@@ -46,7 +46,8 @@ def choose(table, strategy, sidecar=None):
         "wm_csf8"), "global_signal", "compcor" (anatomical, combined mask), "scrub", a preset
         ("simple", "scrubbing", "compcor" with what it needs), a column, or a pattern of columns.
     sidecar : dict, optional
-        What fMRIPrep wrote beside the table; tells which components are of the combined mask.
+        What fMRIPrep wrote beside the table; tells which components are of the combined mask, and
+        "compcor" needs it.
 
     Returns
     -------
@@ -62,7 +63,7 @@ def choose(table, strategy, sidecar=None):
     """
     names = _names(strategy)
     columns = [column for name in names for column in _columns(name, table, sidecar or {})]
-    chosen = table[list(dict.fromkeys(columns))].astype(float)
+    chosen = _numeric(table, list(dict.fromkeys(columns)))
     if len(chosen) > 1:
         chosen.iloc[0] = chosen.iloc[0].fillna(chosen.iloc[1])
     _check_gaps(chosen)
@@ -94,7 +95,8 @@ def outliers(table, fd_limit=FD_LIMIT, dvars_limit=DVARS_LIMIT, shortest=_SHORTE
     ----------
     Power JD et al. (2014), NeuroImage 84:320-341.
     """
-    _check_there(["framewise_displacement", "std_dvars"], table, "scrub")
+    names = _check_there(["framewise_displacement", "std_dvars"], table, "scrub")
+    table = _numeric(table, names)
     moved = (table["framewise_displacement"] > fd_limit) | (table["std_dvars"] > dvars_limit)
     moved = moved.to_numpy(copy=True)
     if not moved.any():
@@ -131,19 +133,40 @@ def _columns(name, table, sidecar):
 def _compcor(table, sidecar):
     """Anatomical components of white matter and fluid together, those that were retained."""
     found = [column for column in table if column.startswith("a_comp_cor")]
-    known = {name: sidecar[name] for name in found if name in sidecar}
-    found = [
-        name
-        for name in found
-        if known.get(name, {}).get("Mask", "combined") == "combined"
-        and known.get(name, {}).get("Retained", True)
-    ]
-    return _check_there(found or ["a_comp_cor_00"], table, "compcor")
+    _check_there(found or ["a_comp_cor_00"], table, "compcor")
+    about = {name: sidecar.get(name) for name in found}
+    unknown = [name for name, said in about.items() if not _tells_mask(said)]
+    if unknown:
+        msg = (
+            f"'compcor' needs to know which of {len(found)} a_comp_cor columns are of the combined "
+            f"mask; no .json beside the table says it of {unknown[0]}. Copy that file too, or name "
+            "the columns"
+        )
+        raise DataError(msg)
+    found = [n for n, said in about.items() if said["Mask"] == "combined" and _is_retained(said)]
+    return _check_there(found or ["a_comp_cor of the combined mask"], table, "compcor")
+
+
+def _tells_mask(said):
+    return isinstance(said, dict) and isinstance(said.get("Mask"), str)
+
+
+def _is_retained(said):
+    return said.get("Retained", True) not in (False, "False", "false")
 
 
 def _unsteady(table):
     columns = [column for column in table if column.startswith("non_steady_state")]
-    return table[columns].to_numpy(dtype=float).any(axis=1)
+    return _numeric(table, columns).to_numpy(dtype=float).any(axis=1)
+
+
+def _numeric(table, columns):
+    """Some columns as numbers; a DataError names the first that holds none."""
+    for column in columns:
+        if table[column].dtype.kind not in "fiub":
+            msg = f"{column} holds what is no number"
+            raise DataError(msg)
+    return table[columns].astype(float)
 
 
 def _check_there(columns, table, name):

@@ -12,12 +12,14 @@ from nbica.datasets.local.candidates import (
     LeftOut,
     check_freedom,
     common,
+    first_t_r,
     header_of,
     look,
     summary,
     tell,
 )
 from nbica.exceptions import DataError
+from nbica.runtime.placeholders import placeholder
 
 RUNS = ("REST1_LR", "REST1_RL", "REST2_LR", "REST2_RL")
 T_R = 0.72  # s
@@ -81,7 +83,7 @@ def find_hcp(root, runs=RUNS, confounds=None, *, subjects=None, min_timepoints=0
     ending = "_hp2000_clean.nii.gz" if cleaned else ".nii.gz"
     people = _subjects(root, subjects)
     wanted = [_path(folder, run, ending) for folder in people for run in runs]
-    there = [path for path in wanted if path.is_file()]
+    there = [path for path in wanted if _is_named(path)]
     _check_there(there, people, root, ending)
     found, left_out = look(there, lambda path: _look(path, confounds, min_timepoints))
     tell(found, left_out, root)
@@ -124,11 +126,17 @@ def _subjects(root, wanted):
     folders = {path.name: path for path in sorted(root.iterdir()) if (path / _RESULTS).is_dir()}
     if wanted is None:
         return list(folders.values())
+    wanted = [wanted] if isinstance(wanted, str | int) else wanted
     lacking = [str(subject) for subject in wanted if str(subject) not in folders]
     if lacking:
         msg = f"There is no subject {lacking[0]} in {root}; there are {len(folders)} others."
         raise DataError(msg)
     return [folders[str(subject)] for subject in wanted]
+
+
+def _is_named(path):
+    """Whether there is a file, or a link to one that is not here: it is told apart when read."""
+    return path.is_symlink() or path.is_file()
 
 
 def _path(folder, run, ending):
@@ -159,7 +167,7 @@ def _look(path, confounds, min_timepoints):
         "session": label[1],
         "run": label[2],
         "n_timepoints": run.n_timepoints,
-        "t_r": round(run.t_r or T_R, 6),
+        "t_r": round(first_t_r(run.t_r, T_R), 6),
         "n_confounds": 0 if columns is None else columns.shape[1],
         "is_short": run.n_timepoints < FULL_LENGTH,
         "mean_rms": _mean_rms(path),
@@ -169,7 +177,7 @@ def _look(path, confounds, min_timepoints):
 
 def _motion_path(path):
     table = path.with_name("Movement_Regressors.txt")
-    return str(table) if table.is_file() else None
+    return str(table) if _is_named(table) else None
 
 
 def _motion(path, kind, n_timepoints):
@@ -180,8 +188,8 @@ def _motion(path, kind, n_timepoints):
         raise LeftOut(msg)
     try:
         values = np.loadtxt(table, ndmin=2)
-    except ValueError as error:
-        msg = f"its Movement_Regressors.txt cannot be read: {error}"
+    except (ValueError, OSError) as error:
+        msg = f"its Movement_Regressors.txt cannot be read: {placeholder(table) or error}"
         raise LeftOut(msg) from error
     if values.shape != (n_timepoints, 12):
         msg = f"its Movement_Regressors.txt has shape {values.shape} for {n_timepoints} frames"
@@ -204,7 +212,7 @@ def _mean_rms(path):
 
 def _incomplete(people, runs, ending):
     lacking = {
-        folder.name: [run for run in runs if not _path(folder, run, ending).is_file()]
+        folder.name: [run for run in runs if not _is_named(_path(folder, run, ending))]
         for folder in people
     }
     return {subject: several for subject, several in lacking.items() if several}

@@ -253,6 +253,205 @@ def test_a_run_that_cannot_be_used_is_left_out_with_its_reason(tree, spoil, reas
     assert f"left out: {bold(tree)}" in data.description
 
 
+def test_cohorts_of_a_template_are_not_mixed(tree):
+    """Brains of two ages have no common space, though the template has one name."""
+    copy_as(tree, {SPACE: "space-MNIPediatricAsym_cohort-1"})
+    copy_as(tree, {SPACE: "space-MNIPediatricAsym_cohort-2"}, "02")
+    space = "MNIPediatricAsym"
+
+    with pytest.raises(ValueError, match=r"several of cohort: 1 \(1 runs\), 2 \(1 runs\)"):
+        find_bids(tree, space=space)
+    data = find_bids(tree, space=space, cohort="2")
+    assert data.table["subject"].tolist() == ["sub-02"]
+    assert data.confounds[0].shape == (60, 24)
+
+
+def rename(root, replacements, subject="01"):
+    before = list(func(root, subject).iterdir())
+    copy_as(root, replacements, subject)
+    for path in before:
+        if all(old in path.name for old in replacements):
+            path.unlink()
+
+
+def test_echoes_are_no_runs(tree):
+    """Of an acquisition with its echoes and their combination, the combination is taken."""
+    for echo in ("1", "2", "3"):
+        shutil.copy(bold(tree), str(bold(tree)).replace("rest_", f"rest_echo-{echo}_"))
+
+    data = find_bids(tree)
+
+    assert len(data.func) == 3
+    assert "echo" not in Path(data.func[0]).name
+    second = find_bids(tree, echo="2")
+    assert [Path(path).name.split("_")[2] for path in second.func] == ["echo-2"]
+    assert second.confounds[0].equals(data.confounds[0])
+    assert second.mask_imgs == data.mask_imgs[:1]
+
+
+@pytest.mark.parametrize("entity", ["echo", "part", "rec"])
+def test_files_of_one_acquisition_must_be_chosen(tree, entity):
+    """Echoes that nobody combined, magnitude and phase, two reconstructions: one each, or asked."""
+    for label in ("1", "2"):
+        shutil.copy(bold(tree), str(bold(tree)).replace("rest_", f"rest_{entity}-{label}_"))
+    bold(tree).unlink()
+
+    with pytest.raises(ValueError, match=rf"more than once.*several of {entity}: none .*{entity}="):
+        find_bids(tree)
+    assert len(find_bids(tree, **{entity: "1"}, confounds=None).func) == 1
+
+
+def test_entities_by_which_runs_differ_are_columns(tree):
+    """Whoever looks at the table sees which run is which."""
+    rename(tree, {"task-rest": "task-rest_dir-AP"})
+    rename(tree, {"task-rest": "task-rest_dir-PA"}, "02")
+
+    data = find_bids(tree)
+
+    assert data.table["dir"].tolist() == ["AP", "PA", ""]
+    assert "acq" not in data.table
+    with pytest.raises(TypeError, match=r"knows no 'direction'.*dir"):
+        find_bids(tree, direction="AP")
+
+
+def test_a_table_with_fewer_entities_is_found(tree):
+    """If it is the run's alone: fMRIPrep leaves out part-, and dir- where there is one only."""
+    image = bold(tree)
+    image.rename(str(image).replace("rest_", "rest_dir-ap_run-1_part-mag_"))
+
+    assert find_bids(tree).table["n_confounds"].tolist() == [24, 24, 24]
+
+
+def test_a_table_that_fits_several_runs_is_nobodys(tree):
+    """Two runs never share one table; the reason names it."""
+    for run in ("1", "2"):
+        shutil.copy(bold(tree), str(bold(tree)).replace("rest_", f"rest_run-{run}_"))
+    bold(tree).unlink()
+
+    with pytest.warns(DataWarning, match="2 of 4 runs .*2 × no table of confounds beside it[.]"):
+        data = find_bids(tree)
+    assert all(f"({table(tree).name} fits other runs" in text for text in data.left_out["reason"])
+
+
+def test_runs_of_other_pipelines_are_told_and_can_be_taken(tree):
+    """They are preprocessed; which desc they have is said, and asked for by name."""
+    for subject in ("01", "02", "03"):
+        rename(tree, {"desc-preproc": "desc-denoised"}, subject)
+
+    with pytest.raises(DataError, match="other pipelines: 3 of desc='denoised'"):
+        find_bids(tree)
+    data = find_bids(tree, desc="denoised")
+    assert data.table["n_confounds"].tolist() == [24, 24, 24]
+    assert all("desc-brain_mask" in path for path in data.mask_imgs)
+
+
+@pytest.mark.parametrize(
+    ("sidecar", "header", "found"),
+    [
+        ({"RepetitionTime": 2.5}, 2000.0, 2.5),
+        ({"RepetitionTime": 2000}, 2.0, 2.0),
+        ({"RepetitionTime": "2.5"}, 2.0, 2.0),
+        ({"RepetitionTime": [2.5]}, 2.0, 2.0),
+        ({"RepetitionTime": True}, 2.0, 2.0),
+        ({"RepetitionTime": 2.5}, 0.0, 2.5),
+        ([], 2.0, 2.0),
+    ],
+)
+def test_a_repetition_time_that_can_be(tree, sidecar, header, found):
+    """The sidecar's, else the header's; milliseconds written as seconds are neither."""
+    img = nib.load(bold(tree))
+    img.header["pixdim"][4] = header
+    nib.save(nib.Nifti1Image(np.asarray(img.dataobj), img.affine, img.header), bold(tree))
+    bold(tree).with_suffix("").with_suffix(".json").write_text(json.dumps(sidecar))
+
+    assert find_bids(tree).table["t_r"].tolist() == [found, 2.0, 2.0]
+
+
+def test_2000_s_are_no_repetition_time(tree):
+    """Where nothing else is known it is unknown, and said."""
+    img = nib.load(bold(tree))
+    img.header["pixdim"][4] = 2000
+    nib.save(nib.Nifti1Image(np.asarray(img.dataobj), img.affine, img.header), bold(tree))
+    bold(tree).with_suffix("").with_suffix(".json").unlink()
+
+    with pytest.warns(DataWarning, match="repetition time of 1 of 3 runs is unknown.*sub-01"):
+        data = find_bids(tree)
+    assert np.isnan(data.table["t_r"][0])
+    assert data.t_r is None
+
+
+def break_image(root):
+    bold(root).unlink()
+    bold(root).symlink_to("../../.git/annex/objects/x.nii.gz")
+
+
+def unlock_image(root):
+    bold(root).write_text("/annex/objects/MD5E-s999--0a.nii.gz\n")
+
+
+def lfs_image(root):
+    bold(root).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0a\nsize 9\n")
+
+
+def break_table(root):
+    table(root).unlink()
+    table(root).symlink_to("../../.git/annex/objects/x.tsv")
+
+
+@pytest.mark.parametrize("spoil", [break_image, unlock_image, lfs_image, break_table])
+def test_what_datalad_did_not_fetch_is_told(tree, spoil):
+    """Not damaged, not missing: to be fetched."""
+    spoil(tree)
+
+    with pytest.warns(DataWarning, match="1 of 3 runs .*not here. Get it with `datalad get`"):
+        assert len(find_bids(tree).func) == 2
+
+
+def test_half_copied_files_are_no_runs(tree):
+    """A checksum or a part of a download beside an image is not taken for one."""
+    for ending in (".part", ".md5", ".json"):
+        bold(tree).with_name(bold(tree).name + ending).write_bytes(b"x")
+    plain = bold(tree).with_suffix("")
+    nib.save(nib.load(bold(tree)), plain)
+
+    with pytest.warns(DataWarning, match="1 of 4 runs .*a second time, as .nii.gz"):
+        assert len(find_bids(tree).func) == 3
+
+
+@pytest.mark.parametrize("text", ["", "subject\nsub-01\n", "participant_id\tage\nsub-01\n"])
+def test_participants_that_cannot_be_read_are_told(tree, text):
+    """The runs are found all the same."""
+    (tree / "participants.tsv").write_text(text)
+
+    with pytest.warns(DataWarning, match=r"participants\.tsv is left out"):
+        data = find_bids(tree)
+    assert data.phenotypic["participant_id"].tolist() == ["sub-01", "sub-02", "sub-03"]
+
+
+def test_participants_without_a_prefix_are_known(tree):
+    """01 is sub-01, as many tables have it; it is a text, not the number 1."""
+    (tree / "participants.tsv").write_text("participant_id\tage\n03\t33\n01\t31\n")
+
+    data = find_bids(tree)
+
+    assert data.phenotypic["age"].tolist()[::2] == [31, 33]
+    assert data.phenotypic["participant_id"].tolist() == ["sub-01", "sub-02", "sub-03"]
+
+
+def test_one_subject_may_be_a_text(tree):
+    """Not a list of letters."""
+    assert find_bids(tree, subjects="sub-02").table["subject"].tolist() == ["sub-02"]
+
+
+def test_columns_that_are_no_numbers_leave_a_run_out(tree):
+    """One odd table does not end the search."""
+    change(table(tree), lambda frame: frame.assign(std_dvars="much", trans_x="far"))
+
+    for strategy in ("motion6", ["motion12", "scrub"], ["rot_x", "scrub"]):
+        with pytest.warns(DataWarning, match="1 of 3 runs .* holds what is no number"):
+            find_bids(tree, confounds=strategy)
+
+
 def test_nothing_left_is_an_error(tree):
     """With the reasons."""
     for subject in ("01", "02", "03"):
@@ -341,7 +540,10 @@ def test_compcor_takes_retained_components_of_the_combined_mask():
     }
 
     assert list(choose(frame, ["compcor"], sidecar)[0]) == ["a_comp_cor_00"]
-    assert choose(frame, ["compcor"])[0].shape[1] == 3
+    assert list(choose(frame, ["a_comp_cor_0?"])[0]) == list(frame)
+    for incomplete in ({}, {"a_comp_cor_00": {"Mask": "combined"}}, dict.fromkeys(frame, "odd")):
+        with pytest.raises(DataError, match="which of 3 a_comp_cor columns"):
+            choose(frame, ["compcor"], incomplete)
 
 
 def test_spikes_are_as_good_as_leaving_frames_out(rng):
@@ -472,3 +674,24 @@ def test_what_is_no_hcp_tree_is_said(hcp, tmp_path):
         find_hcp(hcp, runs="REST1_LR")
     with pytest.raises(ValueError, match="confounds is 'motion'; expected None or one of"):
         find_hcp(hcp, confounds="motion")
+
+
+def test_what_datalad_did_not_fetch_of_an_hcp_tree_is_told(hcp):
+    """A link to content that is elsewhere is not a run that the subject lacks."""
+    run = hcp_run(hcp)
+    run.unlink()
+    run.symlink_to("../../../../.git/annex/objects/x.nii.gz")
+
+    with pytest.warns(DataWarning, match="1 of .* runs .*is a link to .*datalad get"):
+        data = find_hcp(hcp)
+    assert "REST1_LR" not in data.incomplete.get("100307", [])
+
+
+def test_motion_that_datalad_did_not_fetch_is_told(hcp):
+    """The table of motion parameters likewise."""
+    table = hcp_run(hcp).with_name("Movement_Regressors.txt")
+    table.unlink()
+    table.symlink_to("../.git/annex/objects/x.txt")
+
+    with pytest.warns(DataWarning, match="1 of .* runs .*is a link to"):
+        find_hcp(hcp, confounds="motion6")
