@@ -206,7 +206,8 @@ def test_warnings_come_as_they_are_said(cohort):
     panel.estimator.callback = warn
     shown = []
     with warnings.catch_warnings():
-        warnings.simplefilter("always")
+        warnings.simplefilter("ignore")  # such as what ipywidgets calls of traitlets
+        warnings.simplefilter("always", UserWarning)
         warnings.showwarning = lambda message, *_: shown.append(str(message))
         panel.run()
 
