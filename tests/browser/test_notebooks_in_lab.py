@@ -218,5 +218,5 @@ def _start_stop_resume(page):
     press("Resume")
     page.get_by_text("Done: 20 components of 4 runs.").wait_for(timeout=PATIENCE * 1000)
 
-    assert n_kept == 2
-    assert runs.get_attribute("aria-label").endswith("2 cached")
+    assert n_kept in (1, 2)  # the second may have been stopped within
+    assert runs.get_attribute("aria-label").endswith(f"{n_kept} cached")

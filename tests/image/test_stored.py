@@ -283,7 +283,7 @@ def test_content_that_was_not_fetched_is_told(tmp_path):
     (tmp_path / "link.nii.gz").symlink_to(".git/annex/objects/x.nii.gz")
     (tmp_path / "pointer.nii.gz").write_text("/annex/objects/MD5E-s999--0a.nii.gz\n")
 
-    with pytest.raises(FileNotFoundError, match="is a link to .*, which is not here"):
+    with pytest.raises(FileNotFoundError, match=r"is a link to .*, which is not here"):
         load_mask(tmp_path / "link.nii.gz")
     with pytest.raises(FileNotFoundError, match="what git-annex or DataLad leaves in place"):
         load_mask(tmp_path / "pointer.nii.gz")

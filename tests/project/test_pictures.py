@@ -1,21 +1,26 @@
 """What the comparison of pictures lets pass, what it does not, and what it sees of a notebook."""
 
 import base64
+import itertools
 from io import BytesIO
+from pathlib import Path
 
 import matplotlib
+import nbformat
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from nbformat.v4 import new_output
 from pictures import unlike, unlike_outputs
 from PIL import Image, ImageChops, ImageOps
+from scipy import ndimage
 from test_looks import LOOKS, anatomy, flipped, image, maps, stat_map
 
 from nbica import plotting
 
 # ---- what passes --------------------------------------------------------------------------------
 
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 KINDS = ["stat_map", "components", "glass_brain", "connectome", "matrix", "spectrum"]
 
 
@@ -136,6 +141,141 @@ def test_another_size_is_unlike(drawn):
     taller = ImageOps.pad(drawn["matrix"], (drawn["matrix"].width, 2 * drawn["matrix"].height))
 
     assert "pixels, not" in unlike(taller, drawn["matrix"])
+
+
+# ---- mutants of saved pictures ------------------------------------------------------------------
+
+# Where a map lies on a brain: notebook, words of the cell, and pixels across a voxel of 8 or 4 mm.
+ON_BRAINS = {
+    "06_the_talks_script": ('title="IC %d"', 20),
+    "07_looking_at_volumes": ('title="Above 0.5"', 12),
+    "08_atlases": ("the atlas's default mode", 12),
+}
+
+
+def saved(stem, words):
+    """Pictures that a notebook's cell was saved with, and pixels across a voxel in them."""
+    notebook = nbformat.read(NOTEBOOKS / f"{stem}.ipynb", as_version=4)
+    [cell] = [cell for cell in notebook.cells if cell.get("outputs") and words in cell.source]
+    data = [output.get("data", {}).get("image/png") for output in cell.outputs]
+    return [Image.open(BytesIO(base64.b64decode(png))).convert("RGB") for png in data if png]
+
+
+@pytest.fixture(scope="module", params=ON_BRAINS)
+def on_brain(request):
+    """The last picture of a cell but one, as the last of notebook 06 has little in it."""
+    words, voxel = ON_BRAINS[request.param]
+    return saved(request.param, words)[-3:][0], voxel
+
+
+def coloured(pixels):
+    return np.ptp(pixels.astype(int), axis=2) > 60
+
+
+def blobs(picture, voxel, smallest=1):
+    """Masks of the coloured regions on the brain that are larger than so many voxels."""
+    pixels = np.asarray(picture)
+    labels, n_blobs = ndimage.label(coloured(pixels), np.ones((3, 3)))
+    labels[:, int(0.9 * picture.width) :] *= picture.width < 500  # the colour bar
+    masks = [labels == number for number in range(1, n_blobs + 1)]
+    return [mask for mask in masks if mask.sum() >= smallest * voxel**2]
+
+
+def filled(pixels, where, source):
+    """Each pixel of a mask gets the colour of the nearest one of another mask."""
+    nearest = ndimage.distance_transform_edt(~source, return_distances=False, return_indices=True)
+    result = pixels.copy()
+    result[where] = pixels[tuple(nearest)][where]
+    return result
+
+
+def with_voxel(pixels, row, column, voxel, more):
+    """A voxel around a place is coloured as the map beside it is, or not, as the brain is."""
+    near = (slice(max(0, row - 40), row + 40), slice(max(0, column - 40), column + 40))
+    inside = np.zeros(pixels.shape[:2], bool)
+    half = voxel // 2
+    inside[row - half : row + half, column - half : column + half] = True
+    there = ndimage.binary_fill_holes(coloured(pixels))[near]
+    where, source = (~there, there) if more else (there, ~there & ~inside[near])
+    result = pixels.copy()
+    result[near] = filled(pixels[near], where & inside[near], source)
+    return result
+
+
+def contour(mask, rng, n_places):
+    mask = ndimage.binary_fill_holes(mask)
+    places = np.argwhere(mask & ~ndimage.binary_erosion(mask))
+    return places[rng.choice(len(places), n_places, replace=False)]
+
+
+@pytest.mark.parametrize("more", [True, False], ids=["more", "less"])
+def test_a_voxel_at_a_contour_is_alike(on_brain, rng, more):
+    """Anywhere around the regions of a map, one voxel is coloured that was not, or the reverse."""
+    picture, voxel = on_brain
+    pixels = np.asarray(picture)
+    places = [place for mask in blobs(picture, voxel, 4) for place in contour(mask, rng, 5)]
+
+    assert len(places) >= 10
+    for place in places:
+        assert not unlike(Image.fromarray(with_voxel(pixels, *place, voxel, more)), picture)
+
+
+def test_many_voxels_at_contours_are_unlike(rng):
+    """One in each region would be let pass alone; several at once are another map."""
+    words, voxel = ON_BRAINS["06_the_talks_script"]
+    picture = saved("06_the_talks_script", words)[17]
+    changed = np.asarray(picture)
+    for mask in blobs(picture, voxel, 2):
+        for place in contour(mask, rng, 2):
+            changed = with_voxel(changed, *place, voxel, more=True)
+
+    assert unlike(Image.fromarray(changed), picture)
+
+
+def test_a_missing_blob_is_unlike(on_brain):
+    """Each region of at least three voxels, wherever there are others, and be they near."""
+    picture, voxel = on_brain
+    pixels = np.asarray(picture)
+    regions = blobs(picture, voxel, 3)
+
+    assert len(regions) >= 3
+    for mask in regions:
+        where = ndimage.binary_dilation(mask, iterations=2)
+        without = filled(pixels, where, ~where & ~coloured(pixels))
+        assert unlike(Image.fromarray(without), picture)
+
+
+def test_all_moved_by_a_voxel_is_unlike(on_brain):
+    """As where a cut goes through the next slice, or an affine is off by one."""
+    picture, voxel = on_brain
+    for aside in ((voxel, 0), (0, voxel)):
+        assert unlike(ImageChops.offset(picture, *aside), picture)
+
+
+@pytest.mark.parametrize("name", ["viridis", "coolwarm", "Greens"])
+def test_another_colour_map_is_unlike(on_brain, name):
+    """All in its place, and as strong, but in other colours."""
+    picture, _ = on_brain
+    pixels = np.asarray(picture).copy()
+    on_map = coloured(pixels)
+    pixels[on_map] = 255 * matplotlib.colormaps[name](pixels.max(axis=2)[on_map])[:, :3]
+
+    assert unlike(Image.fromarray(pixels), picture)
+
+
+def test_panels_in_another_order_are_unlike(on_brain):
+    """Halves of a picture exchanged: for three panels, each is somewhere else."""
+    picture, _ = on_brain
+
+    assert unlike(ImageChops.offset(picture, picture.width // 2, 0), picture)
+
+
+def test_components_in_another_order_are_unlike():
+    """None of the talk's components can be taken for the next one."""
+    pictures = saved("06_the_talks_script", ON_BRAINS["06_the_talks_script"][0])
+
+    assert len(pictures) == 20
+    assert all(unlike(one, other) for one, other in itertools.pairwise(pictures))
 
 
 # ---- in a notebook ------------------------------------------------------------------------------
