@@ -80,6 +80,7 @@ class ComponentBrowser(SliceViewer):
 
     _esm = page.module(*page.DESK_SCRIPTS, render="renderComponents")
     _css = page.read("slices.css", "components.css")
+    _height = 820
 
     marks = t.Dict(value_trait=t.Enum(labelfile.CLASSES), key_trait=t.Unicode()).tag(sync=True)
     subject = t.Int(0, min=0).tag(sync=True)

@@ -131,6 +131,7 @@ class SliceViewer(anywidget.AnyWidget):
 
     _esm = page.module(*page.SLICE_SCRIPTS, render="renderSlices")
     _css = page.read("slices.css")
+    _height = 620  # of its frame in a saved notebook, in pixels
     _payload = t.Bytes().tag(sync=True)
 
     component = t.Int(0).tag(sync=True)
@@ -305,11 +306,14 @@ class SliceViewer(anywidget.AnyWidget):
             The file; without a path the text of the page, which a notebook shows in a frame and
             keeps: alive in a saved notebook and in what nbconvert makes of it.
         """
-        text = page.make_page(
+        text = self._page()
+        return page.Page(text) if path is None else page.write_page(path, text)
+
+    def _page(self):
+        return page.make_page(
             title=self.title or self.names[0], alt=self.sentence, code=self._esm, css=self._css,
             state=self.state, payload=self._payload, poster=poster.png(self._poster()),
         )  # fmt: skip
-        return page.Page(text) if path is None else page.write_page(path, text)
 
     @property
     def state(self):
@@ -339,6 +343,10 @@ class SliceViewer(anywidget.AnyWidget):
         return f"<{type(self).__name__}: {self.sentence}>"
 
     def _repr_mimebundle_(self, **kwargs):
+        """The widget, and what a saved notebook shows without a kernel: a page, and a picture."""
         data, metadata = super()._repr_mimebundle_(**kwargs)
         data["image/png"] = poster.png(self.picture())
+        if len(self._esm) + 4 / 3 * self.n_bytes < page.embed_limit():
+            small = poster.png(self._poster())
+            data["text/html"] = page.embedded(self._page(), small, self.sentence, self._height)
         return data, metadata
