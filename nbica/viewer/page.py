@@ -12,8 +12,8 @@ from nbica.exceptions import DataWarning
 FOLDER = Path(__file__).parent
 # Files of `js/` in the order in which they are joined: each uses those above it.
 SLICE_SCRIPTS = (
-    "dom.js", "volume.js", "planes.js", "draw.js", "panes.js", "readout.js", "controls.js",
-    "slices.js",
+    "dom.js", "volume.js", "planes.js", "draw.js", "panes.js", "regions.js", "readout.js",
+    "controls.js", "slices.js",
 )  # fmt: skip
 DESK_SCRIPTS = (*SLICE_SCRIPTS, "components.js")
 

@@ -578,6 +578,50 @@ def test_regions_are_named_where_the_crosshair_is(open_page):
     assert [int(v.replace("−", "-")) for v in shown.split(",")] == voxel.tolist()
 
 
+@pytest.fixture
+def two_regions():
+    """A viewer with two boxes of regions, and where their middles are, in mm."""
+    codes = np.zeros((24, 26, 22), np.uint8)
+    codes[3:8, 3:8, 3:8] = 1
+    codes[14:19, 14:19, 14:19] = 2
+    affine = planted().affine
+    middles = nib.affines.apply_affine(affine, [[5, 5, 5], [16, 16, 16]])
+    labels_img = nib.Nifti1Image(codes, affine)
+    viewer = SliceViewer(planted(), labels_img=labels_img, labels=["amygdala", "precuneus"])
+    return viewer, middles
+
+
+def region_told(page):
+    return page.locator(".nbv-read dl > div", has_text="region").locator("dd").inner_text()
+
+
+def test_the_legend_goes_to_each_region(open_page, two_regions):
+    """A click on a region's name moves the crosshair to its middle; a search leaves its like."""
+    viewer, middles = two_regions
+    page = open_page(viewer)
+    pane(page, "axial").focus()
+    page.keyboard.press("a")
+    legend = page.locator(".nbv-legend")
+
+    for name, mm in zip(["amygdala", "precuneus"], middles, strict=True):
+        legend.get_by_role("button", name=name).click()
+        assert state(page, "cut_coords") == pytest.approx(mm.tolist())
+        assert region_told(page) == name
+    legend.get_by_label("Find a region").fill("cune")
+    assert legend.locator("li:visible").all_inner_texts() == ["precuneus"]
+
+
+def test_the_nearest_region_is_told_with_its_distance(open_page, two_regions):
+    """Beside all regions, the read-out says which is nearest and how far its nearest voxel is."""
+    viewer, middles = two_regions
+    page = open_page(viewer)
+    beside = (middles[1] + [0, 15, 0]).tolist()
+
+    page.evaluate("(mm) => nbica.set('cut_coords', mm)", beside)
+
+    assert region_told(page) == "none; precuneus 9 mm away"
+
+
 def test_a_page_of_nbconvert_is_alive_offline(chromium, viewer, tmp_path):
     """What to_html() shows in a notebook is drawn in nbconvert's page, with no network at all."""
     html_exporter = pytest.importorskip("nbconvert").HTMLExporter()

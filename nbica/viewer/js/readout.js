@@ -1,20 +1,6 @@
 // What is told of a place: the read-out, a sentence to be heard, colors, a time course, a picture.
 
 /**
- * Names of the regions at a place.
- * @param {Context} ctx
- * @param {number[]} mm
- */
-function regionsAt(ctx, mm) {
-  const found = ctx.scene.regions.map((volume) => {
-    const p = voxelIndex(volume, mm);
-    const code = p < 0 ? 0 : volume.codes[p];
-    return code ? (volume.regions[code] ?? `${volume.name || "region"} ${code}`.trim()) : "";
-  });
-  return found.filter(Boolean).join(", ");
-}
-
-/**
  * All that is known of the place at the crosshair.
  * @param {Context} ctx
  */
@@ -27,7 +13,7 @@ function readPlace(ctx) {
     under: background && valueAt(background, mm, 0),
     more: overlays.map((volume) => valueAt(volume, mm, 0)),
     voxel: ownVoxel(ctx.maps, mm),
-    region: regionsAt(ctx, mm),
+    region: regionInWords(ctx, mm),
   };
 }
 
@@ -45,7 +31,7 @@ function makeReadOut(ctx) {
     const { own, under, more, voxel, region } = readPlace(ctx);
     const texts = [formatWithError(own), under && formatValue(under.value, under.half),
       ...more.map((found) => formatValue(found.value, found.half)),
-      voxel.map(withMinus).join(", "), region || "none"];
+      voxel.map(withMinus).join(", "), region];
     cells.forEach((cell, i) => cell && writeText(cell, texts[i] ?? ""));
   });
   return makeElement("div", { class: "nbv-read" },
@@ -100,7 +86,7 @@ function spokenPlace(ctx) {
   const k = ctx.state.get("component");
   const place = AXES.map((name, axis) => `${name} ${formatMm(mm[axis])}`).join(", ");
   const map = ctx.count > 1 ? `, ${ctx.name(k)}, ${k + 1} of ${ctx.count}` : "";
-  const where = region && `, ${region}`;
+  const where = ctx.scene.regions.length ? `, region ${region}` : "";
   return `${place} mm, value ${formatValue(own.value, own.half)}${map}${where}`;
 }
 

@@ -10,6 +10,7 @@
  * @property {() => void} full full screen, on and off
  * @property {() => void} settings open and close that panel
  * @property {() => void} help open and close that panel
+ * @property {() => void} regions open and close that panel, where there are regions
  * @property {() => boolean} close the panel that is open; whether one was
  * @property {(key: string) => void} cast show a key that was pressed
  * @property {(playing: boolean) => void} onPlaying told when playing begins and ends
@@ -43,6 +44,7 @@ function makeActions(ctx, root, stage) {
     full: () => (document.fullscreenElement ? leave() : root.requestFullscreen?.()),
     settings: () => togglePanel(root, "Display settings", ".nbv-settings"),
     help: () => togglePanel(root, "Keys (?)", ".nbv-help"),
+    regions: () => ctx.scene.regions.length && togglePanel(root, "Regions (a)", ".nbv-legend"),
     close: () => closePanels(root),
     cast() {},
     onPlaying() {},
@@ -128,6 +130,7 @@ function mountViewer(root, ctx, { screen = [], below = [makeCourse(ctx)], beside
   const actions = makeActions(ctx, root, stage);
   const settings = makeSettings(ctx, actions);
   const help = makeHelp(actions);
+  const legend = ctx.scene.regions.length ? makeLegend(ctx, actions) : null;
   const cast = makeKeyCast(ctx);
   const live = makeLiveRegion(ctx);
   actions.cast = cast.show;
@@ -140,7 +143,7 @@ function mountViewer(root, ctx, { screen = [], below = [makeCourse(ctx)], beside
     ...words,
     live.el,
   );
-  const main = makeElement("div", { class: "nbv-main" }, ...beside, body, settings, help);
+  const main = makeElement("div", { class: "nbv-main" }, ...beside, body, settings, help, legend);
   root.append(makeHeader(ctx, actions), main);
   root.addEventListener("keydown", makeKeys(ctx, stage, actions));
   showModes(root, ctx.state);

@@ -68,7 +68,7 @@
  * @property {number} step a pixel's side, in mm
  * @property {Record<string, Uint8Array>} luts 256 colors of three bytes, by name
  * @property {string[]} diverging names of those with two ends
- * @property {[number, number, number][]} outlines colors of regions
+ * @property {Record<string, [number, number, number][]>} outlines colors of regions, by color map
  * @property {string[]} notices sentences a reader should see
  * @property {number | null} t_r seconds between frames
  * @property {any} courses time courses; see readout.js and components.js
