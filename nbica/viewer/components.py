@@ -199,6 +199,10 @@ class ComponentBrowser(SliceViewer):
     def _poster(self):
         return self.picture(coarse=2)
 
+    def _drawn(self, scale, colorbar):
+        sheet = self.picture()
+        return sheet.resize((round(sheet.width * scale), round(sheet.height * scale)))
+
     @property
     def sentence(self):
         """What this is, in words that stay the same."""

@@ -280,17 +280,54 @@ class SliceViewer(anywidget.AnyWidget):
         -------
         PIL.Image.Image
         """
+        return self._drawn(1.0, colorbar=True)
+
+    def _drawn(self, scale, colorbar):
+        """The picture, so many times its usual size."""
         name = self.names[self.component]
         title = " · ".join(filter(None, [name, self.title]))
-        return poster.ortho(self.scene, self.look, self.cut_coords, title)
+        return poster.ortho(
+            self.scene, self.look, self.cut_coords, title, crosshair=self.crosshair,
+            colorbar=colorbar, scale=scale,
+        )  # fmt: skip
 
     def _poster(self):
         """What a page shows until its script has run, and where none may run."""
         return self.picture()
 
-    def save(self, path):
-        """Save :meth:`picture` as a PNG file."""
-        self.picture().save(Path(path).expanduser(), format="png")
+    def save(self, path, *, dpi=100, colorbar=True, size=None):
+        """Save :meth:`picture` as a PNG file, drawn anew for its size.
+
+        Parameters
+        ----------
+        path : path
+        dpi : float
+            Pixels for an inch; the file says so to whoever prints it.
+        colorbar : bool
+            Whether to draw one. The trait `crosshair` says whether there is that.
+        size : float, optional
+            Width in inches; 6 to 7 where it is left out, as the anatomy has it.
+
+        Raises
+        ------
+        ValueError
+            If `dpi` or `size` is not above 0.
+
+        Examples
+        --------
+        >>> viewer.crosshair = False                                    # doctest: +SKIP
+        >>> viewer.save("network.png", dpi=300, size=7, colorbar=False) # doctest: +SKIP
+        """
+        for name, value in (("dpi", dpi), ("size", 1 if size is None else size)):
+            if not value > 0:
+                msg = f"{name} is {value}; expected a number above 0"
+                raise ValueError(msg)
+        usual = self.picture().width
+        width = usual * dpi / 100 if size is None else size * dpi
+        picture = self._drawn(width / usual, colorbar)
+        # Slices are of whole pixels, so that their sum may miss the width by a few.
+        whole = (round(width), round(picture.height * width / picture.width))
+        picture.resize(whole).save(Path(path).expanduser(), format="png", dpi=(dpi, dpi))
 
     def to_html(self, path=None):
         """All of the viewer in one file that needs no kernel and makes no request.
