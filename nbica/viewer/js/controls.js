@@ -116,8 +116,13 @@ function makeTransport(ctx, actions) {
     input.value = k;
     input.setAttribute("aria-valuetext", `${ctx.name(k)}, ${k + 1} of ${ctx.count}`);
   });
+  const speed = makeElement("select", { "aria-label": "Speed", title: "Speed" },
+    ...["0.5", "1", "2", "4"].map((times) =>
+      makeElement("option", { value: times, selected: times === "1" }, `${times} ×`)));
+  speed.addEventListener("change", () => actions.setSpeed(Number(speed.value)));
   const steps = makeElement("span", { class: "nbv-steps" },
-    makeButton("‹", "Previous map ([)", go(-1)), play, makeButton("›", "Next map (])", go(1)));
+    makeButton("‹", "Previous map ([)", go(-1)), play, makeButton("›", "Next map (])", go(1)),
+    speed);
   return makeField(ctx.maps.baseline ? "Frame" : "Map", input, steps);
 }
 

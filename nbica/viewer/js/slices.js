@@ -5,6 +5,7 @@
  * What buttons and keys do.
  * @typedef {object} Actions
  * @property {() => void} play start and stop
+ * @property {(times: number) => void} setSpeed so many times the usual
  * @property {() => void} peak go to the next peak
  * @property {() => void} picture save one
  * @property {() => void} full full screen, on and off
@@ -25,6 +26,7 @@
  */
 function makeActions(ctx, root, stage) {
   let timer = 0;
+  let speed = 1;
   const next = () => ctx.select((ctx.state.get("component") + 1) % ctx.count);
   const stop = () => {
     clearInterval(timer);
@@ -32,13 +34,18 @@ function makeActions(ctx, root, stage) {
     actions.onPlaying(false);
   };
   const play = () => {
-    timer = setInterval(next, ctx.maps.baseline ? 120 : 700);
+    clearInterval(timer);
+    timer = setInterval(next, (ctx.maps.baseline ? 120 : 700) / speed);
     actions.onPlaying(true);
   };
   const leave = () => document.exitFullscreen();
   /** @type {Actions} */
   const actions = {
     play: () => (timer || ctx.count < 2 ? stop() : play()),
+    setSpeed(times) {
+      speed = times;
+      if (timer) play();
+    },
     peak: () => ctx.toPeak(ctx.peak + 1),
     picture: () => savePicture(ctx, stage, root),
     full: () => (document.fullscreenElement ? leave() : root.requestFullscreen?.()),
