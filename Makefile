@@ -30,7 +30,8 @@ demo: $(VENV)/base   ## simulate a group, find its networks, write demo/networks
 	@$(BIN)/python -m nbica demo
 
 lab: $(VENV)/lab     ## the same in JupyterLab, at the first notebook
-	@$(BIN)/jupyter lab notebooks/01_first_look.ipynb
+	@JUPYTER_PATH=$(CURDIR)/nbica/viewer/jupyter:$$JUPYTER_PATH \
+	  $(BIN)/jupyter lab notebooks/01_first_look.ipynb
 
 test-fast: check     ## style and unit tests, in a minute: no browser, no notebook, no cohort
 	@$(BIN)/python $(PYTEST) -m "not slow" tests $(ARGS)

@@ -44,6 +44,8 @@ def pytest_configure(config):
         shutil.rmtree(ROOT / "notebooks" / "nbica_cache", ignore_errors=True)
     # No test depends on how a person likes to see progress.
     os.environ.pop("NBICA_PROGRESS", None)
+    # Pictures alone are saved in the project's notebooks, and pages of half a megabyte are not.
+    os.environ["NBICA_EMBED"] = "0"
     # Notebook 06 takes real runs from a mirror where one is named; as a test, its simulated ones.
     os.environ.pop("NBICA_MIRROR", None)
 

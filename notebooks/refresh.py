@@ -6,6 +6,7 @@ The form: cells numbered as they ran, ids by position, and no metadata but the k
 `--check` nothing is run or saved: those that are in another form are named.
 """
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -24,6 +25,7 @@ KEPT_CELL_METADATA = {"tags"}
 def refresh(path):
     """Run one notebook from top to bottom and save it with its outputs."""
     notebook = nbformat.read(path, as_version=4)
+    os.environ["NBICA_EMBED"] = "0"  # pictures of viewers, and no pages: git keeps each version
     NotebookClient(notebook, timeout=600, resources={"metadata": {"path": path.parent}}).execute()
     path.write_text(nbformat.writes(canonical(notebook)) + "\n", encoding="utf-8")
 

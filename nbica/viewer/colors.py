@@ -24,8 +24,16 @@ _STOPS = {
 }  # fmt: skip
 DIVERGING = ("blue_orange", "purple_green")
 NAMES = tuple(_STOPS)
-# Outlines of regions, in turn (after Okabe and Ito, jfly.uni-koeln.de/color, on black).
-OUTLINES = ("#f0e442", "#56b4e9", "#ff8ad0", "#00d49a", "#ffffff", "#ff7f2a", "#8fa8ff")
+# Outlines of regions, in turn, for each map: colours that it has not, told from it and from grey.
+OUTLINES = {
+    "blue_orange": (
+        "#50f050", "#ff5cf0", "#00f0b4", "#c8dc28", "#b46ee6", "#ff8cc8", "#8ccc50",
+    ),
+    "purple_green": ("#ff8a2a", "#4d9eff", "#ffe14d", "#ff5ca8", "#32d2d2", "#ff6a5a"),
+    "amber": ("#40e0ff", "#ff6cf0", "#50f050", "#8fa8ff", "#00e0a0", "#c070ff"),
+    "viridis": ("#ff6a5a", "#ff8ad0", "#ffb060", "#c864ff", "#4db8ff", "#ff4dd2"),
+    "grays": ("#50f050", "#ff5cf0", "#ff8a2a", "#40d0ff", "#f0e442", "#8f8fff"),
+}  # fmt: skip
 
 
 def table_of(name):

@@ -83,6 +83,7 @@ class ComponentBrowser(SliceViewer):
 
     _esm = page.module(*page.DESK_SCRIPTS, render="renderComponents")
     _css = page.read("slices.css", "components.css")
+    _height = 820
 
     marks = t.Dict(value_trait=t.Enum(labelfile.CLASSES), key_trait=t.Unicode()).tag(sync=True)
     subject = t.Int(0, min=0).tag(sync=True)
@@ -201,6 +202,10 @@ class ComponentBrowser(SliceViewer):
 
     def _poster(self):
         return self.picture(coarse=2)
+
+    def _drawn(self, scale, colorbar):
+        sheet = self.picture()
+        return sheet.resize((round(sheet.width * scale), round(sheet.height * scale)))
 
     @property
     def sentence(self):

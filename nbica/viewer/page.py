@@ -3,6 +3,7 @@
 import base64
 import html
 import json
+import os
 import warnings
 from pathlib import Path
 
@@ -12,8 +13,8 @@ from nbica.runtime.atomic import write_text
 FOLDER = Path(__file__).parent
 # Files of `js/` in the order in which they are joined: each uses those above it.
 SLICE_SCRIPTS = (
-    "dom.js", "volume.js", "planes.js", "draw.js", "panes.js", "readout.js", "controls.js",
-    "slices.js",
+    "dom.js", "volume.js", "planes.js", "draw.js", "panes.js", "regions.js", "readout.js",
+    "controls.js", "slices.js",
 )  # fmt: skip
 DESK_SCRIPTS = (*SLICE_SCRIPTS, "components.js")
 
@@ -104,7 +105,7 @@ def _warn_if_large(n_bytes, what):
             "volumes (nbica.image.index_img) or larger voxels (nbica.image.resample_img) make it "
             "smaller."
         )
-        warnings.warn(msg, DataWarning, stacklevel=4)
+        warnings.warn(msg, DataWarning, stacklevel=5)  # to_html, _page, make_page, here
 
 
 def write_page(path, text):
@@ -115,6 +116,50 @@ def write_page(path, text):
         raise FileNotFoundError(msg)
     write_text(path, text)
     return path
+
+
+def embed_limit():
+    """Bytes up to which a page is saved within a notebook: NBICA_EMBED in MB, 1 where it is unset.
+
+    Raises
+    ------
+    ValueError
+        If it is no number.
+    """
+    given = os.environ.get("NBICA_EMBED", "1")
+    try:
+        return 1e6 * float(given)
+    except ValueError:
+        msg = f"NBICA_EMBED={given!r} is no number; set it to MB (1.5), or to 0 for pictures alone"
+        raise ValueError(msg) from None
+
+
+def embedded(text, picture, alt, height):
+    """A page in a frame above its picture: where frames are not let in, the picture is seen.
+
+    Parameters
+    ----------
+    text : str
+        The page. Its frame keeps it apart from the notebook that it lies in.
+    picture : bytes
+        PNG.
+    alt : str
+    height : int
+        Of the frame, in pixels.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    place = "grid-area: 1 / 1"
+    return (
+        f'<div style="display: grid"><img style="{place}; max-width: 100%; max-height: {height}px" '
+        f'src="data:image/png;base64,{_base64(picture)}" alt="{html.escape(alt, quote=True)}">'
+        f'<iframe style="{place}; width: 100%; height: {height}px; border: 0; background: Canvas" '
+        'sandbox="allow-scripts allow-downloads" allowfullscreen title="Brain viewer" '
+        f'srcdoc="{html.escape(text, quote=True)}"></iframe></div>'
+    )
 
 
 class Page(str):

@@ -1,5 +1,6 @@
 """Pictures for where no JavaScript runs: a forge, a PDF, a mail."""
 
+import math
 import textwrap
 from functools import cache
 from io import BytesIO
@@ -9,32 +10,47 @@ from PIL import Image, ImageDraw, ImageFont
 
 from nbica.viewer import colors, render
 
-_GAP, _FOOT, _HEAD = 8, 50, 30
+_GAP, _FOOT, _HEAD, _STRIP = 8, 50, 30, 18
 _INK, _DIM, _LINE = (242, 242, 242), (190, 190, 190), (159, 232, 164)
 _ENDS = (("P", "A"), ("L", "R"), ("L", "R"))
 
 
-def ortho(scene, look, mm, title=""):
+def ortho(scene, look, mm, title="", *, crosshair=True, colorbar=True, scale=1.0):
     """Three slices through one place with what a reader must know: letters, mm, colours.
+
+    Parameters
+    ----------
+    scene : Scene
+    look : Look
+    mm : (x, y, z)
+    title : str
+    crosshair, colorbar : bool
+        Whether they are drawn.
+    scale : float
+        Of all sizes. At 1 a slice is some 200 pixels wide; slices are drawn anew for each scale.
 
     Returns
     -------
     PIL.Image.Image
     """
-    panes = [_marked(scene, look, axis, mm) for axis in range(3)]
-    width = sum(pane.width for pane in panes) + 4 * _GAP
+    gap, head, foot = (round(size * scale) for size in (_GAP, _HEAD, _FOOT))
+    panes = [_marked(scene, look, axis, mm, crosshair, scale) for axis in range(3)]
+    width = sum(pane.width for pane in panes) + 4 * gap
     tallest = max(pane.height for pane in panes)
-    sheet = Image.new("RGB", (width, tallest + _HEAD + _FOOT))
-    left = _GAP
+    sheet = Image.new("RGB", (width, tallest + head + foot))
+    left = gap
     for pane in panes:
-        sheet.paste(pane, (left, _HEAD + (tallest - pane.height) // 2))
-        left += pane.width + _GAP
+        sheet.paste(pane, (left, head + (tallest - pane.height) // 2))
+        left += pane.width + gap
     pen = ImageDraw.Draw(sheet)
-    pen.text((_GAP, 7), title, _INK, _font(14))
+    pen.text((gap, 7 * scale), title, _INK, _font(14 * scale))
     place = ", ".join(f"{axis} {_signed(value)}" for axis, value in zip("xyz", mm, strict=True))
     words = "left is on the right" if look.radiological else "left is on the left"
-    pen.text((_GAP, tallest + _HEAD + 16), f"{place} mm · {words}", _DIM, _font(12))
-    _draw_scale(sheet, pen, look, (width - 250, tallest + _HEAD + 12))
+    at = (gap, tallest + head + 16 * scale)
+    pen.text(at, f"{place} mm · {words}", _DIM, _font(12 * scale))
+    if colorbar:
+        corner = (round(width - 250 * scale), round(tallest + head + 12 * scale))
+        _draw_scale(sheet, pen, look, corner, scale)
     return sheet
 
 
@@ -61,8 +77,9 @@ def contact_sheet(scene, looks, places, titles, n_columns=5, coarse=1):
         page = Image.new("RGB", (tile.width, tile.height + 22))
         page.paste(tile, (0, 22))
         pen = ImageDraw.Draw(page)
-        pen.text((2, 4), title[: tile.width // 8], _INK, _font(12))
-        pen.text((tile.width - 48, tile.height + 6), f"z {_signed(mm[2])}", _DIM, _font(11))
+        place = f"z {_signed(mm[2])}"
+        pen.text((2, 4), title[: (tile.width - 7 * len(place)) // 8], _INK, _font(12))
+        pen.text((tile.width - 2, 5), place, _DIM, _font(11), anchor="ra")
         tiles.append(page)
     n_columns = min(n_columns, len(tiles))
     n_rows = -(-len(tiles) // n_columns)
@@ -111,22 +128,32 @@ def png(image):
     return small.getvalue()
 
 
-def _marked(scene, look, axis, mm):
-    picture = render.pane(scene, look, axis, mm[axis])
-    factor = max(1, round(200 / picture.shape[1]))
-    image = _enlarged(picture, factor)
-    pen = ImageDraw.Draw(image)
+def _marked(scene, look, axis, mm, crosshair, scale):
+    """A slice with the letters of its ends above it, and the crosshair."""
+    coarse = render.pane(scene, look, axis, mm[axis])
+    factor = max(1, round(200 / coarse.shape[1])) * scale
+    # Slices cannot be drawn at any size: at the next finer one, and then shrunk.
+    finer = max(1, math.ceil(scale))
+    picture = render.pane(scene, look, axis, mm[axis], scene.step / finer) if finer > 1 else coarse
+    size = [round(n * factor) for n in coarse.shape[1::-1]]
+    image = Image.fromarray(picture).resize(size, Image.Resampling.BILINEAR)
     horizontal, vertical = (other for other in range(3) if other != axis)
     mirrored = look.radiological and horizontal == 0
-    right = _fraction(scene, horizontal, mm)
-    right = (1 - right if mirrored else right) * image.width
-    down = (1 - _fraction(scene, vertical, mm)) * image.height
-    pen.line([(right, 0), (right, image.height)], _LINE)
-    pen.line([(0, down), (image.width, down)], _LINE)
+    strip = round(_STRIP * scale)
+    sheet = Image.new("RGB", (image.width, image.height + strip))
+    sheet.paste(image, (0, strip))
+    pen = ImageDraw.Draw(sheet)
+    if crosshair:
+        right = _fraction(scene, horizontal, mm)
+        right = (1 - right if mirrored else right) * image.width
+        down = strip + (1 - _fraction(scene, vertical, mm)) * image.height
+        thick = max(1, round(scale))
+        pen.line([(right, strip), (right, sheet.height)], _LINE, thick)
+        pen.line([(0, down), (sheet.width, down)], _LINE, thick)
     ends = _ENDS[axis][::-1] if mirrored else _ENDS[axis]
-    pen.text((5, 2), ends[0], _INK, _font(13))
-    pen.text((image.width - 15, 2), ends[1], _INK, _font(14))
-    return image
+    pen.text((5 * scale, 0), ends[0], _INK, _font(14 * scale))
+    pen.text((sheet.width - 5 * scale, 0), ends[1], _INK, _font(14 * scale), anchor="ra")
+    return sheet
 
 
 def _fraction(scene, axis, mm):
@@ -140,20 +167,23 @@ def _enlarged(picture, factor):
     return image.resize((width * factor, height * factor), Image.Resampling.BILINEAR)
 
 
-def _draw_scale(sheet, pen, look, corner):
+def _draw_scale(sheet, pen, look, corner, scale=1.0):
     volume, layer = look.layers[0]
     low = render.lowest(volume, layer)
-    values = np.linspace(low, layer.vmax, 200)
-    row = colors.table_of(layer.colormap)[np.linspace(0, 255, 200).astype(int)]
+    width = round(200 * scale)
+    values = np.linspace(low, layer.vmax, width)
+    row = colors.table_of(layer.colormap)[np.linspace(0, 255, width).round().astype(int)]
     row[np.abs(values) < layer.threshold] = 58
-    sheet.paste(Image.fromarray(np.repeat(row[np.newaxis], 9, axis=0)), corner)
+    bar = np.repeat(row[np.newaxis], round(9 * scale), axis=0)
+    sheet.paste(Image.fromarray(bar), corner)
     marks = {low, layer.vmax, layer.threshold}
     if low < 0 and layer.threshold > 0.12 * layer.vmax:
         marks.add(-layer.threshold)
     for value in sorted(marks):
-        at = corner[0] + 200 * (value - low) / (layer.vmax - low)
+        at = corner[0] + width * (value - low) / (layer.vmax - low)
         if low <= value <= layer.vmax:
-            pen.text((at, corner[1] + 12), f"{_signed(value, 3)}", _DIM, _font(11), anchor="ma")
+            place = (at, corner[1] + 12 * scale)
+            pen.text(place, f"{_signed(value, 3)}", _DIM, _font(11 * scale), anchor="ma")
 
 
 def _signed(value, digits=None):

@@ -127,7 +127,7 @@ def pane(scene, look, axis, mm, step=None):
         _paint_map(picture, volume, layer, look, places)
     if look.outlines and not look.glass:
         for volume in scene.regions:
-            _paint_outlines(picture, volume, places)
+            _paint_outlines(picture, volume, look, places)
     return picture.astype(np.uint8)
 
 
@@ -238,13 +238,13 @@ def lowest(volume, layer):
     return -layer.vmax if volume.signed or layer.colormap in colors.DIVERGING else 0.0
 
 
-def _paint_outlines(picture, volume, places):
+def _paint_outlines(picture, volume, look, places):
     across, right, down = places.tables(volume.grid)
     if across.nearest[0] < 0:
         return
     plane = plane_at(volume.codes, places.axis, across.nearest[0])
-    codes = np.where(inside_of(right, down), plane[np.ix_(down.nearest, right.nearest)], 0)
-    codes = codes.astype(int)
+    read = _likeliest if look.linear else _nearest
+    codes = np.where(inside_of(right, down), read(plane, right, down), 0).astype(int)
     edge = np.zeros(codes.shape, bool)
     edge[:, :-1] |= codes[:, :-1] != codes[:, 1:]
     edge[:-1] |= codes[:-1] != codes[1:]
@@ -252,8 +252,41 @@ def _paint_outlines(picture, volume, places):
     owner = codes.copy()
     owner[:, :-1] = np.maximum(owner[:, :-1], codes[:, 1:])
     owner[:-1] = np.maximum(owner[:-1], codes[1:])
-    palette = np.array([colors.rgb_of(color) for color in colors.OUTLINES])
-    picture[edge] = palette[(owner[edge] - 1) % len(palette)]
+    palette = colors.OUTLINES[look.layers[0][1].colormap]
+    rgb = np.array([colors.rgb_of(color) for color in palette])
+    picture[edge] = rgb[(owner[edge] - 1) % len(rgb)]
+
+
+def _nearest(plane, right, down):
+    return plane[np.ix_(down.nearest, right.nearest)]
+
+
+def _likeliest(plane, right, down):
+    """The region that has most of each pixel, of the nine voxels around; the first of equals.
+
+    They are weighted by a smooth bump, the quadratic B-spline, so that the steps of voxels go.
+    """
+    rows, columns = (_around(axis, n) for axis, n in zip((down, right), plane.shape, strict=True))
+    weights = [v[:, np.newaxis] * h for v in _bumps(down) for h in _bumps(right)]
+    codes = [plane[np.ix_(row, column)] for row in rows for column in columns]
+    best, found = np.full(codes[0].shape, -1.0), np.zeros(codes[0].shape, int)
+    for code in codes:
+        total = np.zeros(code.shape)
+        for other, weight in zip(codes, weights, strict=True):  # in the order of the browser
+            total += np.where(other == code, weight, 0.0)
+        found = np.where(total > best, code, found)
+        best = np.maximum(total, best)
+    return found
+
+
+def _around(axis, n):
+    nearest = np.clip(axis.nearest, 0, n - 1)
+    return [np.clip(nearest + by, 0, n - 1) for by in (-1, 0, 1)]
+
+
+def _bumps(axis):
+    t = axis.low - axis.nearest + axis.weight
+    return (0.5 - t) * (0.5 - t) / 2, 0.75 - t * t, (0.5 + t) * (0.5 + t) / 2
 
 
 def _sample(dense, grid, places, linear):

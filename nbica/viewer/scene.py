@@ -58,7 +58,9 @@ def pack_scene(scene, **header):
     return payload.pack(
         scene.volumes, bounds=scene.bounds.tolist(), step=scene.step,
         luts={name: colors.table_of(name).ravel().tolist() for name in colors.NAMES},
-        outlines=[colors.rgb_of(color) for color in colors.OUTLINES],
+        outlines={
+            name: [colors.rgb_of(color) for color in all_] for name, all_ in colors.OUTLINES.items()
+        },
         diverging=colors.DIVERGING, **header,
     )  # fmt: skip
 

@@ -126,6 +126,7 @@ class SliceViewer(anywidget.AnyWidget):
 
     _esm = page.module(*page.SLICE_SCRIPTS, render="renderSlices")
     _css = page.read("slices.css")
+    _height = 620  # of its frame in a saved notebook, in pixels
     _payload = t.Bytes().tag(sync=True)
 
     component = t.Int(0).tag(sync=True)
@@ -274,18 +275,55 @@ class SliceViewer(anywidget.AnyWidget):
         -------
         PIL.Image.Image
         """
+        return self._drawn(1.0, colorbar=True)
+
+    def _drawn(self, scale, colorbar):
+        """The picture, so many times its usual size."""
         name = self.names[self.component]
         title = " · ".join(filter(None, [name, self.title]))
-        return poster.ortho(self.scene, self.look, self.cut_coords, title)
+        return poster.ortho(
+            self.scene, self.look, self.cut_coords, title, crosshair=self.crosshair,
+            colorbar=colorbar, scale=scale,
+        )  # fmt: skip
 
     def _poster(self):
         """What a page shows until its script has run, and where none may run."""
         return self.picture()
 
-    def save(self, path):
-        """Save :meth:`picture` as a PNG file."""
+    def save(self, path, *, dpi=100, colorbar=True, size=None):
+        """Save :meth:`picture` as a PNG file, drawn anew for its size.
+
+        Parameters
+        ----------
+        path : path
+        dpi : float
+            Pixels for an inch; the file says so to whoever prints it.
+        colorbar : bool
+            Whether to draw one. The trait `crosshair` says whether there is that.
+        size : float, optional
+            Width in inches; 6 to 7 where it is left out, as the anatomy has it.
+
+        Raises
+        ------
+        ValueError
+            If `dpi` or `size` is not above 0.
+
+        Examples
+        --------
+        >>> viewer.crosshair = False                                    # doctest: +SKIP
+        >>> viewer.save("network.png", dpi=300, size=7, colorbar=False) # doctest: +SKIP
+        """
+        for name, value in (("dpi", dpi), ("size", 1 if size is None else size)):
+            if not value > 0:
+                msg = f"{name} is {value}; expected a number above 0"
+                raise ValueError(msg)
+        usual = self.picture().width
+        width = usual * dpi / 100 if size is None else size * dpi
+        picture = self._drawn(width / usual, colorbar)
+        # Slices are of whole pixels, so that their sum may miss the width by a few.
+        whole = (round(width), round(picture.height * width / picture.width))
         with atomic(Path(path).expanduser()) as temporary:
-            self.picture().save(temporary, format="png")
+            picture.resize(whole).save(temporary, format="png", dpi=(dpi, dpi))
 
     def to_html(self, path=None):
         """All of the viewer in one file that needs no kernel and makes no request.
@@ -301,11 +339,14 @@ class SliceViewer(anywidget.AnyWidget):
             The file; without a path the text of the page, which a notebook shows in a frame and
             keeps: alive in a saved notebook and in what nbconvert makes of it.
         """
-        text = page.make_page(
+        text = self._page()
+        return page.Page(text) if path is None else page.write_page(path, text)
+
+    def _page(self):
+        return page.make_page(
             title=self.title or self.names[0], alt=self.sentence, code=self._esm, css=self._css,
             state=self.state, payload=self._payload, poster=poster.png(self._poster()),
         )  # fmt: skip
-        return page.Page(text) if path is None else page.write_page(path, text)
 
     @property
     def state(self):
@@ -337,6 +378,10 @@ class SliceViewer(anywidget.AnyWidget):
     _ipython_display_ = None  # that of ipywidgets 7 would be asked first, and knows no picture
 
     def _repr_mimebundle_(self, **kwargs):
+        """The widget, and what a saved notebook shows without a kernel: a page, and a picture."""
         data, metadata = super()._repr_mimebundle_(**kwargs)
         data["image/png"] = poster.png(self.picture())
+        if len(self._esm) + 4 / 3 * self.n_bytes < page.embed_limit():
+            small = poster.png(self._poster())
+            data["text/html"] = page.embedded(self._page(), small, self.sentence, self._height)
         return data, metadata

@@ -531,21 +531,65 @@ def test_play_steps_through_and_stops(open_page, viewer):
     assert page.locator(".nbv-play").get_attribute("aria-pressed") == "false"
 
 
-def test_a_series_shows_its_course_at_the_crosshair(open_page):
-    """The line below the slices follows the voxel that was clicked."""
+@pytest.fixture
+def series():
+    """A run of 24 frames, around 1000, in which one voxel moves; and where that is."""
     rng = np.random.default_rng(0)
     data = 1000 + rng.normal(0, 2, (12, 12, 12, 24))
-    data[6, 6, 6] += 80 * np.sin(np.arange(24))
+    data[6, 6, 6] = 1000 + 80 * np.sin(np.arange(24))
     affine = np.diag([4.0, 4, 4, 1])
-    viewer = SliceViewer(nib.Nifti1Image(data.astype(np.float32), affine), t_r=2.0)
-    page = open_page(viewer)
+    return SliceViewer(nib.Nifti1Image(data.astype(np.float32), affine), t_r=2.0), data[6, 6, 6]
+
+
+def test_a_series_shows_its_course_at_the_crosshair(open_page, series):
+    """The line below follows the voxel that was clicked; a click on it goes to a frame."""
+    page = open_page(series[0])
 
     page.evaluate("nbica.set('cut_coords', [24, 24, 24])")
-    label = page.locator(".nbv-course svg").get_attribute("aria-label")
+    plot = page.locator(".nbv-course svg")
+    label = plot.get_attribute("aria-label")
+    box = plot.bounding_box()
+    page.mouse.click(box["x"] + 0.5 * box["width"], box["y"] + 30)
 
     assert "24 points from 9" in label
     assert "to 1080" in label.replace(",", "")
     assert "0 to 46 s" in page.locator(".nbv-course").inner_text()
+    assert page.locator(".nbv-columns span").all_inner_texts() == ["0", "10", "20", "30", "40"]
+    assert state(page, "component") in (11, 12)
+
+
+def test_deviation_and_level_of_a_run_are_told_apart(open_page, series):
+    """What is coloured, the deviation from the mean, is read out as such beside the level."""
+    viewer, values = series
+    page = open_page(viewer)
+
+    for frame in (0, 5):
+        page.evaluate(
+            "(k) => { nbica.set('cut_coords', [24, 24, 24]); nbica.set('component', k); }", frame
+        )
+        rows = page.locator(".nbv-read dl > div").all()
+        told = {row.locator("dt").inner_text(): row.locator("dd").inner_text() for row in rows}
+        deviation = float(told["deviation"].split(" ±")[0].replace("−", "-"))
+        assert deviation == pytest.approx(values[frame] - values.mean(), abs=1)
+        assert float(told["level"]) == pytest.approx(values[frame], abs=1)
+        assert "value" not in told
+
+
+def test_playing_has_a_speed(open_page, series):
+    """At four times the speed, a quarter of the time passes between frames."""
+    page = open_page(series[0])
+
+    def between_frames(speed):
+        page.get_by_label("Speed").select_option(speed)
+        return page.evaluate("""() => new Promise((done) => {
+          const own = window.setInterval;
+          window.setInterval = (call, each) => { done(each); return own(call, each); };
+          document.querySelector(".nbv-play").click();
+          document.querySelector(".nbv-play").click();
+          window.setInterval = own;
+        })""")
+
+    assert between_frames("1") == 4 * between_frames("4")
 
 
 def test_without_javascript_there_is_a_picture(chromium, viewer, tmp_path):
@@ -576,6 +620,50 @@ def test_regions_are_named_where_the_crosshair_is(open_page):
     assert "insula" in page.locator(".nbv-read").inner_text()
     shown = page.locator(".nbv-read dl > div", has_text="voxel").locator("dd").inner_text()
     assert [int(v.replace("−", "-")) for v in shown.split(",")] == voxel.tolist()
+
+
+@pytest.fixture
+def two_regions():
+    """A viewer with two boxes of regions, and where their middles are, in mm."""
+    codes = np.zeros((24, 26, 22), np.uint8)
+    codes[3:8, 3:8, 3:8] = 1
+    codes[14:19, 14:19, 14:19] = 2
+    affine = planted().affine
+    middles = nib.affines.apply_affine(affine, [[5, 5, 5], [16, 16, 16]])
+    labels_img = nib.Nifti1Image(codes, affine)
+    viewer = SliceViewer(planted(), labels_img=labels_img, labels=["amygdala", "precuneus"])
+    return viewer, middles
+
+
+def region_told(page):
+    return page.locator(".nbv-read dl > div", has_text="region").locator("dd").inner_text()
+
+
+def test_the_legend_goes_to_each_region(open_page, two_regions):
+    """A click on a region's name moves the crosshair to its middle; a search leaves its like."""
+    viewer, middles = two_regions
+    page = open_page(viewer)
+    pane(page, "axial").focus()
+    page.keyboard.press("a")
+    legend = page.locator(".nbv-legend")
+
+    for name, mm in zip(["amygdala", "precuneus"], middles, strict=True):
+        legend.get_by_role("button", name=name).click()
+        assert state(page, "cut_coords") == pytest.approx(mm.tolist())
+        assert region_told(page) == name
+    legend.get_by_label("Find a region").fill("cune")
+    assert legend.locator("li:visible").all_inner_texts() == ["precuneus"]
+
+
+def test_the_nearest_region_is_told_with_its_distance(open_page, two_regions):
+    """Beside all regions, the read-out says which is nearest and how far its nearest voxel is."""
+    viewer, middles = two_regions
+    page = open_page(viewer)
+    beside = (middles[1] + [0, 15, 0]).tolist()
+
+    page.evaluate("(mm) => nbica.set('cut_coords', mm)", beside)
+
+    assert region_told(page) == "none; precuneus 9 mm away"
 
 
 def test_a_page_of_nbconvert_is_alive_offline(chromium, viewer, tmp_path):

@@ -32,11 +32,13 @@ class Shown(list):
         self.updates = []
 
     def display(self, thing, display_id):
+        """As IPython's."""
         assert display_id
         self.append(thing)
         return self
 
     def update(self, data, raw):
+        """As a DisplayHandle's."""
         assert raw
         self.updates.append(data)
 

@@ -18,6 +18,7 @@ const KEYS = [
   ["space", "play"],
   ["c", "crosshair"],
   ["o", "outlines"],
+  ["a", "regions of the atlas"],
   ["r", "swap left and right"],
   ["s", "save a picture"],
   ["f", "full screen"],
@@ -47,11 +48,13 @@ function makeHeader(ctx, actions) {
   const tabs = VIEWS.map(([view, label]) =>
     makeElement("button", { type: "button", onclick: () => ctx.state.set({ view }) }, label));
   const closed = { "aria-expanded": "false" };
+  const atlas = ctx.scene.regions.length > 0;
   const el = makeElement("header", { class: "nbv-head" },
     makeElement("div", { class: "nbv-title" }, name, position),
     makeElement("div", { class: "nbv-tabs", role: "group", "aria-label": "View" }, ...tabs),
     makeElement("div", { class: "nbv-tools" },
       makeButton("Next peak", "Next peak (n)", actions.peak),
+      atlas ? makeButton("Regions", "Regions (a)", actions.regions, closed) : null,
       makeButton("Display", "Display settings", actions.settings, closed),
       makeButton("?", "Keys (?)", actions.help, closed),
       makeButton(makeFullIcon(), "Full screen (f)", actions.full)));
@@ -113,8 +116,13 @@ function makeTransport(ctx, actions) {
     input.value = k;
     input.setAttribute("aria-valuetext", `${ctx.name(k)}, ${k + 1} of ${ctx.count}`);
   });
+  const speed = makeElement("select", { "aria-label": "Speed", title: "Speed" },
+    ...["0.5", "1", "2", "4"].map((times) =>
+      makeElement("option", { value: times, selected: times === "1" }, `${times} ×`)));
+  speed.addEventListener("change", () => actions.setSpeed(Number(speed.value)));
   const steps = makeElement("span", { class: "nbv-steps" },
-    makeButton("‹", "Previous map ([)", go(-1)), play, makeButton("›", "Next map (])", go(1)));
+    makeButton("‹", "Previous map ([)", go(-1)), play, makeButton("›", "Next map (])", go(1)),
+    speed);
   return makeField(ctx.maps.baseline ? "Frame" : "Map", input, steps);
 }
 
@@ -310,7 +318,8 @@ function makeLetters(ctx, actions) {
     "[": go(-1), "]": go(1), n: actions.peak, " ": actions.play, v: nextView,
     t: raise(1), T: raise(-1),
     c: toggle("crosshair"), o: toggle("outlines"), r: toggle("radiological"),
-    p: toggle("presenter"), f: actions.full, s: actions.picture, "?": actions.help,
+    p: toggle("presenter"), f: actions.full, s: actions.picture,
+    "?": actions.help, a: actions.regions,
     "+": () => zoomBy(ctx, 1.25), "=": () => zoomBy(ctx, 1.25), "-": () => zoomBy(ctx, 0.8),
     0: () => state.set({ zoom: 1 }),
   };

@@ -80,7 +80,7 @@ function paintSlice(plate, look, mm) {
   plate.pixels.set(groundOf(plate, look, depth));
   for (const layer of look.layers) paintMap(plate, layer, look, depth);
   if (look.outlines && !look.glass)
-    for (const volume of plate.scene.regions) paintOutlines(plate, volume, mm);
+    for (const volume of plate.scene.regions) paintOutlines(plate, volume, look, mm);
   return plate.image;
 }
 
@@ -368,31 +368,94 @@ function firstBeyond(counts, least) {
 // ---- outlines ----------------------------------------------------------------------------------
 
 /**
- * Where neighbours belong to different regions.
+ * Where neighbours belong to different regions, in colors that the map has not.
  * @param {Plate} plate
  * @param {Labels} volume
+ * @param {Look} look
  * @param {number} depth
  */
-function paintOutlines(plate, volume, depth) {
+function paintOutlines(plate, volume, look, depth) {
   const across = placeTable(volume, plate.axis, [depth]);
   const [right, down] = tablesOf(plate, volume);
   if (across.nearest[0] < 0) return;
-  const { values, width } = readPlane(volume, volume.codes, plate.axis, across.nearest[0], "low");
+  const codes = scratch("regions", plate.pixels.length);
+  const plane = readPlane(volume, volume.codes, plate.axis, across.nearest[0], "low");
+  if (look.linear) fillLikeliest(codes, plane, right, down);
+  else fillNearest(codes, plane, right, down);
+  cutOutside(codes, right, down);
+  const { colormap } = look.layers[0];
   const columns = right.length;
-  const rows = down.length;
-  const at = (/** @type {number} */ r, /** @type {number} */ c) =>
-    down.nearest[r] < 0 || right.nearest[c] < 0
-      ? 0
-      : values[down.nearest[r] * width + right.nearest[c]];
-  const colors = plate.scene.outlines;
-  for (let r = 0, i = 0; r < rows; r++) {
+  for (let r = 0, i = 0; r < down.length; r++) {
     for (let c = 0; c < columns; c++, i++) {
-      const own = at(r, c);
-      const beside = c + 1 < columns ? at(r, c + 1) : own;
-      const below = r + 1 < rows ? at(r + 1, c) : own;
+      const own = codes[i] || 0;
+      const beside = c + 1 < columns ? codes[i + 1] || 0 : own;
+      const below = r + 1 < down.length ? codes[i + columns] || 0 : own;
       if (own === beside && own === below) continue;
+      // An outline takes the color of its region; where two meet, of the higher.
       const code = Math.max(own, beside, below);
-      plate.pixels[i] = packRgb(...colors[(code - 1) % colors.length]);
+      plate.pixels[i] = packRgb(...outlineColor(plate.scene, colormap, code));
     }
   }
+}
+
+/**
+ * Each pixel takes the region that has most of it, of the nine voxels around, weighted by a smooth
+ * bump (the quadratic B-spline): the steps of single voxels go, as in `render.py`.
+ * @param {Float64Array} out
+ * @param {Plane} plane
+ * @param {Table} right
+ * @param {Table} down
+ */
+function fillLikeliest(out, { values, width, height }, right, down) {
+  const across = bumps(right);
+  const codes = new Float64Array(9);
+  const weights = new Float64Array(9);
+  const below = bumps(down);
+  for (let r = 0, i = 0; r < down.length; r++) {
+    const row = clamp(down.nearest[r], 0, height - 1);
+    for (let c = 0; c < right.length; c++, i++) {
+      const column = clamp(right.nearest[c], 0, width - 1);
+      let same = true;
+      for (let v = -1, at = 0; v <= 1; v++) {
+        const from = clamp(row + v, 0, height - 1) * width;
+        for (let h = -1; h <= 1; h++, at++) {
+          codes[at] = values[from + clamp(column + h, 0, width - 1)];
+          weights[at] = below[3 * r + v + 1] * across[3 * c + h + 1];
+          same = same && codes[at] === codes[0];
+        }
+      }
+      out[i] = same ? codes[0] : likeliest(codes, weights);
+    }
+  }
+}
+
+/**
+ * Three weights for each place: of the voxel before the nearest, the nearest, the one after.
+ * @param {Table} table
+ */
+function bumps({ nearest, low, weight, length }) {
+  const found = new Float64Array(3 * length);
+  for (let i = 0; i < length; i++) {
+    const t = low[i] - nearest[i] + weight[i];
+    found[3 * i] = ((0.5 - t) * (0.5 - t)) / 2;
+    found[3 * i + 1] = 0.75 - t * t;
+    found[3 * i + 2] = ((0.5 + t) * (0.5 + t)) / 2;
+  }
+  return found;
+}
+
+/**
+ * The code with the largest sum of weights; the first of equals.
+ * @param {Float64Array} codes
+ * @param {Float64Array} weights
+ */
+function likeliest(codes, weights) {
+  let best = -1;
+  let found = 0;
+  for (let k = 0; k < codes.length; k++) {
+    let sum = 0;
+    for (let i = 0; i < codes.length; i++) if (codes[i] === codes[k]) sum += weights[i];
+    if (sum > best) [best, found] = [sum, codes[k]];
+  }
+  return found;
 }

@@ -1,20 +1,6 @@
 // What is told of a place: the read-out, a sentence to be heard, colors, a time course, a picture.
 
 /**
- * Names of the regions at a place.
- * @param {Context} ctx
- * @param {number[]} mm
- */
-function regionsAt(ctx, mm) {
-  const found = ctx.scene.regions.map((volume) => {
-    const p = voxelIndex(volume, mm);
-    const code = p < 0 ? 0 : volume.codes[p];
-    return code ? (volume.regions[code] ?? `${volume.name || "region"} ${code}`.trim()) : "";
-  });
-  return found.filter(Boolean).join(", ");
-}
-
-/**
  * All that is known of the place at the crosshair.
  * @param {Context} ctx
  */
@@ -27,31 +13,49 @@ function readPlace(ctx) {
     under: background && valueAt(background, mm, 0),
     more: overlays.map((volume) => valueAt(volume, mm, 0)),
     voxel: ownVoxel(ctx.maps, mm),
-    region: regionsAt(ctx, mm),
+    region: regionInWords(ctx, mm),
   };
 }
 
 /** @param {Context} ctx */
 function makeReadOut(ctx) {
   const fields = AXES.map((name, axis) => makePlaceField(ctx, name, axis));
-  const { background, overlays, regions } = ctx.scene;
-  const titles = ["value", background && "background",
-    ...overlays.map(({ name }) => name || "overlay"), "voxel", regions.length ? "region" : null];
-  const cells = titles.map((title) => title && makeElement("dd"));
-  const rows = titles.map((title, i) => title && makeElement("div",
+  const titles = wordsOfPlace(ctx).map(([title]) => title);
+  const cells = titles.map(() => makeElement("dd"));
+  const rows = titles.map((title, i) => makeElement("div",
     { class: i ? "" : "nbv-value" }, makeElement("dt", {}, title), cells[i]));
   ctx.state.on("cut_coords component names", () => {
     fields.forEach((field) => field.refresh());
-    const { own, under, more, voxel, region } = readPlace(ctx);
-    const texts = [formatWithError(own), under && formatValue(under.value, under.half),
-      ...more.map((found) => formatValue(found.value, found.half)),
-      voxel.map(withMinus).join(", "), region || "none"];
-    cells.forEach((cell, i) => cell && writeText(cell, texts[i] ?? ""));
+    wordsOfPlace(ctx).forEach(([, text], i) => writeText(cells[i], text));
   });
   return makeElement("div", { class: "nbv-read" },
     makeElement("div", { class: "nbv-mm" }, ...fields.map(({ el }) => el),
       makeElement("span", {}, "mm")),
     makeElement("dl", {}, ...rows));
+}
+
+/**
+ * What the read-out says: titles and texts, as many wherever the crosshair is. The colors of a run
+ * are what differs from its mean, so that is told first, and the level apart from it.
+ * @param {Context} ctx
+ * @returns {[string, string][]}
+ */
+function wordsOfPlace(ctx) {
+  const { own, under, more, voxel, region } = readPlace(ctx);
+  const isSeries = ctx.maps.baseline !== undefined;
+  const { background, overlays, regions } = ctx.scene;
+  /** @type {[string, string | null | false | 0][]} */
+  const all = [
+    [isSeries ? "deviation" : "value", formatWithError(own)],
+    ["level", isSeries && formatValue(own.level ?? own.value, own.half)],
+    [isSeries && background?.name === "mean" ? "mean" : "background",
+      under && formatValue(under.value, under.half)],
+    ...overlays.map(({ name }, i) => /** @type {[string, string]} */ (
+      [name || "overlay", formatValue(more[i].value, more[i].half)])),
+    ["voxel", voxel.map(withMinus).join(", ")],
+    ["region", regions.length && region],
+  ];
+  return all.flatMap(([title, text]) => (text ? [[title, text]] : []));
 }
 
 /**
@@ -100,8 +104,9 @@ function spokenPlace(ctx) {
   const k = ctx.state.get("component");
   const place = AXES.map((name, axis) => `${name} ${formatMm(mm[axis])}`).join(", ");
   const map = ctx.count > 1 ? `, ${ctx.name(k)}, ${k + 1} of ${ctx.count}` : "";
-  const where = region && `, ${region}`;
-  return `${place} mm, value ${formatValue(own.value, own.half)}${map}${where}`;
+  const where = ctx.scene.regions.length ? `, region ${region}` : "";
+  const what = ctx.maps.baseline ? "deviation" : "value";
+  return `${place} mm, ${what} ${formatValue(own.value, own.half)}${map}${where}`;
 }
 
 // ---- color bar ---------------------------------------------------------------------------------
@@ -164,7 +169,7 @@ function paintScale(canvas, lut, lowest, vmax, threshold) {
 // ---- time course -------------------------------------------------------------------------------
 
 /**
- * The time course of the map in view, or, of a series, at the crosshair.
+ * The time course of the map in view; of a run, at the crosshair, and a click goes to a frame.
  * @param {Context} ctx
  */
 function makeCourse(ctx) {
@@ -174,44 +179,104 @@ function makeCourse(ctx) {
   ctx.state.on("component cut_coords", () => {
     const k = ctx.state.get("component");
     const own = courses ? courses.values[k] : courseAt(ctx.maps, ctx.state.get("cut_coords"));
-    const title = courses ? `Time course of ${ctx.name(k)}` : "Time course at the crosshair";
-    const options = { title, t, unit: t ? "s" : "frame", mark: courses ? null : k };
+    const title = courses ? `Time course of ${ctx.name(k)}` : "Level at the crosshair";
+    const goTo = courses ? {} : { mark: k, pick: ctx.select };
+    const options = { title, t, unit: t ? "s" : "frames", ...goTo };
     el.replaceChildren(...(own ? plotLine(own, options) : []));
   });
   return el;
 }
 
 /**
- * A line over time (or frequency), with its range in words.
+ * A line over time (or frequency) with its axes.
  * @param {(number | null)[]} values
  * @param {object} options
  * @param {string} options.title
  * @param {number | null} options.t step along the line
- * @param {string} options.unit
- * @param {number | null} [options.mark] a point to mark
+ * @param {string} options.unit along the line
+ * @param {number} [options.mark] a point to mark
  * @param {number} [options.from] where the line begins
  * @param {boolean} [options.bare] the range of values says nothing
+ * @param {(i: number) => void} [options.pick] called with the point that was clicked
  */
-function plotLine(values, { title, t, unit, mark = null, from = 0, bare = false }) {
+function plotLine(values, { title, t, unit, mark, from = 0, bare = false, pick }) {
   const known = values.filter((v) => v !== null && Number.isFinite(v)).map(Number);
-  const low = Math.min(...known);
-  const high = Math.max(...known);
-  const x = (/** @type {number} */ i) => ((600 * i) / Math.max(values.length - 1, 1)).toFixed(1);
-  const y = (/** @type {number | null} */ v) =>
-    (76 - (72 * ((v ?? low) - low)) / (high - low || 1)).toFixed(1);
+  const [low, high] = [Math.min(...known), Math.max(...known)];
+  const last = Math.max(values.length - 1, 1);
+  const end = from + last * (t || 1);
   const range = `${formatShort(low)} to ${formatShort(high)}`;
-  const plot = makeSvg("svg", { viewBox: "0 0 600 80", preserveAspectRatio: "none", role: "img",
-    "aria-label": `${title}: ${values.length} points from ${range}` });
-  const stroke = { "vector-effect": "non-scaling-stroke" };
-  const points = values.map((v, i) => `${x(i)},${y(v)}`).join(" ");
-  plot.append(makeSvg("polyline", { points, ...stroke }));
-  if (mark !== null)
-    plot.append(makeSvg("line", { x1: x(mark), x2: x(mark), y1: 0, y2: 80, ...stroke }));
-  const end = formatShort(from + (values.length - 1) * (t || 1));
-  const words = `${bare ? "" : `${range} · `}0 to ${end} ${unit}`;
+  // Parts of the plot, from its left and from its top.
+  const right = (/** @type {number} */ x) => (x - from) / (end - from);
+  const down = (/** @type {number} */ y) => 0.95 - (0.9 * (y - low)) / (high - low || 1);
+  const columns = niceTicks(from, end, 6);
+  const rows = bare ? [] : niceTicks(low, high, 3);
+  const label = `${title}: ${values.length} points from ${range}`;
+  const plot = makeSvg("svg",
+    { viewBox: "0 0 1 1", preserveAspectRatio: "none", role: "img", "aria-label": label });
+  for (const y of rows) plot.append(makeRule("nbv-grid", 0, 1, down(y), down(y)));
+  for (const x of columns) plot.append(makeRule("nbv-grid", right(x), right(x), 0, 1));
+  const points = values.map((v, i) => `${(i / last).toFixed(4)},${down(v ?? low).toFixed(4)}`);
+  plot.append(makeSvg("polyline", { points: points.join(" "), ...THIN }));
+  if (mark !== undefined) plot.append(makeRule("nbv-now", mark / last, mark / last, 0, 1));
+  if (pick) {
+    plot.classList.add("nbv-pick");
+    plot.addEventListener("click", ({ clientX }) => {
+      const box = plot.getBoundingClientRect();
+      pick(Math.round(((clientX - box.left) / box.width) * last));
+    });
+  }
+  const words = `${bare ? "" : `${range} · `}${formatShort(from)} to ${formatShort(end)} ${unit}`;
   const caption = makeElement("figcaption", {}, makeElement("span", {}, title),
     makeElement("span", { class: "nbv-dim" }, words));
-  return [caption, plot];
+  return [caption, makeElement("div", { class: "nbv-plot" },
+    makeScale("nbv-rows", "top", rows.map((y) => [down(y), formatShort(y)])), plot,
+    makeScale("nbv-columns", "left", columns.map((x) => [right(x), formatShort(x)])))];
+}
+
+const THIN = { "vector-effect": "non-scaling-stroke" };
+
+/**
+ * A straight line of a plot.
+ * @param {string} kind its class
+ * @param {number} x1
+ * @param {number} x2
+ * @param {number} y1
+ * @param {number} y2
+ */
+const makeRule = (kind, x1, x2, y1, y2) =>
+  makeSvg("line", { class: kind, x1, x2, y1, y2, ...THIN });
+
+/**
+ * The numbers beside a plot.
+ * @param {string} kind its class
+ * @param {"top" | "left"} side from which the places count
+ * @param {[number, string][]} places parts of the plot, and their numbers
+ */
+function makeScale(kind, side, places) {
+  const numbers = places.map(([part, text]) => {
+    const at = `${(100 * part).toFixed(2)}%`;
+    // The first begins at its place and the last ends there, so that none stands out.
+    const shift = side === "left" ? `translateX(-${at})` : "translateY(-50%)";
+    return makeElement("span", { style: `${side}: ${at}; transform: ${shift}` }, text);
+  });
+  return makeElement("div", { class: `${kind} nbv-dim`, "aria-hidden": "true" }, ...numbers);
+}
+
+/**
+ * Round numbers between two ends: multiples of 1, 2 or 5 times a power of ten.
+ * @param {number} low
+ * @param {number} high
+ * @param {number} most how many
+ */
+function niceTicks(low, high, most) {
+  if (!(high > low)) return Number.isFinite(low) ? [low] : [];
+  const unit = 10 ** Math.floor(Math.log10((high - low) / most));
+  const fits = (/** @type {number} */ step) =>
+    Math.floor(high / step) - Math.ceil(low / step) < most;
+  const step = [1, 2, 5, 10, 20].map((many) => many * unit).find(fits) ?? high - low;
+  const first = Math.ceil(low / step);
+  return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, i) =>
+    Number(((first + i) * step).toPrecision(12)));
 }
 
 // ---- a picture ---------------------------------------------------------------------------------

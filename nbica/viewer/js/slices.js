@@ -5,11 +5,13 @@
  * What buttons and keys do.
  * @typedef {object} Actions
  * @property {() => void} play start and stop
+ * @property {(times: number) => void} setSpeed so many times the usual
  * @property {() => void} peak go to the next peak
  * @property {() => void} picture save one
  * @property {() => void} full full screen, on and off
  * @property {() => void} settings open and close that panel
  * @property {() => void} help open and close that panel
+ * @property {() => void} regions open and close that panel, where there are regions
  * @property {() => boolean} close the panel that is open; whether one was
  * @property {(key: string) => void} cast show a key that was pressed
  * @property {(playing: boolean) => void} onPlaying told when playing begins and ends
@@ -24,6 +26,7 @@
  */
 function makeActions(ctx, root, stage) {
   let timer = 0;
+  let speed = 1;
   const next = () => ctx.select((ctx.state.get("component") + 1) % ctx.count);
   const stop = () => {
     clearInterval(timer);
@@ -31,18 +34,24 @@ function makeActions(ctx, root, stage) {
     actions.onPlaying(false);
   };
   const play = () => {
-    timer = setInterval(next, ctx.maps.baseline ? 120 : 700);
+    clearInterval(timer);
+    timer = setInterval(next, (ctx.maps.baseline ? 120 : 700) / speed);
     actions.onPlaying(true);
   };
   const leave = () => document.exitFullscreen();
   /** @type {Actions} */
   const actions = {
     play: () => (timer || ctx.count < 2 ? stop() : play()),
+    setSpeed(times) {
+      speed = times;
+      if (timer) play();
+    },
     peak: () => ctx.toPeak(ctx.peak + 1),
     picture: () => savePicture(ctx, stage, root),
     full: () => (document.fullscreenElement ? leave() : root.requestFullscreen?.()),
     settings: () => togglePanel(root, "Display settings", ".nbv-settings"),
     help: () => togglePanel(root, "Keys (?)", ".nbv-help"),
+    regions: () => ctx.scene.regions.length && togglePanel(root, "Regions (a)", ".nbv-legend"),
     close: () => closePanels(root),
     cast() {},
     onPlaying() {},
@@ -128,6 +137,7 @@ function mountViewer(root, ctx, { screen = [], below = [makeCourse(ctx)], beside
   const actions = makeActions(ctx, root, stage);
   const settings = makeSettings(ctx, actions);
   const help = makeHelp(actions);
+  const legend = ctx.scene.regions.length ? makeLegend(ctx, actions) : null;
   const cast = makeKeyCast(ctx);
   const live = makeLiveRegion(ctx);
   actions.cast = cast.show;
@@ -140,7 +150,7 @@ function mountViewer(root, ctx, { screen = [], below = [makeCourse(ctx)], beside
     ...words,
     live.el,
   );
-  const main = makeElement("div", { class: "nbv-main" }, ...beside, body, settings, help);
+  const main = makeElement("div", { class: "nbv-main" }, ...beside, body, settings, help, legend);
   root.append(makeHeader(ctx, actions), main);
   root.addEventListener("keydown", makeKeys(ctx, stage, actions));
   showModes(root, ctx.state);

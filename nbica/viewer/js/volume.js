@@ -68,7 +68,7 @@
  * @property {number} step a pixel's side, in mm
  * @property {Record<string, Uint8Array>} luts 256 colors of three bytes, by name
  * @property {string[]} diverging names of those with two ends
- * @property {[number, number, number][]} outlines colors of regions
+ * @property {Record<string, [number, number, number][]>} outlines colors of regions, by color map
  * @property {string[]} notices sentences a reader should see
  * @property {number | null} t_r seconds between frames
  * @property {any} courses time courses; see readout.js and components.js
@@ -86,6 +86,7 @@
  * @typedef {object} Found
  * @property {number | null | undefined} value
  * @property {number} [half] half of the step between two values
+ * @property {number} [level] of a series: the value is what differs from the mean, this is both
  */
 
 const NO_DATA = -128;
@@ -247,15 +248,14 @@ function valueAt(volume, mm, k) {
   }
   const code = codesOf(volume, k)[volume.rank[p]];
   if (code === NO_DATA) return { value: null };
-  const base = volume.baseline ? volume.baseline[volume.rank[p]] || 0 : 0;
-  return {
-    value: base + code * volume.scales[k],
-    half: volume.rank[p] < volume.n ? volume.scales[k] / 2 : 0,
-  };
+  const value = code * volume.scales[k];
+  const half = volume.rank[p] < volume.n ? volume.scales[k] / 2 : 0;
+  if (!volume.baseline) return { value, half };
+  return { value, half, level: value + (volume.baseline[volume.rank[p]] || 0) };
 }
 
 /**
- * Values of all frames at a place.
+ * Levels of all frames of a series at a place.
  * @param {Maps} volume
  * @param {number[]} mm
  * @returns {(number | null | undefined)[] | null} null outside of the mask
@@ -263,7 +263,7 @@ function valueAt(volume, mm, k) {
 function courseAt(volume, mm) {
   const p = voxelIndex(volume, mm);
   if (p < 0 || volume.rank[p] === volume.n) return null;
-  return volume.scales.map((_, k) => valueAt(volume, mm, k).value);
+  return volume.scales.map((_, k) => valueAt(volume, mm, k).level);
 }
 
 /**
