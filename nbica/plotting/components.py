@@ -12,7 +12,7 @@ from nbica.plotting.figures import INK, PAPER, MapsFigure, present
 from nbica.plotting.layout import add_axes
 from nbica.plotting.scales import Scale, scale_of
 from nbica.plotting.views import Slice, in_mm
-from nbica.plotting.volumes import Volume, box_around, load_background, load_maps
+from nbica.plotting.volumes import Volume, box_of_scene, load_background, load_maps
 
 # In mm: between the slices of a tile, below them for coordinates.
 _GAP, _CAPTION = 6.0, 12.0
@@ -40,7 +40,7 @@ class _Scene:
 
 
 def plot_components(
-    components_img, bg_img=None, *, titles=None, stability=None, threshold="auto", vmax=None,
+    components_img, bg_img="auto", *, titles=None, stability=None, threshold="auto", vmax=None,
     n_columns=None, cmap=None, figsize=None, output_file=None,
 ):  # fmt: skip
     """Draw each component in three slices through its peak: a mosaic to read at a glance.
@@ -51,10 +51,10 @@ def plot_components(
     ----------
     components_img : image or path, 3D or 4D
         One map, or one per volume. NaN are transparent.
-    bg_img : image or path, 3D, optional
-        Anatomy in the same world space; its grid and affine may differ. Without it, the brain that
-        the maps cover is drawn in dark grey; under maps that cover less than half a litre, a
-        schematic brain in MNI space.
+    bg_img : image or path, 3D; "auto" or None
+        Anatomy in the same world space; its grid and affine may differ. "auto" is the T1 of MNI152
+        under maps that lie in its space, by where their values or their field of view are; under
+        others the brain that they cover, in dark grey. None is none.
     titles : sequence of str, optional
         One per component, such as the names of networks; "IC 0", "IC 1"… by default.
     stability : sequence of float, optional
@@ -119,10 +119,9 @@ def _one_each(name, values, n_components):
 def _scene(maps, affine, bg_img, threshold, vmax, cmap):
     support = Volume(np.nan_to_num(np.abs(maps)).max(axis=0), affine)
     background = load_background(bg_img, support)
-    boxes = [background] if bg_img is not None or not support.data.any() else [background, support]
     cmap = BLUE_ORANGE if cmap is None else cmap
     scale = scale_of(maps, cmap=cmap, threshold=threshold, vmax=vmax, symmetric_cbar=True)
-    return _Scene(background, box_around(*boxes), scale)
+    return _Scene(background, box_of_scene(background, support), scale)
 
 
 def _layout(n_tiles, shape, n_columns, figsize):
