@@ -340,7 +340,7 @@ def test_a_stream_that_misses_voxels_leaves_no_file(tmp_path):
         ({"shape": (4, 4, 4)}, "shape is given without affine"),
         ({"affine": np.eye(3), "shape": (4, 4, 4)}, r"affine has shape \(3, 3\)"),
         ({"affine": np.eye(4), "shape": (4, 4)}, r"shape is \(4, 4\); expected three"),
-        ({"affine": np.eye(4) + 500 * np.eye(4, k=3), "shape": (3, 3, 3)}, "misses the head"),
+        ({"affine": np.eye(4) + 500 * np.eye(4, k=3), "shape": (3, 3, 3)}, "misses the brain"),
     ],
 )
 def test_bad_arguments_are_named(tmp_path, bad, message):
