@@ -633,3 +633,20 @@ def test_numbers_below_a_bar_keep_apart(threshold):
     )
     assert len(ends) >= 3
     assert (ends[1:, 0] > ends[:-1, 1]).all()
+
+
+@pytest.mark.parametrize(
+    ("mode", "cuts"),
+    [
+        ("ortho", [-20.0, 14.0, 8.0]),
+        ("tiled", [-20.0, 14.0, 8.0]),
+        ("zx", [-20.0, 8.0]),
+        ("z", [8.0, 12.0]),
+        ("mosaic", {"x": [-20.0, 0.0], "z": [8.0]}),
+    ],
+)
+def test_a_display_says_where_it_cuts(mode, cuts, blob, anatomy):
+    """What it says can be given to another one."""
+    display = plotting.plot_stat_map(blob, anatomy, display_mode=mode, cut_coords=cuts)
+
+    assert display.cut_coords == cuts
