@@ -25,8 +25,8 @@ def declared(project, extra="test"):
 
 
 def oracle(project, extra="test"):
-    """The oracle that the extra asks for, pinned."""
-    lines = map(Requirement, _lines_of(project, extra))
+    """The oracle, pinned."""
+    lines = map(Requirement, [*project["dependencies"], *_lines_of(project, extra)])
     return sorted({_pinned(line) for line in lines if line.name == ORACLE})
 
 

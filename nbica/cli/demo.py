@@ -66,5 +66,5 @@ def _draw(found, ica, cohort, path):
         f"{label}  r = {abs(r):.2f}"
         for label, r in zip(cohort.labels, found.correlations, strict=True)
     ]
-    plot_components(images, bg_img=cohort.anat_img, titles=titles, output_file=path)
+    plot_components(images, titles=titles, output_file=path)
     return path

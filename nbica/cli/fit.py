@@ -13,6 +13,9 @@ def add(commands):
     fit.add_argument("imgs", nargs="*", metavar="IMG", help="4D images, or patterns in quotes")
     fit.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER",
                      help="for maps, mask, report.html, runs.csv, record.json")  # fmt: skip
+    fit.add_argument("--bg", default="auto", metavar="IMG",
+                     help="anatomy behind the report's maps, or 'none' (default: auto: MNI152 "
+                          "where the maps are in its space, else the mean of a run)")  # fmt: skip
     fit.add_argument("--again", type=Path, metavar="RECORD",
                      help="repeat the fit of a record.json instead")  # fmt: skip
     add_parameters(fit)
@@ -76,14 +79,14 @@ def run(options):
     else:
         msg = "No images: name files or patterns, or --again a record.json."
         raise ValueError(msg)
-    write(ica, options.output)
+    write(ica, options.output, bg_img=None if options.bg == "none" else options.bg)
     n_cached, n_runs = int(ica.runs_["cached"].sum()), len(ica.runs_)
     print(f"{ica.n_components_} components of {n_runs} runs ({n_cached} from the cache): ", end="")
     print(options.output)
     return 0
 
 
-def write(ica, folder):
+def write(ica, folder, bg_img="auto"):
     """Write the maps, the mask, the report, the table of runs and the record of a fit."""
     import nibabel as nib
 
@@ -95,4 +98,4 @@ def write(ica, folder):
     ica.runs_.to_csv(folder / "runs.csv", index=False)
     record = json.dumps(ica.record_, indent=1) + "\n"
     (folder / "record.json").write_text(record, encoding="utf-8")
-    report(ica, folder / "report.html")
+    report(ica, folder / "report.html", bg_img=bg_img)

@@ -1,4 +1,4 @@
-"""A mosaic of components, each in three slices through its peak."""
+"""A mosaic of components, each in three slices: through its peak, or where another's are."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from nbica.plotting.figures import INK, PAPER, MapsFigure, present
 from nbica.plotting.layout import add_axes
 from nbica.plotting.scales import Scale, scale_of
 from nbica.plotting.views import Slice, in_mm
-from nbica.plotting.volumes import Volume, box_around, load_background, load_maps
+from nbica.plotting.volumes import Volume, box_of_scene, load_background, load_maps
 from nbica.signal.ties import KNOWN_OF_MAPS, first_of_largest
 
 # In mm: between the slices of a tile, below them for coordinates.
@@ -41,8 +41,8 @@ class _Scene:
 
 
 def plot_components(
-    components_img, bg_img=None, *, titles=None, stability=None, threshold="auto", vmax=None,
-    n_columns=None, cmap=None, figsize=None, output_file=None,
+    components_img, bg_img="auto", *, titles=None, stability=None, threshold="auto", vmax=None,
+    cut_coords=None, n_columns=None, cmap=None, figsize=None, output_file=None,
 ):  # fmt: skip
     """Draw each component in three slices through its peak: a mosaic to read at a glance.
 
@@ -52,10 +52,10 @@ def plot_components(
     ----------
     components_img : image or path, 3D or 4D
         One map, or one per volume. NaN are transparent.
-    bg_img : image or path, 3D, optional
-        Anatomy in the same world space; its grid and affine may differ. Without it, the brain that
-        the maps cover is drawn in dark grey; under maps that cover less than half a litre, a
-        schematic brain in MNI space.
+    bg_img : image or path, 3D; "auto" or None
+        Anatomy in the same world space; its grid and affine may differ. "auto" is the T1 of MNI152
+        under maps that lie in its space, by where their values or their field of view are; under
+        others the brain that they cover, in dark grey. None is none.
     titles : sequence of str, optional
         One per component, such as the names of networks; "IC 0", "IC 1"… by default.
     stability : sequence of float, optional
@@ -69,6 +69,8 @@ def plot_components(
     vmax : float, optional
         Absolute value at which colours end; by default the median of the maps' peaks. One
         scale holds for all, so that tiles can be compared.
+    cut_coords : (x, y, z) or array of shape (n_components, 3), optional
+        Where to cut instead of at the peaks, in mm: all in one place, or each in its own.
     n_columns : int, optional
         Tiles in a row; by default 1 to 3, by their number.
     cmap : str or Colormap, optional
@@ -81,12 +83,26 @@ def plot_components(
     Returns
     -------
     matplotlib.figure.Figure
-        Shown once by a notebook, as the value of a cell or when the cell ends.
+        Shown once by a notebook, as the value of a cell or when the cell ends. Its `cut_coords`,
+        `threshold` and `vmax` say how it was drawn, so that another can be drawn alike.
+
+    Raises
+    ------
+    ValueError
+        For cuts, names or a scale that cannot be.
 
     Notes
     -----
-    Left is left (neurological convention), as the letters say. Coordinates are those of the
-    voxel with the largest absolute value, in mm.
+    Left is left (neurological convention), as the letters say. The peak is the voxel with the
+    largest absolute value.
+
+    Examples
+    --------
+    Two decompositions to compare, each with the networks in the same order:
+
+    >>> first = plot_components(maps_img)                              # doctest: +SKIP
+    >>> plot_components(other_maps_img, cut_coords=first.cut_coords,
+    ...                 threshold=first.threshold, vmax=first.vmax)    # doctest: +SKIP
     """
     maps, affine = load_maps(components_img, "components_img")
     default = [f"IC {index}" for index in range(len(maps))]
@@ -94,14 +110,19 @@ def plot_components(
     if stability is not None:
         stability = np.clip(_one_each("stability", stability, len(maps)), 0, 1)
     scene = _scene(maps, affine, bg_img, threshold, vmax, cmap)
+    volumes = [Volume(data, affine) for data in maps]
+    cuts = _cuts(cut_coords, volumes, scene)
     figure, tiles, foot = _layout(len(maps), scene.shape, n_columns, figsize)
-    for index, (tile, data) in enumerate(zip(tiles, maps, strict=True)):
-        _draw_tile(tile, Volume(data, affine), scene)
+    figure.cut_coords, figure.threshold = cuts, scene.scale.threshold
+    figure.vmax = scene.scale.vmax
+    for index, (tile, volume) in enumerate(zip(tiles, volumes, strict=True)):
+        _draw_tile(tile, volume, cuts[index], scene)
         tile.set_title(titles[index], color=INK, fontsize=9, loc="left", pad=3, parse_math=False)
         if stability is not None:
             _draw_stability(figure, tile, stability[index])
     draw_colorbar(foot, scene.scale, ink=INK, vertical=False)
-    figure.sentence = f"{len(maps)} brain maps, each in three slices through its peak"
+    where = "through its peak" if cut_coords is None else "at given coordinates"
+    figure.sentence = f"{len(maps)} brain maps, each in three slices {where}"
     if output_file is None:
         present(figure)
     else:
@@ -120,10 +141,9 @@ def _one_each(name, values, n_components):
 def _scene(maps, affine, bg_img, threshold, vmax, cmap):
     support = Volume(np.nan_to_num(np.abs(maps)).max(axis=0), affine)
     background = load_background(bg_img, support)
-    boxes = [background] if bg_img is not None or not support.data.any() else [background, support]
     cmap = BLUE_ORANGE if cmap is None else cmap
     scale = scale_of(maps, cmap=cmap, threshold=threshold, vmax=vmax, symmetric_cbar=True)
-    return _Scene(background, box_around(*boxes), scale)
+    return _Scene(background, box_of_scene(background, support), scale)
 
 
 def _layout(n_tiles, shape, n_columns, figsize):
@@ -155,12 +175,25 @@ def _layout(n_tiles, shape, n_columns, figsize):
     return figure, tiles, foot
 
 
-def _draw_tile(tile, volume, scene):
-    peak = _peak(volume, scene)
+def _cuts(cut_coords, volumes, scene):
+    """Where each map is cut, in mm: an array of shape (n_maps, 3)."""
+    if cut_coords is None:
+        return np.array([_peak(volume, scene) for volume in volumes])
+    cuts = np.asarray(cut_coords, dtype=float)
+    if cuts.shape not in {(3,), (len(volumes), 3)} or not np.isfinite(cuts).all():
+        msg = (
+            f"cut_coords has shape {cuts.shape}; expected x, y and z in mm, or one such row for "
+            f"each of {len(volumes)} components"
+        )
+        raise ValueError(msg)
+    return np.broadcast_to(cuts, (len(volumes), 3))
+
+
+def _draw_tile(tile, volume, mm, scene):
     width, height = scene.shape
     left = 0
     for axis in range(3):
-        view = Slice(axis, peak[axis])
+        view = Slice(axis, mm[axis])
         w, h = np.ptp(scene.bounds[list(plane_of(axis))], axis=1)
         bottom = _CAPTION + (height - _CAPTION - h) / 2
         # Pixels are centred on the ends of the box, so they reach half a step beyond.
@@ -168,7 +201,7 @@ def _draw_tile(tile, volume, scene):
         extent = (left - half, left + w + half, bottom - half, bottom + h + half)
         picture = _render(volume, view, scene)
         tile.imshow(picture, origin="lower", extent=extent, interpolation="bilinear")
-        text = f"{'xyz'[axis]} = {in_mm(round(peak[axis]))} mm"
+        text = f"{'xyz'[axis]} = {in_mm(round(mm[axis]))} mm"
         _write(tile, left + w / 2, 0, text, ha="center")
         if axis > 0:
             _write(tile, left, 0.92 * height, "L", ha="left")

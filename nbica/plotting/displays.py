@@ -77,6 +77,18 @@ class Display:
         ]
         return dict(zip(names, (panel.axes for panel in self.panels), strict=True))
 
+    @property
+    def cut_coords(self):
+        """Where slices are cut, in mm, as `cut_coords` takes it: to draw others alike."""
+        cuts = {}
+        for panel in self.panels:
+            cuts.setdefault("xyz"[panel.view.axis], []).append(panel.view.mm)
+        if len(cuts) == 1:
+            return next(iter(cuts.values()))
+        if any(len(places) > 1 for places in cuts.values()):
+            return cuts
+        return [cuts[letter][0] for letter in sorted(cuts)]
+
     # ---- things to lay over -----------------------------------------------------------------
 
     def add_overlay(

@@ -1,11 +1,14 @@
 """Glass brains: maximum-intensity projections, and networks of nodes and edges, in an outline."""
 
+from functools import cache
+
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.collections import LineCollection
 from scipy import ndimage
 from scipy.sparse import issparse
 
+from nbica.image import template
 from nbica.image.slicing import plane_of
 from nbica.plotting.bars import BAR_WIDTH
 from nbica.plotting.colors import BLUE_ORANGE, BLUE_ORANGE_ON_WHITE, distinct
@@ -13,7 +16,7 @@ from nbica.plotting.displays import Display
 from nbica.plotting.options import Frame
 from nbica.plotting.scales import Scale, scale_of
 from nbica.plotting.views import Projection
-from nbica.plotting.volumes import Volume, box_around, load_map, load_opacity, schematic_brain
+from nbica.plotting.volumes import Volume, box_around, load_map, load_opacity
 
 _VIEWS = {letter: Projection("xyz".index(letter)) for letter in "xyz"} | {
     side: Projection(0, side) for side in "lr"
@@ -37,7 +40,7 @@ def plot_glass_brain(
     stat_map_img : image or path, 3D; or None
         None draws the glass only, to lay markers or overlays on.
     mask_img : image or path, 3D, optional
-        A brain mask, whose outline is drawn; by default that of a schematic brain in MNI space.
+        A brain mask, whose outline is drawn; by default that of MNI152.
     display_mode : {"ortho", "x", "y", "z", "l", "r", "lr", "lyrz", "xz", ...}
         Directions to look along; "l" and "r" are the hemispheres, each from outside.
     threshold, vmin, vmax, symmetric_cbar, colorbar, title, output_file, figure, axes, annotate, \
@@ -172,9 +175,17 @@ def _glass(thickness, white):
 def _brain_of(mask_img):
     """A brain from 0, outside, to 1; soft at its surface, so that voxels do not show as steps."""
     if mask_img is None:
-        depth, affine = schematic_brain()
-        return Volume(np.clip(0.5 + depth / 3, 0, 1), affine)
-    mask = load_map(mask_img, "mask_img")
+        return mni_brain()
+    return _softened(load_map(mask_img, "mask_img"))
+
+
+@cache
+def mni_brain():
+    """The brain of MNI152, softened."""
+    return _softened(Volume(template.load_brain() > 127, template.AFFINE))
+
+
+def _softened(mask):
     voxel_size = np.linalg.norm(mask.affine[:3, :3], axis=0)
     inside = (np.nan_to_num(mask.data) > 0).astype(np.float32)
     return Volume(ndimage.gaussian_filter(inside, _SOFT / voxel_size), mask.affine)

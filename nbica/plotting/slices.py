@@ -11,6 +11,7 @@ from nbica.plotting.scales import LabelScale, check_threshold, grey_scale, scale
 from nbica.plotting.volumes import (
     Volume,
     box_around,
+    box_of_scene,
     load_background,
     load_map,
     load_maps,
@@ -72,7 +73,7 @@ def plot_epi(epi_img, *, cmap="gray", vmin=None, vmax=None, colorbar=False, **lo
 
 @takes(SliceOptions)
 def plot_stat_map(
-    stat_map_img, bg_img=None, *, threshold=1e-6, cmap=None, vmin=None, vmax=None,
+    stat_map_img, bg_img="auto", *, threshold=1e-6, cmap=None, vmin=None, vmax=None,
     symmetric_cbar="auto", colorbar=True, dim=1, resampling_interpolation="continuous",
     transparency=None, transparency_range=None, **look,
 ):  # fmt: skip
@@ -84,10 +85,10 @@ def plot_stat_map(
     ----------
     stat_map_img : image or path, 3D
         NaN are transparent.
-    bg_img : image or path, 3D, optional
-        Anatomy in the same world space; its grid and affine may differ. Without it, the brain that
-        the map covers is drawn in dark grey; under a map that covers less than half a litre, a
-        schematic brain in MNI space.
+    bg_img : image or path, 3D; "auto" or None
+        Anatomy in the same world space; its grid and affine may differ. "auto" is the T1 of MNI152
+        under a map that lies in its space, by where its values or its field of view are; under
+        another the brain that it covers, in dark grey. None is none.
     threshold : float, "auto" or None
         Smaller absolute values are transparent. "auto" shows the top 2 percent of the voxels, and
         all of a map that is sparse already; None shows zeros as well. Where it is below all values,
@@ -159,7 +160,7 @@ def plot_stat_map(
 
 @takes(SliceOptions)
 def plot_roi(
-    roi_img, bg_img=None, *, labels=None, cmap=None, alpha=0.7, view_type="continuous",
+    roi_img, bg_img="auto", *, labels=None, cmap=None, alpha=0.7, view_type="continuous",
     linewidths=1.5, threshold=0.5, colorbar=True, dim=1, **look,
 ):  # fmt: skip
     """Show regions: a mask, or an image of integer labels.
@@ -171,7 +172,8 @@ def plot_roi(
     ----------
     roi_img : image or path, 3D
         Voxels below the threshold belong to no region.
-    bg_img : image or path, 3D, optional
+    bg_img : image or path, 3D; "auto" or None
+        See :func:`plot_stat_map`.
     labels : sequence of str or dict of int to str, optional
         Names of the regions, in the order of their numbers.
     cmap : str or Colormap, optional
@@ -218,7 +220,7 @@ def plot_roi(
 
 @takes(SliceOptions)
 def plot_prob_atlas(
-    maps_img, bg_img=None, *, labels=None, view_type="auto", threshold="auto", cmap=None,
+    maps_img, bg_img="auto", *, labels=None, view_type="auto", threshold="auto", cmap=None,
     alpha=0.6, linewidths=1.5, colorbar=True, dim=1, **look,
 ):  # fmt: skip
     """Show the maps of an atlas, or the components of an ICA, together: where each is strong.
@@ -228,7 +230,8 @@ def plot_prob_atlas(
     Parameters
     ----------
     maps_img : image or path, 4D
-    bg_img : image or path, 3D, optional
+    bg_img : image or path, 3D; "auto" or None
+        See :func:`plot_stat_map`.
     labels : sequence of str, optional
         Names of the maps.
     view_type : {"auto", "contours", "filled_contours", "continuous"}
@@ -296,9 +299,8 @@ def _plot_greys(volume, scale, colorbar, look, sentence):
 def _open_over(volume, bg_img, look, threshold, bar_width, dim):
     """A display with the anatomy drawn."""
     background = load_background(bg_img, volume)
-    support = Volume(np.nan_to_num(np.abs(volume.data)), volume.affine)
-    boxes = [background] if bg_img is not None or not support.data.any() else [background, support]
-    display = _open(volume, box_around(*boxes), look, threshold, bar_width)
+    box = box_of_scene(background, volume)
+    display = _open(volume, box, look, threshold, bar_width)
     display.paint(background, grey_scale(None, "gray", 0.0, 1.0, 1e-6, brightness=_DIM**dim))
     return display
 

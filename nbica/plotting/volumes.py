@@ -1,20 +1,18 @@
 """What is drawn: volumes with their affine, out of whatever a user passes."""
 
-from functools import cache
 from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
 
-from nbica.datasets.simulation import head
 from nbica.exceptions import DataError
+from nbica.image import template
 from nbica.image.files import checked_affine, open_image, read_array
 from nbica.image.slicing import world_box
 
 _MARGIN = 4.0  # mm around a brain
 
-# In litres: values in less than this are blobs, not a brain that shows its own shape.
-_SMALL_BRAIN = 0.5
+_SILHOUETTE = 0.3  # how bright a brain is of which only the outline is known
 
 _WAY_OUT = "nbica.image.index_img(img, 0) takes one volume of a 4D image"
 
@@ -98,26 +96,27 @@ def load_background(bg_img, shown):
 
     Parameters
     ----------
-    bg_img : image, path or None
+    bg_img : image, path, "auto" or None
+        "auto": see :func:`nbica.image.template.resolve_background`; under what is not in MNI space,
+        the brain that it covers in dark grey.
     shown : Volume
-        The map above. Without an image, the brain it covers is drawn in dark grey; where it covers
-        less than a brain, or all of the field of view, a schematic one in MNI space.
+        The map above.
 
     Returns
     -------
     Volume
     """
-    if bg_img is not None:
-        return scale_anatomy(load_map(bg_img, "bg_img"))
     support = np.nan_to_num(np.abs(shown.data)) > 0
-    litres = support.sum() * abs(np.linalg.det(shown.affine[:3, :3])) * 1e-6
-    # Values all over the field of view do not tell where the brain is either.
-    if litres > _SMALL_BRAIN and support.mean() < 0.95:
-        return Volume(np.float32(0.3) * support, shown.affine)
-    depth, affine = schematic_brain()
-    # Soft over a voxel, so that the edge is smooth where it is interpolated; with a lighter rim.
-    brain = 0.24 * np.clip(0.5 + depth / 3, 0, 1) + 0.2 * np.exp(-((depth / 2) ** 2))
-    return Volume(np.where(brain > 0.01, brain, 0), affine)
+    anatomy = template.resolve_background(bg_img, support, shown.affine)
+    if anatomy is not None:
+        return scale_anatomy(load_map(anatomy, "bg_img"))
+    return Volume(np.float32(_SILHOUETTE * template.is_auto(bg_img)) * support, shown.affine)
+
+
+def box_of_scene(background, shown):
+    """The box to show, in mm: that of the anatomy, without one that of the map."""
+    support = Volume(np.nan_to_num(np.abs(shown.data)), shown.affine)
+    return box_around(background if background.data.any() else support)
 
 
 def scale_anatomy(volume):
@@ -135,14 +134,6 @@ def grey_range(data):
         return 0.0, 1.0
     low, high = np.percentile(inside, [1, 99.5])
     return low, high + 0.1 * (high - low)  # the brightest tissue keeps its shades
-
-
-@cache
-def schematic_brain():
-    """How far inside the surface of a brain in MNI space voxels lie, in mm; outside below 0."""
-    affine = np.diag([3.0, 3.0, 3.0, 1.0])
-    affine[:3, 3] = [-81, -117, -81]
-    return Volume(-head.distance_to_brain(affine, (55, 69, 57)), affine)
 
 
 def box_around(*volumes):

@@ -15,12 +15,12 @@ from nbica.signal.ties import in_order
 from nbica.viewer import labelfile, page, poster
 from nbica.viewer.payload import NO_DATA, Courses
 from nbica.viewer.render import Layer, Look
-from nbica.viewer.scene import load_scene
+from nbica.viewer.scene import anatomy_of, load_scene
 from nbica.viewer.slice_viewer import SliceViewer
 from nbica.viewer.state import check_names, check_traits
 
 
-def browse(components, bg_img=None, **options):
+def browse(components, bg_img="auto", **options):
     """Look through components on a contact sheet, in slices and over time, and label them.
 
     Costs as :func:`nbica.view_img`.
@@ -29,8 +29,10 @@ def browse(components, bg_img=None, **options):
     ----------
     components : image, path or a fitted CanICA or DictLearning
         One component per volume. An estimator brings its maps and their stability.
-    bg_img : image or path, 3D, optional
-        Anatomy in the same world space.
+    bg_img : image or path, 3D; "auto" or None
+        Anatomy in the same world space. "auto": the T1 of MNI152 below components in its space; the
+        mean of a run below others, if an estimator knows its runs, and else the brain that they
+        cover. None is none.
     names : sequence of str, optional
         One per component; "IC 0", "IC 1"… by default.
     stability : sequence of float, optional
@@ -89,12 +91,14 @@ class ComponentBrowser(SliceViewer):
     subject = t.Int(0, min=0).tag(sync=True)
 
     def __init__(
-        self, components, bg_img=None, *, names=None, stability=None, time_courses=None, t_r=None,
+        self, components, bg_img="auto", *, names=None, stability=None, time_courses=None, t_r=None,
         subjects=None, compare=None, overlays=None, labels_img=None, labels=None, contours=None,
         quantum=None, threshold="auto", **traits,
     ):  # fmt: skip
         check_traits(type(self), traits)
         stability = getattr(components, "stability_", None) if stability is None else stability
+        if hasattr(components, "mask_img_"):
+            bg_img = anatomy_of(components, bg_img)
         scene, notices = load_scene(
             _image_of(components), bg_img, overlays, labels_img, labels, contours, quantum
         )

@@ -27,6 +27,7 @@ from nbica.viewer.fit_status import (
     plan_in_words,
     runs_as_html,
 )
+from nbica.viewer.scene import anatomy_below
 
 # Seconds between two updates of the bar, and between two looks at the maps.
 _INTERVAL, _PICTURE_INTERVAL = 0.1, 4.0
@@ -45,8 +46,8 @@ class FitPanel(ipywidgets.VBox):
         Fitted in place. Without its `memory`, a stopped fit begins anew.
     imgs, confounds : as the estimator's `fit` takes them
         A list, glob or Bunch; a generator could be gone through only once.
-    bg_img : image or path, 3D, optional
-        Anatomy below the maps.
+    bg_img : image or path, 3D; "auto" or None
+        Anatomy below the maps; as :func:`nbica.browse` takes it.
     every : int
         Runs between two pictures of the maps.
 
@@ -63,7 +64,7 @@ class FitPanel(ipywidgets.VBox):
         Warnings of the latest fit.
     """
 
-    def __init__(self, estimator, imgs, confounds=None, *, bg_img=None, every=2):
+    def __init__(self, estimator, imgs, confounds=None, *, bg_img="auto", every=2):
         self.estimator, self.bg_img = estimator, bg_img
         self._imgs, self._confounds, self._every = imgs, confounds, max(1, int(every))
         self._name = type(estimator).__name__
@@ -160,7 +161,7 @@ class FitPanel(ipywidgets.VBox):
 
     def _reset(self):
         self.error, self.browser, self.messages = None, None, []
-        self._runs, self._stage = [], ""
+        self._runs, self._stage, self._anatomy = [], "", None
         self._began = self._shown = self._pictured = time.monotonic()
         self._ended = threading.Event()
 
@@ -267,10 +268,16 @@ class FitPanel(ipywidgets.VBox):
         if due and (
             self._picture.layout.display == "none" or now - self._pictured > _PICTURE_INTERVAL
         ):
-            self._picture.value = maps_as_png(state, self.bg_img)
+            self._picture.value = maps_as_png(state, self._anatomy_below(state))
             self._picture.layout.display = ""
             # From the end: a slow picture must not follow on itself.
             self._pictured = time.monotonic()
+
+    def _anatomy_below(self, state):
+        """Chosen once in a fit: it may be the mean of a run, which takes a pass over it."""
+        if self._anatomy is None:
+            self._anatomy = anatomy_below(self.bg_img, state.mask_img, state.name)
+        return self._anatomy
 
     def _on_warning(self, text):
         self.messages.append(text)

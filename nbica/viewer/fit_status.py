@@ -99,7 +99,7 @@ def maps_as_png(state, bg_img):
     ----------
     state : group_fit.GroupState
         What an estimator's callback is given.
-    bg_img : image, path or None
+    bg_img : image, path, "auto" or None
 
     Returns
     -------

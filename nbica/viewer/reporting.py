@@ -24,6 +24,7 @@ from nbica.plotting.volumes import load_maps
 from nbica.signal.confounds import list_confounds
 from nbica.signal.ties import KNOWN_OF_MAPS, first_of_largest
 from nbica.viewer.page import write_page
+from nbica.viewer.scene import anatomy_of
 from nbica.viewer.slice_viewer import view_img
 
 _TEMPLATE = "reporting.html"
@@ -55,7 +56,7 @@ class Activity(NamedTuple):
 
 
 def report(
-    ica, output_file, *, bg_img=None, names=None, imgs=None, confounds=None, t_r=None,
+    ica, output_file, *, bg_img="auto", names=None, imgs=None, confounds=None, t_r=None,
     split_half=None, title=None,
 ):  # fmt: skip
     """Write what a fit found, and what speaks for it, to one file that needs nothing else.
@@ -72,8 +73,8 @@ def report(
     ica : fitted CanICA or DictLearning
     output_file : path
         Below 5 MB for 20 components at 3 mm.
-    bg_img : image or path, 3D, optional
-        Anatomy in the same world space.
+    bg_img : image or path, 3D; "auto" or None
+        Anatomy in the same world space; as :func:`nbica.browse` takes it.
     names : sequence of str, optional
         One per component, such as the labels of networks.
     imgs, confounds : as in `fit`, optional
@@ -106,6 +107,7 @@ def report(
     confounds = list_confounds(confounds_of(imgs, confounds), len(ica.runs_))
     maps = ica.components_
     names = _names(names, len(maps))
+    bg_img = anatomy_of(ica, bg_img)
     runs = None if imgs is None else list(iter_runs(imgs))
     activity = None if runs is None else _activity(ica, runs, confounds, t_r)
     learnt = vars(ica)

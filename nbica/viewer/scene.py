@@ -5,19 +5,25 @@ for 20 maps at 2 mm.
 """
 
 from dataclasses import replace
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
+from nibabel.affines import from_matvec
 
 from nbica.exceptions import DataError
+from nbica.image import template
 from nbica.image.files import checked_affine, load_volume, open_image, read_array
-from nbica.image.world_axes import align
+from nbica.image.world_axes import align, world_axes
+from nbica.matching.quality import were_used
 from nbica.viewer import colors, payload, quantise
 from nbica.viewer.geometry import box_around, pixel_size
 from nbica.viewer.render import Scene
 
 # Around the brain, in mm.
 _MARGIN = 4.0
+# Where a silhouette would be white: it is drawn in dark grey.
+_SILHOUETTE = 3.5
 
 
 def load_scene(
@@ -33,9 +39,7 @@ def load_scene(
     """
     notices = []
     maps = _load_maps(img, "img", quantum, notices)
-    background = None if bg_img is None else _load_background(bg_img, notices)
-    if background is None and maps.baseline is not None:
-        background = _mean_of(maps)
+    background = _background_of(maps, bg_img, notices)
     over = tuple(
         _load_maps(one, "overlays", None, notices, single=True) for one in listed(overlays)
     )
@@ -51,6 +55,34 @@ def load_scene(
     bounds = np.column_stack([boxes[..., 0].min(axis=0), boxes[..., 1].max(axis=0)])
     grids = [grid for _, grid in shown]
     return Scene(background, tuple(regions), bounds, pixel_size(grids, bounds), maps, over), notices
+
+
+def anatomy_below(bg_img, mask_img, run):
+    """What to draw below the maps of a fit: as a user passed it, or chosen by the fit's mask.
+
+    Parameters
+    ----------
+    bg_img : image, path, "auto" or None
+    mask_img : nibabel image
+    run : path or None
+        Whose mean is taken where the mask is not in MNI space.
+
+    Returns
+    -------
+    image, path, "auto" (no more than the outline of the maps is known) or None
+    """
+    if not template.is_auto(bg_img):
+        return bg_img
+    support = read_array(mask_img, "mask_img") > 0
+    run = run if run is not None and Path(run).is_file() else None
+    found = template.resolve_background(bg_img, support, mask_img.affine, run)
+    return bg_img if found is None else found
+
+
+def anatomy_of(ica, bg_img):
+    """What to draw below the components of a fitted estimator; see :func:`anatomy_below`."""
+    used = compress(ica.runs_["path"], were_used(ica))
+    return anatomy_below(bg_img, ica.mask_img_, next(used, None))
 
 
 def pack_scene(scene, **header):
@@ -88,7 +120,30 @@ def _load_maps(img, role, quantum, notices, single=False):
     return replace(found, to_voxel=np.linalg.inv(affine))
 
 
+def _background_of(maps, bg_img, notices):
+    """What is below the maps: an anatomy, their own mean or silhouette, or nothing."""
+    is_auto = template.is_auto(bg_img)
+    if is_auto and maps.baseline is not None:  # a run has a picture of its own
+        return _mean_of(maps)
+    bg_img = template.resolve_background(bg_img, maps.mask, _affine_of(maps))
+    if bg_img is not None:
+        return _load_background(bg_img, notices)
+    return _silhouette_of(maps) if is_auto else None
+
+
+def _affine_of(maps):
+    """Voxel to mm of the maps as they are held; of an oblique image, its own."""
+    own = np.linalg.inv(maps.to_voxel)
+    if world_axes(own) is None:
+        return own
+    return from_matvec(np.diag(maps.grid.step), maps.grid.origin)
+
+
 def _load_background(img, notices):
+    if img is template.template_img():
+        volume, grid, _ = align(template.load_tissue("t1"), template.AFFINE)
+        found = quantise.grey(volume, grid, template.NAME)
+        return replace(found, to_voxel=np.linalg.inv(template.AFFINE))
     volume, affine, name = load_volume(img, "bg_img")
     _check_numbers(volume, name)
     aligned, grid, resampled = align(volume, affine)
@@ -137,6 +192,12 @@ def _mean_of(series):
     volume = np.zeros(series.mask.shape[::-1], np.float32)
     volume[series.mask.T] = series.baseline
     return replace(quantise.grey(volume.T, series.grid, "mean"), to_voxel=series.to_voxel)
+
+
+def _silhouette_of(maps):
+    """The background of maps of which only the outline is known: the brain they cover."""
+    found = quantise.grey(maps.mask, maps.grid, "covered")
+    return replace(found, to_voxel=maps.to_voxel, window=(0.0, _SILHOUETTE))
 
 
 def _head(background):

@@ -18,7 +18,7 @@ from nbica.viewer.state import check_courses, check_names, check_traits, first_l
 VIEWS = ("ortho", "lightbox", "glass")
 
 
-def view_img(img, bg_img=None, **options):
+def view_img(img, bg_img="auto", **options):
     """Show brain maps in linked slices, to click, scroll and page through.
 
     Costs one pass over the images, about a second for 20 maps at 2 mm; what crosses to the browser
@@ -30,8 +30,10 @@ def view_img(img, bg_img=None, **options):
         One map, or one per volume: components, a z-map, a run (shown frame by frame as what differs
         from its mean). Any affine: flipped and anisotropic grids are shown in true proportions, an
         oblique one is resampled once. NaN are transparent and read as "no data".
-    bg_img : image or path, 3D, optional
-        Anatomy in the same world space.
+    bg_img : image or path, 3D; "auto" or None
+        Anatomy in the same world space. "auto": below a run its mean; below maps that lie in MNI
+        space, by where their values or their field of view are, the T1 of MNI152; below others the
+        brain that they cover, in dark grey. None is none.
     overlays : image, path or list of these, optional
         More single maps, each with its own colours; see the trait.
     labels_img : image or path, 3D, optional
@@ -151,7 +153,7 @@ class SliceViewer(anywidget.AnyWidget):
     title = t.Unicode("").tag(sync=True)
 
     def __init__(
-        self, img, bg_img=None, *, overlays=None, labels_img=None, labels=None, contours=None,
+        self, img, bg_img="auto", *, overlays=None, labels_img=None, labels=None, contours=None,
         names=None, time_courses=None, t_r=None, quantum=None, threshold="auto", **traits,
     ):  # fmt: skip
         check_traits(type(self), traits)

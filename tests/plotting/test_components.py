@@ -152,3 +152,36 @@ def test_four_dimensional_background_is_refused():
     with pytest.raises(ValueError, match=r"bg_img has shape \(12, 13, 14, 2\)"):
         plot_components(volumes(1), volumes(2))
     plot_components(volumes(1), volumes(1))
+
+
+def coordinates(figure):
+    return [text for text in texts(figure) if "=" in text]
+
+
+def test_maps_are_cut_where_another_figure_is():
+    """Cuts, threshold and colours of a figure make another one that can be compared with it."""
+    first = plot_components(volumes(3), None)
+    other = volumes(3, seed=1)
+
+    alike = plot_components(
+        other, None, cut_coords=first.cut_coords, threshold=first.threshold, vmax=first.vmax
+    )
+
+    assert coordinates(alike) == coordinates(first) != coordinates(plot_components(other, None))
+    assert (alike.threshold, alike.vmax) == (first.threshold, first.vmax)
+    np.testing.assert_array_equal(alike.cut_coords, first.cut_coords)
+
+
+def test_all_maps_can_be_cut_in_one_place():
+    """One x, y, z holds for all maps, and is written below each."""
+    figure = plot_components(volumes(2), None, cut_coords=(8, 16, 24))
+
+    assert coordinates(figure) == ["x = 8 mm", "y = 16 mm", "z = 24 mm"] * 2
+    assert "at given coordinates" in repr(figure)
+
+
+@pytest.mark.parametrize("cuts", [(1, 2), [[1, 2, 3]] * 2, (0, np.nan, 0), 3])
+def test_cuts_that_fit_no_map_are_refused(cuts):
+    """Neither one place nor one for each of three maps."""
+    with pytest.raises(ValueError, match="one such row for each of 3 components"):
+        plot_components(volumes(3), None, cut_coords=cuts)

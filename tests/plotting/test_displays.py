@@ -399,18 +399,31 @@ def test_more_can_be_laid_over(blob, anatomy):
     assert not display.figure.axes
 
 
-def test_without_anatomy_there_is_a_brain_around_it(blob):
-    """Sparse maps lie in a schematic brain in MNI space; full ones show where they have values."""
-    sparse = plotting.plot_stat_map(blob, threshold=1)
+def greys(display):
+    """The largest grey of what lies below the map, in any panel; 0 for paper."""
+    below = [panel.axes.images[0].get_array() for panel in display.panels]
+    return max(float((rgba[..., 0] * rgba[..., 3]).max()) for rgba in below)
+
+
+def test_the_brain_behind_a_map_is_chosen_by_where_the_map_is():
+    """MNI152 behind a blob in its field of view; else the brain a map covers; None is none."""
+    data = np.zeros((45, 54, 45), np.float32)
+    data[20, 20, 20] = 5
+    affine = np.diag([4.0, 4, 4, 1])
+    affine[:3, 3] = -88, -124, -72
+    in_mni = plotting.plot_stat_map(nib.Nifti1Image(data, affine), threshold=1)
     masked = np.zeros((30, 30, 30), np.float32)
     masked[2:, 2:, 2:] = 1
-    full = plotting.plot_stat_map(
-        nib.Nifti1Image(masked, np.diag([4.0, 4, 4, 1])), threshold=2, vmax=3
-    )
+    elsewhere = nib.Nifti1Image(masked, np.diag([4.0, 4, 4, 1]))
+    covered = plotting.plot_stat_map(elsewhere, threshold=2, vmax=3)
+    nothing = plotting.plot_stat_map(elsewhere, None, threshold=2, vmax=3)
 
-    assert sparse.bounds[1, 0] < -90
-    assert sparse.bounds[1, 1] > 60
-    np.testing.assert_array_equal(full.bounds, [[4, 120]] * 3)
+    np.testing.assert_allclose(in_mni.bounds, [[-76, 76], [-112, 78], [-76, 86]], atol=2)
+    assert greys(in_mni) > 0.5
+    np.testing.assert_array_equal(covered.bounds, [[4, 120]] * 3)
+    assert 0.1 < greys(covered) < 0.3
+    np.testing.assert_array_equal(nothing.bounds, covered.bounds)
+    assert greys(nothing) == 0
 
 
 @pytest.mark.parametrize(
@@ -621,3 +634,20 @@ def test_numbers_below_a_bar_keep_apart(threshold):
     )
     assert len(ends) >= 3
     assert (ends[1:, 0] > ends[:-1, 1]).all()
+
+
+@pytest.mark.parametrize(
+    ("mode", "cuts"),
+    [
+        ("ortho", [-20.0, 14.0, 8.0]),
+        ("tiled", [-20.0, 14.0, 8.0]),
+        ("zx", [-20.0, 8.0]),
+        ("z", [8.0, 12.0]),
+        ("mosaic", {"x": [-20.0, 0.0], "z": [8.0]}),
+    ],
+)
+def test_a_display_says_where_it_cuts(mode, cuts, blob, anatomy):
+    """What it says can be given to another one."""
+    display = plotting.plot_stat_map(blob, anatomy, display_mode=mode, cut_coords=cuts)
+
+    assert display.cut_coords == cuts

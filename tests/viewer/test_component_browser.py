@@ -115,7 +115,9 @@ def test_an_estimator_brings_its_maps_and_their_stability(components_img):
     browser = browse(fitted)
 
     assert browser.to_dataframe()["stability"].tolist() == pytest.approx([1, 0.9, 0.8, 0.7, 0.6])
-    assert repr(browser) == "<ComponentBrowser: 5 components of 18 × 20 × 16 voxels>"
+    assert (
+        repr(browser) == "<ComponentBrowser: 5 components of 18 × 20 × 16 voxels over a background>"
+    )
 
 
 def test_two_decompositions_are_paired_with_their_r(components_img):

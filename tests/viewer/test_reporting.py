@@ -14,7 +14,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import Bunch
 
 from nbica import CanICA, NiftiMasker, report
-from nbica.datasets.simulation import head
+from nbica.datasets.simulation import anatomy
 from nbica.matching.reproducibility import SplitHalf
 
 HOSTILE = [
@@ -139,7 +139,7 @@ def test_twenty_components_at_3_mm_fit_in_5_MB(tmp_path):
     """Dense maps over a whole brain, which compress worst."""
     affine = np.diag([3.0, 3, 3, 1])
     affine[:3, 3] = [-81, -117, -81]
-    mask = head.distance_to_brain(affine, (55, 69, 57)) < 0
+    mask = anatomy.brain_mask(anatomy.tissue_fractions(affine, (55, 69, 57)))
     ica = CanICA(n_components=20)
     masker = NiftiMasker(mask_img=nib.Nifti1Image(mask.astype(np.uint8), affine)).fit()
     rng = np.random.default_rng(0)

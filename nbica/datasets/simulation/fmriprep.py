@@ -17,7 +17,7 @@ class RunStatistics:
     Parameters
     ----------
     fractions : dict of ndarray
-        Tissue fractions, of `nbica.datasets.simulation.head`.
+        Tissue fractions, of `nbica.datasets.simulation.anatomy`.
     mask : ndarray of shape (nx, ny, nz), bool
     """
 
@@ -38,7 +38,7 @@ class RunStatistics:
         """Look at the next frames, an array of shape (n_frames, n_voxels)."""
         tissues = [frames[:, voxels].mean(axis=1) for voxels in self._tissues.values()]
         self._means.append(np.column_stack([*tissues, frames.mean(axis=1)]))
-        self._samples.append(frames[:, self._kept])
+        self._samples.append(frames[:, self._kept].astype(np.float32))
         for frame in frames:
             if self._previous is not None:
                 self._dvars.append(np.sqrt(np.mean((frame - self._previous) ** 2)))
@@ -68,7 +68,8 @@ class RunStatistics:
         courses = vectors[:, ::-1][:, :n_components]
         # An eigenvector's sign is arbitrary: let its largest entry be positive.
         largest = courses[np.abs(courses).argmax(axis=0), np.arange(courses.shape[1])]
-        return courses * np.sign(largest), share
+        # Six digits are the same on every processor.
+        return np.round(courses * np.sign(largest), 6), share
 
 
 def confounds_table(motion, statistics, t_r):

@@ -12,7 +12,7 @@ import nibabel as nib
 import numpy as np
 
 from nbica.datasets import files
-from nbica.datasets.simulation import head, networks
+from nbica.datasets.simulation import networks
 from nbica.datasets.simulation.subjects import (
     GROUPS,
     SPACE,
@@ -23,23 +23,23 @@ from nbica.datasets.simulation.subjects import (
     group_of,
     write_subject,
 )
+from nbica.image import template
 from nbica.image.writing import write_image
 
-_VERSION = 2  # bump when the same parameters give other files: old ones are then left alone
+_VERSION = 3  # bump when the same parameters give other files: old ones are then left alone
 _FEWEST_FRAMES = 20
 _FIELD = ((-80.0, -112.0, -72.0), (80.0, 80.0, 84.0))  # mm, the default grid covers this
-_ANAT_AFFINE = nib.affines.from_matvec(np.diag([2.0, 2.0, 2.0]), [-90, -126, -72])
-_ANAT_SHAPE = (91, 109, 91)
 
 _DESCRIPTION = """\
 Simulated group of resting-state runs, made by nbica: no person was scanned.
 
-Anatomy: an analytic head in MNI-like space (RAS+, mm), ellipsoids and folded sheets; no template
-went into it. `anat_img` is at 2 mm; the runs are seen through the same head.
-Networks ({n_networks}), in `maps_img` (maximum 1, zero outside grey matter), peaks in MNI mm:
+Anatomy: MNI152 (ICBM 2009a, nonlinear, symmetric; Fonov et al. 2011), read from nilearn's wheel;
+`anat_img` is its T1 at 2 mm, without the skull. The runs see its tissues through the scanner.
+Networks ({n_networks}), in `maps_img` (maximum 1, zero outside grey matter), spread along the
+cortical ribbon from peaks in MNI mm:
 {networks}
 {sources}
-Subjects differ: peaks shifted by about 2 mm, widths by 8 %, strengths by 15 %, own time courses
+Subjects differ: peaks shifted by about 2 mm, reach by 8 %, strengths by 15 %, own time courses
 (white noise through a double-gamma haemodynamic response).
 Groups: {groups}; they differ in one pair, {pair}.
 Disturbances: head motion with jerks, of which the confounds know; linear drift and slow waves;
@@ -67,7 +67,7 @@ def simulate_group(
 
     The default cohort takes about five seconds, 200 MB of memory and 120 MB of disk; a second
     call with the same parameters takes milliseconds. Runs are written a block of frames at a time:
-    memory is about (n_sources + 3 x 8) x n_voxels x 4 B with some 30 sources, whatever
+    memory is about (n_sources + 3 x 8) x n_voxels x 8 B with some 30 sources, whatever
     `n_timepoints`; time and disk are proportional to n_subjects x n_timepoints x n_voxels.
 
     Parameters
@@ -83,7 +83,7 @@ def simulate_group(
     affine, shape : array-like of shape (4, 4) and tuple of 3 int, optional
         Grid of the runs instead of `voxel_size`, voxel indices to MNI mm.
     noise : float
-        Factor on all that is not a network; 0 leaves networks on a still head.
+        Factor on all that is not a network; 0 leaves networks on a still brain.
     data_dir : path, optional
         Data folder. By default the one of the environment variable `NBICA_DATA`, else the
         cache folder of the platform.
@@ -224,13 +224,11 @@ def _write_missing(folder, plan, missing, n_jobs):
 
 def _write_shared(folder, scene):
     """Write the anatomy, the mask, the true maps and the description of the folder."""
-    fractions = head.tissue_fractions(_ANAT_AFFINE, _ANAT_SHAPE)
-    anatomy = (1000 * head.t1_contrast(fractions)).round().astype(np.int16)
     maps = networks.network_maps(scene.affine, scene.grey)
     anat, mask, truth = _shared_paths(folder)
-    write_image(anat, anatomy, _ANAT_AFFINE)
+    write_image(anat, template.load_tissue("t1"), template.AFFINE)
     write_image(mask, scene.mask.astype(np.uint8), scene.affine)
-    write_image(truth, np.moveaxis(maps, 0, -1), scene.affine)
+    write_image(truth, np.moveaxis(maps, 0, -1).astype(np.float32), scene.affine)
     description = folder / "dataset_description.json"
     files.write_json(
         description,

@@ -3,6 +3,10 @@
 Every disturbance but the last two is a few time courses times a few spatial patterns, so that a
 block of frames costs one matrix product; smooth and thermal noise are drawn block by block. All
 amplitudes are in scanner units, 1000 being the signal of grey matter.
+
+What enters a matrix product is rounded to steps of a power of two, few enough for the products and
+their sums to be exact in double precision. In whichever order a processor takes them, the runs have
+the same bytes.
 """
 
 from typing import NamedTuple
@@ -16,6 +20,9 @@ _EPI = {"grey": 1.0, "white": 0.82, "csf": 1.22, "skull": 0.08, "scalp": 0.22}
 
 # Where air in the sinuses and ear canals eats the signal: centre and width in mm, share lost.
 _DROPOUTS = (((0, 36, -24), 13, 0.75), ((-48, -22, -32), 10, 0.55), ((48, -22, -32), 10, 0.55))
+
+# Steps: of time courses, of patterns, of coarse noise, of splines; 52 bits hold all products.
+_COURSE_STEP, _PATTERN_STEP, _NOISE_STEP, _SPLINE_STEP = 2.0**-12, 2.0**-6, 2.0**-8, 2.0**-10
 
 # Large veins and arteries, whose flow varies slowly: centres in mm, several where paired.
 _VESSELS = (
@@ -56,8 +63,13 @@ def epi_contrast(fractions, affine):
     mm = _world(affine, image.shape)
     for centre, width, lost in _DROPOUTS:
         square = sum((axis - c) ** 2 for axis, c in zip(mm, centre, strict=True))
-        image = image * (1 - lost * np.exp(-0.5 * square / width**2)).astype(np.float32)
-    return (GREY_SIGNAL * image).astype(np.float32)
+        image = image * (1 - lost * np.exp(-0.5 * square / width**2))
+    return in_steps(GREY_SIGNAL * image, _PATTERN_STEP)
+
+
+def in_steps(values, step):
+    """Values rounded to whole multiples of a step, in double precision."""
+    return np.rint(np.asarray(values, dtype=float) / step) * step
 
 
 def haemodynamic_courses(rng, n_timepoints, t_r, correlation):
@@ -165,16 +177,16 @@ def vessel_sources(rng, n_timepoints, t_r, fractions, affine, mask):
 
 
 def join(*sources):
-    """Put several low-rank parts side by side, in float32."""
-    courses = np.hstack([source.courses for source in sources]).astype(np.float32)
-    patterns = np.vstack([source.patterns for source in sources]).astype(np.float32)
-    return Sources(courses, patterns)
+    """Put several low-rank parts side by side, in steps that make their product exact."""
+    courses = np.hstack([source.courses for source in sources])
+    patterns = np.vstack([source.patterns for source in sources])
+    return Sources(in_steps(courses, _COURSE_STEP), in_steps(patterns, _PATTERN_STEP))
 
 
 class SmoothField:
     """Draws smooth random maps of variance 1: white noise on a coarse grid, through B-splines.
 
-    A draw of n maps takes n x n_grid_voxels x 4 B for a moment.
+    A draw of n maps takes n x n_grid_voxels x 8 B for a moment.
 
     Parameters
     ----------
@@ -192,7 +204,7 @@ class SmoothField:
         ]
 
     def draw(self, rng, n_maps):
-        """Return `n_maps` independent maps, an ndarray of shape (n_maps, n_voxels), float32."""
+        """Return `n_maps` independent maps, an ndarray of shape (n_maps, n_voxels)."""
         return self.expand(self.draw_coarse(rng, n_maps))
 
     def draw_coarse(self, rng, n_maps):
@@ -201,7 +213,8 @@ class SmoothField:
         return rng.standard_normal(shape, dtype=np.float32)
 
     def expand(self, coarse):
-        """Interpolate coarse maps to the voxels of the mask."""
+        """Interpolate coarse maps to the voxels of the mask, exactly."""
+        coarse = in_steps(coarse, _NOISE_STEP)
         for axis, basis in enumerate(self._bases, start=1):
             coarse = np.moveaxis(np.tensordot(coarse, basis, axes=(axis, 1)), -1, axis)
         return coarse[:, self.mask]
@@ -219,7 +232,7 @@ class NoiseStream:
         self._state = self._field.draw_coarse(rng, 1)[0]
 
     def draw(self, n_frames):
-        """Return the next frames, an ndarray of shape (n_frames, n_voxels), float32."""
+        """Return the next frames, an ndarray of shape (n_frames, n_voxels)."""
         fresh = self._field.draw_coarse(self._rng, n_frames) * np.float32(
             np.sqrt(1 - self._MEMORY**2)
         )
@@ -228,7 +241,7 @@ class NoiseStream:
             self._state = frame
         self._state = self._state.copy()
         noise = self._field.expand(fresh)
-        noise *= np.float32(SMOOTH_PERCENT * self._scale)
+        noise *= SMOOTH_PERCENT * self._scale
         thermal = self._rng.standard_normal(noise.shape, dtype=np.float32)
         thermal *= np.float32(THERMAL_PERCENT * self._scale)
         noise += thermal
@@ -241,7 +254,7 @@ def _spline_basis(n_voxels, spacing):
     offset = np.arange(n_voxels)[:, np.newaxis] / spacing - (np.arange(n_knots) - 1)
     t = np.abs(offset)
     basis = np.where(t < 1, 2 / 3 - t**2 + t**3 / 2, np.clip(2 - t, 0, None) ** 3 / 6)
-    return (basis / np.linalg.norm(basis, axis=1, keepdims=True)).astype(np.float32)
+    return in_steps(basis / np.linalg.norm(basis, axis=1, keepdims=True), _SPLINE_STEP)
 
 
 def _standardize(courses):
@@ -251,8 +264,8 @@ def _standardize(courses):
 
 def _world(affine, shape):
     """World coordinates of every voxel, as three arrays in mm."""
-    affine = np.asarray(affine, dtype=np.float32)
-    ijk = np.meshgrid(*(np.arange(n, dtype=np.float32) for n in shape), indexing="ij", sparse=True)
+    affine = np.asarray(affine, dtype=float)
+    ijk = np.meshgrid(*(np.arange(n, dtype=float) for n in shape), indexing="ij", sparse=True)
     return [
         sum(affine[row, column] * ijk[column] for column in range(3)) + affine[row, 3]
         for row in range(3)

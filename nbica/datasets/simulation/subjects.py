@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nbica.datasets import files
-from nbica.datasets.simulation import fmriprep, head, networks, scanner
+from nbica.datasets.simulation import anatomy, fmriprep, networks, scanner
 from nbica.image.writing import NiftiStream, nifti_header, write_image
 
 SPACE = "space-MNI152NLin2009cAsym"
@@ -70,16 +70,16 @@ class Subject(NamedTuple):
 
 
 class Scene:
-    """Head, networks and mean image on the grid of the runs."""
+    """Tissues, mask and mean image on the grid of the runs."""
 
     def __init__(self, plan):
         self.plan = plan
         self.affine = np.array(plan.affine)
-        self.fractions = head.tissue_fractions(self.affine, plan.shape)
-        self.mask = head.brain_mask(self.fractions)
+        self.fractions = anatomy.tissue_fractions(self.affine, plan.shape)
+        self.mask = anatomy.brain_mask(self.fractions)
         if not self.mask.any():
             msg = (
-                f"The grid of shape {plan.shape} with affine {plan.affine} misses the head, which "
+                f"The grid of shape {plan.shape} with affine {plan.affine} misses the brain, which "
                 "lies around the origin of MNI space; check the affine's last column (mm)."
             )
             raise ValueError(msg)

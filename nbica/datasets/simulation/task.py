@@ -11,12 +11,12 @@ import nibabel as nib
 import numpy as np
 
 from nbica.datasets import files
-from nbica.datasets.simulation import head, scanner
+from nbica.datasets.simulation import anatomy, scanner
 from nbica.datasets.simulation.subjects import Drawn, Plan, Scene, generator, write_run
 from nbica.image.writing import write_image
 from nbica.runtime.checks import check_count
 
-_VERSION = 1  # bump when the same parameters give other files
+_VERSION = 2  # bump when the same parameters give other files
 CATEGORIES = ("face", "house", "cat", "bottle", "scissors", "shoe", "chair", "scrambledpix")
 T_R = 2.5
 
@@ -145,7 +145,7 @@ def _write(folder, plan):
     lines = [f"{label} {chunk}" for label, chunk in zip(labels, chunks, strict=True)]
     files.write_text(target, "\n".join(["labels chunks", *lines]) + "\n")
     write_image(vt, _inside(_VENTRAL, scene).astype(np.uint8), scene.affine)
-    write_image(anat, 1000 * head.t1_contrast(scene.fractions), scene.affine)
+    write_image(anat, anatomy.t1_on(scene.affine, plan.shape), scene.affine)
     write_image(mask, scene.mask.astype(np.uint8), scene.affine)
     volumes = np.zeros((*plan.shape, len(CATEGORIES)), np.float32)
     volumes[scene.mask] = patterns.T
