@@ -22,7 +22,7 @@ class IgnoredWarning(NbicaWarning):
 
 
 class DataError(ValueError):
-    """An image or a table that cannot be used as it is; the message names it and the way out."""
+    """An image or a table that cannot be used as it is; the message names it and what to do."""
 
 
 class RunCancelled(RuntimeError):

@@ -17,7 +17,7 @@ from nbica.exceptions import DataError
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """How well new subjects are told apart.
+    """How well new subjects are classified.
 
     Attributes
     ----------
@@ -66,7 +66,7 @@ def classify_groups(
     time_courses : list of ndarray, each of shape (n_timepoints, n)
         One per run.
     groups : sequence of labels
-        Of two kinds, one per run.
+        Labels of two kinds, one per run.
     kind : as in :class:`ConnectivityMeasure`
     classifier : scikit-learn classifier, optional
         By default a ridge classifier with balanced classes, its penalty chosen in the training set.

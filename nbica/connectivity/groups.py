@@ -25,8 +25,8 @@ class GroupComparison:
     groups : tuple of two labels
         Differences are those of the first minus the second.
     difference : ndarray
-        Of the means, in the unit and the shape of one subject's values; with confounds, what is
-        left of it once they are accounted for.
+        Difference of the means, in the unit and the shape of one subject's values; with confounds,
+        what is left of it once they are accounted for.
     t : ndarray
         Student's, for equal variances.
     p : ndarray
@@ -66,7 +66,7 @@ def compare_groups(values, groups, confounds=None, n_permutations=10000, random_
         Such as vectorized connectomes or subjects' maps. Of square matrices the lower triangle is
         compared, without the diagonal, and the results are matrices again.
     groups : sequence of n_subjects labels
-        Of two kinds.
+        Labels of two kinds.
     confounds : ndarray of shape (n_subjects, n_confounds) or (n_subjects,), optional
         What else sets subjects apart (age, motion); permutations are those of residuals [2]_.
     n_permutations : int

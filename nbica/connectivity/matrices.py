@@ -82,7 +82,7 @@ def map_eigenvalues(function, symmetric):
     Parameters
     ----------
     function : callable
-        Of an array of eigenvalues.
+        Takes an array of eigenvalues.
     symmetric : ndarray of shape (..., n, n)
 
     Returns

@@ -169,7 +169,7 @@ class ConnectivityMeasure(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         ----------
         connectivities : ndarray of shape (n_subjects, n, n) or (n_subjects, n_values)
         diagonal : ndarray of shape (n_subjects, n), optional
-            Of what was vectorized without one; by default 1 for correlations and partial
+            Diagonal of what was vectorized without one; by default 1 for correlations and partial
             correlations.
 
         Returns

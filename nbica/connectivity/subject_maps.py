@@ -128,7 +128,7 @@ def basis_with_mean(maps):
     -------
     basis : ndarray of float32, shape (1 + n, n_voxels)
     coordinates : ndarray of shape (n_components, n)
-        Of the maps without their means, along the rows after the first.
+        Coordinates of the maps without their means, along the rows after the first.
     """
     centred = (maps - maps.mean(axis=1, keepdims=True)).astype(np.float32)
     s2, U = np.linalg.eigh(gram(centred))

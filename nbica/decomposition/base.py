@@ -56,7 +56,7 @@ class GroupDecompositionMixin(TransformerMixin):
         Parameters
         ----------
         imgs, confounds : as in :meth:`fit`
-            Of the confounds it matters only whether there are any.
+            Only whether there are confounds matters.
 
         Returns
         -------

@@ -116,7 +116,7 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         What to do with a run that cannot be read: stop, or leave it out with a warning and list it
         in `runs_`.
     consensus : bool, default=False
-        Of the starts of the ICA, not the best but what all agree on: the axes of the clusters that
+        Take not the best start of the ICA but what all agree on: the axes of the clusters that
         their components form (ICASSO). It helps where few starts find the optimum, which is not so
         at up to 20 components; there, more starts (`n_init=30`) help more. See `ica.fast_ica`.
     order : {"variance", "stability"}
@@ -134,8 +134,8 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
     masker_ : NiftiMasker
     mask_img_ : Nifti1Image
     canonical_correlations_ : ndarray of shape (n_components,) or None
-        Of the dimensions of the group subspace, from 1 (in every run) to about 1/n_runs (in one),
-        of "weighted" components less; None without `do_cca`.
+        Those of the dimensions of the group subspace, from 1 (in every run) to about 1/n_runs (in
+        one), of "weighted" components less; None without `do_cca`.
     component_spectrum_ : selection.ComponentSpectrum
         What "auto" decided by: all canonical correlations, and those of the null; for
         `plotting.plot_component_spectrum`. Only there with "auto".
@@ -155,7 +155,8 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
     plan_ : budget.Plan
         What was decided for memory.
     seconds_ : dict
-        Of the stages of the fit: mask, reduce runs, merge (while runs are reduced), ICA.
+        Seconds that the stages of the fit took: mask, reduce runs, merge (while runs are reduced),
+        ICA.
 
     Notes
     -----

@@ -101,9 +101,9 @@ class Ready:
     tasks : iterable of (Run, dict)
         Each run with its confounds and, where there is a cache, its identity in it.
     names : list of str or None
-        Of the runs; None where they are a generator.
+        Names of the runs; None where they are a generator.
     keys : list of str
-        Of the runs' reductions in the cache; empty where they are not known before.
+        Keys of the runs' reductions in the cache; empty where they are not known before.
     """
 
     masker: object
@@ -128,7 +128,7 @@ def prepare(estimator, imgs, confounds, store, watch, log):
     watch : stopwatch.Stopwatch
         Times the stage "mask".
     log : RunLog
-        Is told of runs that cannot be used.
+        Takes down the runs that cannot be used.
 
     Returns
     -------

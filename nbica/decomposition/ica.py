@@ -111,7 +111,7 @@ def fast_ica(components, n_init=10, random_state=None, max_iter=200, tol=1e-5, c
     the maps, their whitened copy and one block; restarts are almost free. Above: 2 k²
     multiplications per voxel, iteration and restart.
 
-    Of all restarts the one with the highest contrast is kept: the one that came highest on what
+    The restart with the highest contrast is kept: the one that came highest on what
     all of them climb; of those as high the first, see :func:`choose_start`. (nilearn keeps the one
     whose least sparse map is sparsest.) On 20 real runs and 20 components, maps from two seeds then
     agree at a mean |r| of .999 and more, against .76 between two seeds of nilearn 0.14.1
@@ -217,8 +217,8 @@ def _check_components(components):
 def whiten(components):
     """Centred, uncorrelated rows of variance 1 with the same span (float32), whatever its basis.
 
-    Of all such rows those are taken that lie nearest to fixed random maps. (The eigenvectors of a
-    covariance that is nearly the identity, which is that of orthonormal rows, are decided by the
+    Among all such rows those are taken that lie nearest to fixed random maps. (The eigenvectors of
+    a covariance that is nearly the identity, which is that of orthonormal rows, are decided by the
     processor's rounding: the same seed would be another start on another one.) Directions that are
     only rounding are dropped.
 

@@ -33,7 +33,7 @@ def canonical_share(maps, components, weights):
     components : ndarray of shape (n_components, n_voxels)
         Orthonormal rows: the group subspace.
     weights : ndarray of shape (n_components,)
-        Of each row of the subspace, such as its canonical correlation.
+        Weight of each row of the subspace, such as its canonical correlation.
 
     Returns
     -------

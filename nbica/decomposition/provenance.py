@@ -92,7 +92,7 @@ def repeat(record, **parameters):
     ----------
     record : dict
     **parameters
-        Of the estimator, to have them otherwise; needed for those that a record cannot hold, such
+        Parameters of the estimator to change; needed for those that a record cannot hold, such
         as images in memory.
 
     Returns

@@ -137,9 +137,9 @@ class Identity(NamedTuple):
     Attributes
     ----------
     fingerprint, confounds : str
-        Of the run's content and of its table's.
+        Digests of the run's content and of its table's.
     key : str
-        Of the reduction in a cache: of these, the mask and the parameters.
+        Key of the reduction in a cache: made of these, the mask and the parameters.
     """
 
     fingerprint: str

@@ -13,7 +13,7 @@ class RunLog:
     Parameters
     ----------
     rows, inputs : list of dict
-        Of an earlier fit, to which runs are added.
+        Those of an earlier fit, to which runs are added.
 
     Attributes
     ----------

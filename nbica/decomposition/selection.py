@@ -52,9 +52,9 @@ class ComponentSpectrum:
     Attributes
     ----------
     correlations : ndarray of shape (n_dimensions,)
-        Of the runs, decreasing.
+        Canonical correlations of the runs, decreasing.
     null : ndarray of shape (n_null_dimensions,)
-        Of random maps as smooth as the runs' own, without what stood out.
+        Those of random maps as smooth as the runs' own, without what stood out.
     n_runs : int
     """
 
@@ -101,7 +101,7 @@ def choose(subspace, null):
     Parameters
     ----------
     subspace : subspace.GroupSubspace
-        Of centred, orthonormal rows.
+        Fitted to centred, orthonormal rows.
     null : Null
         Has seen the same rows.
 
@@ -185,7 +185,7 @@ class Null:
         return subspace.singular_values_**2 / n_runs
 
     def _amplitude(self, components, shares):
-        """Of what is left of a mean run without some components, in each voxel; about 1."""
+        """Amplitude of a mean run without some components, in each voxel; about 1."""
         share = self._local / self._n_runs
         share = share - sum(
             c * u.astype(float) ** 2 for c, u in zip(shares, components, strict=True)

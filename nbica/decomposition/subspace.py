@@ -113,12 +113,12 @@ class GroupSubspace:
 
     @property
     def singular_values_(self):
-        """Of the rows so far."""
+        """Singular values of the rows so far."""
         return self._leading()[0]
 
     @property
     def components_(self):
-        """Of the rows so far; to look at them changes nothing."""
+        """Components of the rows so far; to look at them changes nothing."""
         return self._leading()[1]
 
     def _leading(self):

@@ -76,7 +76,7 @@ def signal_shares(variances, total, n_timepoints):
     variances : ndarray of shape (n,)
         Decreasing.
     total : float
-        Of all the run's components.
+        Variance of all the run's components.
     n_timepoints : int
         As many components there are at most. At most half of them are taken, so that the mean
         variance of the others tells the noise.

@@ -13,15 +13,15 @@ def display_threshold(magnitudes, n_voxels):
     magnitudes : sequence of ndarrays of shape (n_values,)
         |values| of each map, without NaN, where any of the maps is not 0.
     n_voxels : int
-        Of the image, air included.
+        Voxels of the image, air included.
 
     Returns
     -------
     float
-        Of the typical map the top 2 percent of the image. Maps with zeros among their values, or a
-        single map in less than a tenth of the image, were thresholded by someone who knew better:
-        half of their typical smallest value, which draws their outline where the voxels end (at 0,
-        interpolation would add a rim). 0 where there is nothing.
+        Leaves the top 2 percent of the image in the typical map. Maps with zeros among their
+        values, or a single map in less than a tenth of the image, were thresholded by someone who
+        knew better: half of their typical smallest value, which draws their outline where the
+        voxels end (at 0, interpolation would add a rim). 0 where there is nothing.
     """
     magnitudes = [one for one in magnitudes if one.any()]
     if not magnitudes:

@@ -1,4 +1,4 @@
-"""Files as nibabel images, with errors that name the file and the way out."""
+"""Files as nibabel images, with errors that name the file and what to do."""
 
 import os
 import warnings

@@ -67,7 +67,7 @@ def mean_img(imgs, target_affine=None, target_shape=None):
     Parameters
     ----------
     imgs : path or nibabel image, 3D or 4D; or a list of these
-        Of several, the mean of their means, on the grid of the first.
+        For several, the mean of their means, on the grid of the first.
     target_affine, target_shape : optional
         Another grid, as in :func:`resample_img`.
 
@@ -109,7 +109,7 @@ def resample_img(img, target_affine=None, target_shape=None, interpolation="cont
     Returns
     -------
     Nifti1Image
-        Of float32, by "nearest" of the image's own type; 0 outside of its field of view.
+        float32, or by "nearest" the image's own type; 0 outside of its field of view.
 
     Raises
     ------

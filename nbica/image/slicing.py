@@ -107,7 +107,7 @@ def plane_between(data, axis, across, linear, read=np.asarray):
         In world order.
     axis : {0, 1, 2}
     across : grids.Table
-        Of the one place where it is cut.
+        The one place where it is cut.
     linear : bool
     read : callable
         What a plane of voxels stands for; such as 0 where there is no data.
@@ -134,14 +134,14 @@ def interpolate(plane, right, down, linear):
     ----------
     plane : ndarray of shape (n_vertical, n_horizontal)
     right, down : grids.Table
-        Of the picture's columns and rows.
+        Places of the picture's columns and rows in the grid.
     linear : bool
         Else the nearest voxel.
 
     Returns
     -------
     ndarray of shape (n_rows, n_columns)
-        Of pixels that are not :func:`inside`, anything.
+        Pixels that are not :func:`inside` hold anything.
     """
     if not linear:
         return plane[np.ix_(down.nearest, right.nearest)]

@@ -43,7 +43,7 @@ class FileFrames:
 
     @property
     def suffix(self):
-        """Of the file, in small letters."""
+        """The file's suffix, in small letters."""
         return Path(self.path).suffix.lower()
 
     @property

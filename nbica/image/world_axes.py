@@ -132,7 +132,7 @@ def resample_volume(volume, affine, target_affine, shape, order=1, mode="constan
     volume : ndarray of shape (nx, ny, nz)
     affine, target_affine : ndarrays of shape (4, 4)
     shape : tuple of three ints
-        Of the result.
+        Grid of the result.
     order : {0, 1}
         Nearest voxel or linear.
     mode : {"constant", "grid-constant"}
@@ -141,7 +141,7 @@ def resample_volume(volume, affine, target_affine, shape, order=1, mode="constan
     Returns
     -------
     ndarray
-        Of the same type for order 0, else float32.
+        The image's type for order 0, else float32.
     """
     from scipy import ndimage  # a quarter of a second that an aligned image saves
 

@@ -217,8 +217,8 @@ def _masks_of_means(means, of_mean, why_empty, tidying, target_affine, target_sh
 def _histogram_gap(volume, lower_cutoff, upper_cutoff, exclude_zeros):
     """Middle of the largest step between neighbouring values, within two quantiles.
 
-    Of steps as large, to a millionth of the values, the first. Infinite where all values there are
-    the same (nilearn takes the whole volume then).
+    Among steps that are as large, to a millionth of the values, it takes the first. Infinite where
+    all values there are the same (nilearn takes the whole volume then).
     """
     values = np.sort(volume.ravel())
     if exclude_zeros:

@@ -165,7 +165,7 @@ class NiftiLabelsMasker(_RegionMasker):
     mask_img : path or nibabel image, optional
         Voxels outside are in no region. Regions that lie outside altogether are dropped.
     smoothing_fwhm : float, sequence of three floats or None
-        Of the frames, in mm, before the mean is taken.
+        Smoothing of the frames, in mm, before the mean is taken.
     standardize, standardize_confounds, detrend, low_pass, high_pass, t_r
         As :class:`NiftiMasker`; of the regions' signals.
     dtype : dtype, optional
@@ -228,7 +228,7 @@ class NiftiLabelsMasker(_RegionMasker):
         Parameters
         ----------
         imgs : path, image or list of these, optional
-            Of which the first header counts; images on that grid are then transformed faster.
+            The first header counts; images on that grid are then transformed faster.
         y : None
 
         Returns
@@ -280,7 +280,7 @@ class NiftiMapsMasker(_RegionMasker):
     allow_overlap : bool
         False refuses maps that share voxels.
     smoothing_fwhm : float, sequence of three floats or None
-        Of the frames, in mm, before they are fitted.
+        Smoothing of the frames, in mm, before they are fitted.
     standardize, standardize_confounds, detrend, low_pass, high_pass, t_r
         As :class:`NiftiMasker`; of the regions' signals.
     dtype : dtype, optional

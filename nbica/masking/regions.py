@@ -178,7 +178,7 @@ def region_signals(run, regions, smoothing_fwhm=None):
         Resampled to the regions' grid where it has another one.
     regions : LabelledRegions or MapRegions
     smoothing_fwhm : float, sequence of three floats or None
-        Of the frames, in mm, before regions are taken out of them.
+        Smoothing of the frames, in mm, before regions are taken out of them.
 
     Returns
     -------
@@ -289,7 +289,7 @@ def names_of(numbers, labels, lut):
 
 
 def nonempty(regions, names, atlas):
-    """Indices of the regions that have voxels; the names of the others are told."""
+    """Indices of the regions that have voxels; the others are named in a notice."""
     kept = np.flatnonzero(regions.sizes)
     if not len(kept):
         msg = f"No region of {atlas} is left: it is empty, or mask_img covers none of it."

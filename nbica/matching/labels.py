@@ -47,8 +47,8 @@ def label(components_img, networks, names=None, *, mask_img=None, bar=BAR, one_t
         A 4D template; a 3D parcellation of whole numbers, 0 being no network; a list of 3D maps;
         or a Bunch with `maps` and `labels` as nilearn's atlases are, or `maps_img` and `labels`.
     names : list of str, or dict of number to str, optional
-        Of the networks, in their order or, of a parcellation, in that of its numbers. By default
-        those of the Bunch, else "network 1" and so on.
+        Names of the networks, in their order or, of a parcellation, in that of its numbers. By
+        default those of the Bunch, else "network 1" and so on.
     mask_img : path or nibabel image, optional
         Voxels that are compared. By default those in which any component is not 0, which is the
         brain only if the components have no threshold.

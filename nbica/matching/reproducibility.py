@@ -79,7 +79,7 @@ def split_half(estimator, imgs, n_splits=10, confounds=None, random_state=0):
     confounds : list with one entry per run, optional
         By default those of the Bunch, if `imgs` is one.
     random_state : int
-        Of the splits; two estimators are compared on the same ones with the same number.
+        Seed of the splits; two estimators are compared on the same ones with the same number.
 
     Returns
     -------

@@ -56,7 +56,7 @@ def plot_carpet(
     vmin, vmax : float, optional
         Values of black and white; by default two standard deviations around the mean.
     cmap, cmap_labels : str or Colormap, optional
-        Of the values and of the regions.
+        Colour maps of the values and of the regions.
     title, output_file, figure, axes
         See :func:`plot_stat_map`.
 

@@ -230,7 +230,7 @@ def _draw_stability(figure, tile, value):
 def _peak(volume, scene):
     """Return where the absolute value is largest, in mm; the box's centre for an empty map.
 
-    Of voxels within 1e-4 of the largest value it is the first.
+    Among voxels within 1e-4 of the largest value it is the first.
     """
     magnitude = np.nan_to_num(np.abs(volume.data))
     if not magnitude.any():

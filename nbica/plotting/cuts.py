@@ -113,7 +113,7 @@ class Seen:
     def centre(self):
         """Middle of the largest blob, in mm: a voxel of it.
 
-        Of blobs as large, and of voxels as near, to 1e-4, the first.
+        Among blobs as large, and voxels as near, to 1e-4, it takes the first.
         """
         seen = self._weights[self._weights > 0]
         strong = self._weights >= np.percentile(seen, 100 - self._strongest)

@@ -40,7 +40,7 @@ class Display:
     bar_width : float
         Inches to leave for a colour bar and its labels.
     align : {"centre", "left"}
-        Of shorter rows.
+        Place of shorter rows.
     """
 
     def __init__(

@@ -47,7 +47,7 @@ def plot_glass_brain(
     black_bg, radiological
         See :func:`plot_stat_map`.
     plot_abs : bool
-        Of the absolute values; False keeps the signs: on each line the one that is stronger.
+        Show the absolute values; False keeps the signs: on each line the one that is stronger.
     cmap : str or Colormap, optional
     alpha : float
         Opacity of the colours, unless there is a `transparency`.

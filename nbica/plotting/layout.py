@@ -49,10 +49,10 @@ def arrange(rows, rectangle, has_title=False, bar_width=0.0, align="centre"):
     has_title : bool
         Whether to leave a strip for it.
     bar_width : float
-        Of the colour bar and its labels, in inches: in a strip on the right, or in the corner that
-        a shorter last row leaves free.
+        Width of the colour bar and its labels, in inches: in a strip on the right, or in the corner
+        that a shorter last row leaves free.
     align : {"centre", "left"}
-        Of rows shorter than the longest.
+        Place of rows shorter than the longest.
 
     Returns
     -------

@@ -26,7 +26,7 @@ def plot_matrix(
     mat : array of shape (n, m)
         NaN are left blank.
     labels : sequence of str, optional
-        Of rows and columns of a square matrix.
+        Names of rows and columns of a square matrix.
     colorbar : bool
     cmap : str or Colormap, optional
         By default blue, white, orange.

@@ -14,7 +14,7 @@ from nbica.plotting.layout import Rectangle
 
 @dataclass(frozen=True)
 class Frame:
-    """What all pictures can be told about their frame.
+    """Options of all pictures that concern their frame.
 
     Parameters
     ----------

@@ -183,7 +183,7 @@ def plot_roi(
     view_type : {"continuous", "contours"}
         Filled, or outlined.
     linewidths : float
-        Of outlines.
+        Width of outlines.
     threshold : float
     colorbar : bool
         A key of the regions, if they are not more than 16.

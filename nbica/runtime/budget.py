@@ -47,7 +47,7 @@ class Plan:
     peak : int
         Predicted peak of all processes of this machine together.
     worker, parent : int
-        Of it, in each worker and in the parent, each with its interpreter.
+        The part of `peak` in each worker and in the parent, each with its interpreter.
     mask : int
         Predicted peak while the mask is computed; 0 where there is one.
     scratch : int

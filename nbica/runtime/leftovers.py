@@ -50,7 +50,7 @@ def own_path(folder, ending=""):
     ----------
     folder : Path
     ending : str
-        Of the name, such as ".nii.gz", for those who choose a format by it.
+        The name's last part, such as ".nii.gz", for those who choose a format by it.
 
     Returns
     -------

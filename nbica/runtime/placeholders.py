@@ -23,7 +23,7 @@ def placeholder(path):
     Returns
     -------
     str
-        A sentence without its full stop, with the way out.
+        A sentence without its full stop, which says what to do.
     """
     path = Path(path)
     try:

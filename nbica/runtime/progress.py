@@ -106,7 +106,7 @@ class Progress:
     Attributes
     ----------
     counts : Counter
-        What `count` was told, over all stages.
+        What was counted, over all stages.
     warnings : list of str
         What was warned of.
     """

@@ -10,7 +10,7 @@ def parse_ram(ram, name="ram", default="what is free"):
     ----------
     ram : None, number of bytes, or str such as "1.5GB", "800 MB", "2GiB"
     name, default : str
-        Of the parameter, for messages.
+        Name and default of the parameter, for messages.
 
     Returns
     -------

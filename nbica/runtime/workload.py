@@ -43,9 +43,9 @@ class Workload:
     n_runs : int or None
         None where they are a generator, of which the first speaks for all.
     n_timepoints : int
-        Of the longest run.
+        Timepoints of the longest run.
     total_timepoints : int
-        Of all runs.
+        Timepoints of all runs.
     n_voxels : int
         In the mask.
     frame_voxels : int

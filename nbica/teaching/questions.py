@@ -41,9 +41,9 @@ class Question:
     step : float
         What counts as equal; 1 for a count.
     shape : tuple of int
-        Of an array or image, () for a number.
+        Shape of an array or image, () for a number.
     unit : str
-        Of a number, empty where there is none to mistake.
+        Unit of a number, empty where there is none to mistake.
     affine : list of str
         Digests of an image's affine.
     n_names : int

@@ -104,7 +104,7 @@ def class_report(folder, *, run=False, timeout=300.0):
 
 
 def _hand_in(learner, path, run, timeout):
-    """One notebook, read or run; a broken one is told, not raised."""
+    """One notebook, read or run; a broken one is reported, not raised."""
     part = handins.HandIn(learner, path)
     try:
         notebook = handins.read(path)

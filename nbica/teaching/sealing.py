@@ -48,7 +48,7 @@ def seal(name, values, step):
     Parameters
     ----------
     name : str
-        Of the question: the same number has another digest in another question.
+        Name of the question: the same number has another digest in another question.
     values : ndarray
     step : float
         What counts as equal, see :func:`agrees`.

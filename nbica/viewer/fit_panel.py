@@ -4,7 +4,7 @@ A Stop button works on every ipykernel only if the fit runs in a thread of its o
 returns; under a cell that blocks, the interrupt button is what stops a fit everywhere. So the panel
 offers both: `panel` with its buttons, and `panel.run()`, which blocks and has no Stop.
 
-What is known of a fit is told by the pure functions of `fit_status.py`.
+The pure functions of `fit_status.py` put into words what is known of a fit.
 """
 
 import html
@@ -55,9 +55,9 @@ class FitPanel(ipywidgets.VBox):
     ----------
     state : {"ready", "running", "done", "stopped", "failed"}
     handle : running.RunningFit or None
-        Of the latest fit in the background.
+        Handle of the latest fit in the background.
     browser : ComponentBrowser or None
-        Of the fitted components.
+        Browser of the fitted components.
     error : Exception or None
         What ended the latest fit.
     messages : list of str

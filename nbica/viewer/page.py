@@ -145,7 +145,7 @@ def embedded(text, picture, alt, height):
         PNG.
     alt : str
     height : int
-        Of the frame, in pixels.
+        Height of the frame, in pixels.
 
     Returns
     -------

@@ -27,7 +27,8 @@ def ortho(scene, look, mm, title="", *, crosshair=True, colorbar=True, scale=1.0
     crosshair, colorbar : bool
         Whether they are drawn.
     scale : float
-        Of all sizes. At 1 a slice is some 200 pixels wide; slices are drawn anew for each scale.
+        Factor of all sizes. At 1 a slice is some 200 pixels wide; slices are drawn anew for each
+        scale.
 
     Returns
     -------

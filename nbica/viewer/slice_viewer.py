@@ -102,15 +102,15 @@ class SliceViewer(anywidget.AnyWidget):
     vmax : float
         Absolute value at which colours end.
     opacity : float
-        Of the map, 0 to 1.
+        Opacity of the map, 0 to 1.
     colormap : str
         One of `nbica.viewer.colors.NAMES`.
     view : {"ortho", "lightbox", "glass"}
         Three slices; many along `axis`; the largest values along the line of sight.
     axis : {"x", "y", "z"}
-        Of the lightbox.
+        For the lightbox.
     n_slices : int
-        Of the lightbox.
+        For the lightbox.
     window : list of two floats
         Values of the background that are black and white.
     radiological : bool

@@ -15,7 +15,7 @@ class Finding:
     Attributes
     ----------
     name : str
-        Of the check.
+        Name of the check.
     state : {"ok", "note", "problem"}
         A note limits something, a problem keeps from working.
     found : str

@@ -99,7 +99,7 @@ def lab(version, extensions, server_prefix, prefix, in_colab):
     Parameters
     ----------
     version : str or None
-        Of jupyterlab in this environment.
+        Version of jupyterlab in this environment.
     extensions : list of str
         Prebuilt extensions where this environment's JupyterLab looks.
     server_prefix : str or None

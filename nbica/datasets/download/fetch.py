@@ -1,4 +1,4 @@
-"""Fetch what a plan lacks: each file by itself, whole or not at all.
+"""Fetch the missing files of a plan: each by itself, whole or not at all.
 
 A file comes as a `.part` in the folder `.nbica` of its data set, is verified, and then renamed (an
 archive: unpacked beside, then merged). A lock per file keeps two processes apart. Whatever stops
@@ -30,7 +30,7 @@ _FAILURES = 3  # files that may fail before the others are not tried
 
 
 def fetch(plan, *, resume=True, verbose=1):
-    """Download what a plan lacks, and return where everything is.
+    """Download the missing files of a plan, and return where everything is.
 
     Memory is a few pieces of 256 kB; the disk needs the files, and twice an archive's while it is
     unpacked.

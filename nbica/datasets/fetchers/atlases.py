@@ -199,7 +199,7 @@ def fetch_atlas_yeo_2011(
     ----------
     n_networks : {7, 17}
     thickness : {"thin", "thick"}
-        Of the cortex that the labels cover.
+        Thickness of the cortex that the labels cover.
     data_dir, url, resume, verbose, download
         See :mod:`nbica.datasets.fetchers.common`.
 

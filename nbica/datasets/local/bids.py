@@ -54,9 +54,9 @@ def find_bids(
     subjects, sessions : list of str, optional
         Labels to take, with or without `sub-` and `ses-`.
     **labels : str
-        Of other entities, where there are several: `cohort` of a template, `echo` (by default the
-        combination of all), `part`, `rec`, `dir`, `acq`, `run`, `ce`, `chunk`, and `desc` (by
-        default "preproc"; others are those of other pipelines).
+        Values of other entities, where there are several: `cohort` of a template, `echo` (by
+        default the combination of all), `part`, `rec`, `dir`, `acq`, `run`, `ce`, `chunk`, and
+        `desc` (by default "preproc"; others are those of other pipelines).
 
     Returns
     -------

@@ -44,7 +44,7 @@ def choose(runs, *, task, space, res, subjects, sessions, labels):
     task, space, res, subjects, sessions
         As :func:`bids.find_bids` takes them.
     labels : dict of str to str
-        Of other entities.
+        Values of other entities.
 
     Returns
     -------

@@ -77,7 +77,7 @@ def simulate_group(
     n_timepoints : int
         Frames per run, at least 20.
     voxel_size : float
-        Of the runs, isotropic, in mm.
+        Voxel size of the runs, isotropic, in mm.
     t_r : float
         Repetition time in s.
     affine, shape : array-like of shape (4, 4) and tuple of 3 int, optional
