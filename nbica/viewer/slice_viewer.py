@@ -88,8 +88,9 @@ def view_img(img, bg_img="auto", **options):
 class SliceViewer(anywidget.AnyWidget):
     """Brain maps in linked slices; the state is a value that a notebook can use.
 
-    See :func:`view_img` for what it takes and costs. Two viewers are linked as any widgets are:
-    `traitlets.link((first, "cut_coords"), (second, "cut_coords"))`.
+    See :func:`view_img` for what it takes and costs. Two viewers are linked as any widgets are, in
+    the browser alone, also while the kernel is busy:
+    `ipywidgets.jslink((first, "cut_coords"), (second, "cut_coords"))`.
 
     Attributes
     ----------

@@ -43,6 +43,26 @@ panel
 ]
 
 
+KERNEL = "jupyterapp.shell.currentWidget.sessionContext.session.kernel.status"
+LINKED = [
+    """
+import time
+import nibabel as nib
+import numpy as np
+from ipywidgets import jslink
+from nbica import view_img
+
+rng = np.random.default_rng(0)
+maps = nib.Nifti1Image(rng.standard_normal((20, 24, 18, 3)).astype("f4"), np.diag([4.0, 4, 4, 1]))
+first, second = view_img(maps, threshold=2.0), view_img(maps, threshold=2.0)
+links = [jslink((first, name), (second, name)) for name in ("cut_coords", "component")]
+first
+""",
+    "second",
+    "time.sleep(300)",
+]
+
+
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
     """Address of a JupyterLab whose folder holds one notebook."""
@@ -51,6 +71,7 @@ def lab(tmp_path_factory):
     cohort.mask_img.to_filename(folder / "mask.nii.gz")
     (folder / "cohort.json").write_text(json.dumps(cohort.func))
     write_notebook(folder / "viewers.ipynb", CELLS)
+    write_notebook(folder / "linked.ipynb", LINKED)
     with jupyterlab(folder) as address:
         yield address, folder
 
@@ -108,7 +129,7 @@ def _type_a_place(page, folder):
     field = page.locator(".nbv-mm input").first
     field.fill("18")
     field.press("Enter")
-    wait_for(lambda: _state(folder)["cut_coords"][0] == 18, 20)
+    wait_for(lambda: _state(folder).get("cut_coords", [0])[0] == 18, 20)
     page.get_by_role("button", name="Keys (?)").first.click()
     page.keyboard.press("Escape")
     assert page.locator(".nbv-help").first.is_hidden()
@@ -170,3 +191,43 @@ def _start_stop_resume(page):
     assert n_kept in (1, 2)  # the second may have been stopped within
     label = page.locator("[aria-label^='Runs:']").get_attribute("aria-label")
     assert label.endswith(f"{n_kept} cached")
+
+
+def test_viewers_are_linked_while_the_kernel_is_busy(chromium, lab):
+    """With jslink one viewer follows the other at once, both ways, whatever the kernel does."""
+    context = chromium.new_context(viewport={"width": 1300, "height": 1800})
+    troubles = []
+    page = new_page(context, troubles)
+    open_notebook(page, lab[0], "linked.ipynb")
+    run_all(page)
+    page.wait_for_function("document.querySelectorAll('.nbv .nbv-ortho').length === 2")
+    page.wait_for_function(f"{KERNEL} === 'busy'")
+
+    for number in (0, 1):
+        before = _told_by_viewers(page)
+        axial = page.locator(".nbv").nth(number).locator('.nbv-pane[data-plane="axial"]')
+        axial.click(position={"x": 60 + 40 * number, "y": 80})
+        page.keyboard.press("]")
+        after = wait_for(lambda was=before: _both_new(page, was), 20)
+        assert after[0][-1] == ("IC 1", "IC 2")[number]
+
+    assert page.evaluate(KERNEL) == "busy"
+    assert troubles == []
+    page.evaluate("jupyterapp.commands.execute('notebook:interrupt-kernel')")
+    context.close()
+
+
+def _told_by_viewers(page):
+    """Place and map that each viewer shows."""
+    return [
+        [field.input_value() for field in viewer.locator(".nbv-mm input").all()]
+        + [viewer.locator("h3").inner_text()]
+        for viewer in page.locator(".nbv").all()
+    ]
+
+
+def _both_new(page, before):
+    """What both viewers show, once it is the same and another map at another place than before."""
+    one, other = _told_by_viewers(page)
+    is_new = one[0] != before[0][0] and one[-1] != before[0][-1]
+    return [one, other] if one == other and is_new else None
