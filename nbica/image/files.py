@@ -79,6 +79,9 @@ def load_image(path):
     if Path(path).is_dir():
         msg = f"{path} is a folder; expected a file. A pattern takes all in it: '{path}/*.nii.gz'."
         raise DataError(msg)
+    if not Path(path).is_file():
+        msg = f"{path} is a pipe or a device; expected a file."
+        raise DataError(msg)
     try:
         return nib.load(path)
     except _HEADER_ERRORS as error:
