@@ -12,6 +12,7 @@ import numpy as np
 from nbica.exceptions import DataError
 from nbica.image.files import checked_affine, load_volume, open_image, read_array
 from nbica.image.world_axes import align
+from nbica.runtime.text import on_one_line
 from nbica.viewer import colors, payload, quantise
 from nbica.viewer.geometry import box_around, pixel_size
 from nbica.viewer.render import Scene
@@ -127,7 +128,7 @@ def _check_numbers(data, name):
 
 def _short(name, role):
     """The file's name without its folder; nothing for an image in memory."""
-    return "" if name == role else Path(name).name
+    return "" if name == role else on_one_line(Path(name).name)
 
 
 def _mean_of(series):
