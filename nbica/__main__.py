@@ -1,11 +1,22 @@
 """The command line: `nbica demo`, `run`, `plan`, ...; or `python -m nbica ...`."""
 
+import os
+import sys
+
+_HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
+if __name__ == "__main__" and not sys.flags.safe_path and sys.path[0] != _HOME:
+    # `python -m` looks for modules in the working folder first, and so would the workers of a fit:
+    # what lies beside data of others is no code of ours.
+    del sys.path[0]
+    os.environ["PYTHONSAFEPATH"] = "1"
+
 import argparse
 import io
-import sys
+import warnings
 
 import nbica
 from nbica.cli import cache, class_report, demo, doctor, fit, plan
+from nbica.exceptions import printable
 
 _EXAMPLES = """examples:
   nbica demo                                        a simulated group, its networks in demo/
@@ -40,14 +51,22 @@ def main(arguments=None):
             stream.reconfigure(errors="replace")
     options = parser.parse_args(arguments)
     try:
-        return options.run(options)
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            return options.run(options)
     except (ValueError, OSError, MemoryError, ImportError) as error:
-        print(f"nbica: {error}", file=sys.stderr)
+        print(printable(f"nbica: {error}"), file=sys.stderr)
         return 1
     except KeyboardInterrupt as stopped:
         said = str(stopped) or "stopped; what is done is kept, the same command goes on"
-        print(f"nbica: {said}", file=sys.stderr)
+        print(printable(f"nbica: {said}"), file=sys.stderr)
         return 130
+
+
+def _show_warning(message, category, filename, lineno, file=None, line=None):
+    """One line, without the place in the code and without what would move the cursor."""
+    del filename, lineno, line
+    print(printable(f"nbica: {category.__name__}: {message}"), file=file or sys.stderr)
 
 
 if __name__ == "__main__":

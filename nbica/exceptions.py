@@ -1,8 +1,22 @@
 """What can go wrong, under names a user can catch or silence."""
 
 
+def printable(text):
+    r"""Text without what moves a cursor, hides lines or cannot be encoded; lines stay lines.
+
+    Names of files come from anybody, and messages hold them.
+
+    >>> printable("sub-\x1b[2J01.nii\udcff\nsub-02.nii")
+    'sub-?[2J01.nii?\nsub-02.nii'
+    """
+    return "".join(c if c.isprintable() or c == "\n" else "?" for c in str(text))
+
+
 class NbicaWarning(UserWarning):
     """Something to know that did not stop the computation; it also stays in the result."""
+
+    def __str__(self):
+        return printable(super().__str__())
 
 
 class NotConvergedWarning(NbicaWarning):
@@ -23,6 +37,9 @@ class IgnoredWarning(NbicaWarning):
 
 class DataError(ValueError):
     """An image or a table that cannot be used as it is; the message names it and what to do."""
+
+    def __str__(self):
+        return printable(super().__str__())
 
 
 class RunCancelled(RuntimeError):

@@ -1,25 +1,43 @@
 """`nbica run`: a fit from files to files."""
 
+import argparse
+import hashlib
 import json
 import logging
 import sys
+from contextlib import ExitStack
 from pathlib import Path
+
+# The record is the last to get its place: where it is, the others are of its fit.
+FILES = ("maps.nii.gz", "mask.nii.gz", "runs.csv", "report.html", "record.json")
+# What the command takes where neither an option nor a record says otherwise.
+_DEFAULTS = {"random_state": 0}
 
 
 def add(commands):
     """Declare the command."""
     about = "find the components of 4D images; write maps, report, table of runs and record"
-    fit = commands.add_parser("run", help=about, description=about)
-    fit.add_argument("imgs", nargs="*", metavar="IMG", help="4D images, or patterns in quotes")
-    fit.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER",
+    fit = commands.add_parser(
+        "run", help=about, description=about, argument_default=argparse.SUPPRESS
+    )
+    fit.add_argument("imgs", nargs="*", metavar="IMG", default=[],
+                     help="4D images, or patterns in quotes")  # fmt: skip
+    fit.add_argument("-o", "--output", type=folder, required=True, metavar="FOLDER",
                      help="for maps, mask, report.html, runs.csv, record.json")  # fmt: skip
     fit.add_argument("--bg", default="auto", metavar="IMG",
                      help="anatomy behind the report's maps, or 'none' (default: auto: MNI152 "
                           "where the maps are in its space, else the mean of a run)")  # fmt: skip
-    fit.add_argument("--again", type=Path, metavar="RECORD",
-                     help="repeat the fit of a record.json instead")  # fmt: skip
+    fit.add_argument("--overwrite", action="store_true", default=False,
+                     help="replace what an earlier fit left in FOLDER")  # fmt: skip
+    fit.add_argument("--again", type=Path, metavar="RECORD", default=None,
+                     help="repeat the fit of a record.json; options change it")  # fmt: skip
     add_parameters(fit)
     fit.set_defaults(run=run)
+
+
+def folder(text):
+    """A folder as it is typed; also `--output=~/out`, which a shell leaves as it is."""
+    return Path(text).expanduser()
 
 
 def add_parameters(parser):
@@ -27,58 +45,43 @@ def add_parameters(parser):
     add = parser.add_argument
     add("-c", "--confounds", nargs="+", metavar="TABLE", help="one table per image, in order")
     add("-m", "--mask", metavar="IMG", help="default: computed from the images")
-    add("-n", "--n-components", type=_number_or_auto, default=20, metavar="N",
+    add("-n", "--n-components", type=_number_or_auto, metavar="N",
         help="a number or 'auto' (default: 20)")  # fmt: skip
-    add("--smoothing-fwhm", type=float, default=6.0, metavar="MM", help="default: 6; 0 is none")
+    add("--smoothing-fwhm", type=float, metavar="MM", help="default: 6; 0 is none")
     add("--t-r", type=float, metavar="S", help="seconds between frames, for a band-pass")
     add("--low-pass", type=float, metavar="HZ")
     add("--high-pass", type=float, metavar="HZ")
-    add("--threshold", default="auto", help="'auto', 'none' or a ratio (default: auto)")
-    add("--seed", type=int, default=0, help="of the ICA (default: 0)")
-    add("-j", "--n-jobs", type=int, default=1, metavar="N", help="processes (default: 1)")
+    add("--threshold", type=_threshold, help="'auto', 'none' or a ratio (default: auto)")
+    add("--seed", type=int, dest="random_state", help="of the ICA (default: 0)")
+    add("-j", "--n-jobs", type=int, metavar="N", help="processes (default: 1)")
     add("--ram", metavar="BYTES", help="budget such as 1.5GB (default: what is free)")
     add("--memory", metavar="FOLDER", help="cache (default: OUTPUT/cache)")
     add("--cache-limit", metavar="BYTES", help="such as 5GB (default: half of the free disk)")
-    add("--skip-errors", action="store_true", help="leave out runs that cannot be read")
+    add("--skip-errors", action="store_const", const="skip", dest="on_error",
+        help="leave out runs that cannot be read")  # fmt: skip
 
 
 def _number_or_auto(text):
     return text if text == "auto" else int(text)
 
 
-def estimator_of(options):
-    """The CanICA that the options describe."""
+def _threshold(text):
+    return {"auto": "auto", "none": None}[text] if text in ("auto", "none") else float(text)
+
+
+def parameters_of(options):
+    """The parameters of the estimator that were asked for."""
     from nbica import CanICA
 
-    threshold = options.threshold
-    if threshold not in ("auto", "none"):
-        threshold = float(threshold)
-    output = getattr(options, "output", None)
-    return CanICA(
-        mask=options.mask, n_components=options.n_components,
-        smoothing_fwhm=options.smoothing_fwhm, t_r=options.t_r, low_pass=options.low_pass,
-        high_pass=options.high_pass, threshold=None if threshold == "none" else threshold,
-        random_state=options.seed, n_jobs=options.n_jobs, ram=options.ram, verbose=1,
-        memory=options.memory or (output and output / "cache"), cache_limit=options.cache_limit,
-        on_error="skip" if options.skip_errors else "raise",
-    )  # fmt: skip
+    return {name: value for name, value in vars(options).items() if name in CanICA().get_params()}
 
 
 def run(options):
     """Fit and write; returns 0."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    if options.again:
-        from nbica.decomposition.provenance import repeat
-
-        ica = repeat(
-            json.loads(options.again.read_text(encoding="utf-8")), memory=options.output / "cache"
-        )
-    elif options.imgs:
-        options.output.mkdir(parents=True, exist_ok=True)
-        ica = estimator_of(options).fit(options.imgs, confounds=options.confounds)
-    else:
-        msg = "No images: name files or patterns, or --again a record.json."
-        raise ValueError(msg)
+    _check_output(options.output, overwrite=options.overwrite)
+    parameters = {"memory": options.output / "cache", "verbose": 1} | parameters_of(options)
+    ica = _again(options, parameters) if options.again else _fit(options, parameters)
     write(ica, options.output, bg_img=None if options.bg == "none" else options.bg)
     n_cached, n_runs = int(ica.runs_["cached"].sum()), len(ica.runs_)
     print(f"{ica.n_components_} components of {n_runs} runs ({n_cached} from the cache): ", end="")
@@ -86,16 +89,62 @@ def run(options):
     return 0
 
 
-def write(ica, folder, bg_img="auto"):
-    """Write the maps, the mask, the report, the table of runs and the record of a fit."""
-    import nibabel as nib
+def _check_output(output, *, overwrite):
+    there = [name for name in FILES if (output / name).exists() or (output / name).is_symlink()]
+    if there and not overwrite:
+        msg = (
+            f"{output} holds an earlier fit ({', '.join(there)}). Choose another folder with -o, "
+            "or replace these files with --overwrite."
+        )
+        raise FileExistsError(msg)
 
+
+def _fit(options, parameters):
+    from nbica import CanICA
+
+    if not options.imgs:
+        msg = "No images: name files or patterns, or --again a record.json."
+        raise ValueError(msg)
+    options.output.mkdir(parents=True, exist_ok=True)
+    confounds = getattr(options, "confounds", None)
+    return CanICA(**(_DEFAULTS | parameters)).fit(options.imgs, confounds=confounds)
+
+
+def _again(options, parameters):
+    from nbica.decomposition.provenance import read_record, repeat
+
+    if options.imgs or hasattr(options, "confounds"):
+        msg = "--again takes images and confounds from the record: leave out those named beside it."
+        raise ValueError(msg)
+    return repeat(read_record(options.again), **parameters)
+
+
+def write(ica, output, bg_img="auto"):
+    """Write the maps, the mask, the report, the table of runs and the record of a fit.
+
+    Each file is whole or as it was before. The record holds the hash of each other file, so that it
+    can be told whether they are of its fit.
+    """
     from nbica import report
+    from nbica.runtime.atomic import atomic, write_text
+    from nbica.runtime.text import for_spreadsheets
 
-    folder.mkdir(parents=True, exist_ok=True)
-    nib.save(ica.components_img_, folder / "maps.nii.gz")
-    nib.save(ica.mask_img_, folder / "mask.nii.gz")
-    ica.runs_.to_csv(folder / "runs.csv", index=False)
-    record = json.dumps(ica.record_, indent=1) + "\n"
-    (folder / "record.json").write_text(record, encoding="utf-8")
-    report(ica, folder / "report.html", bg_img=bg_img)
+    output.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        parts = {name: stack.enter_context(atomic(output / name)) for name in reversed(FILES)}
+        _save(ica.components_img_, parts["maps.nii.gz"])
+        _save(ica.mask_img_, parts["mask.nii.gz"])
+        write_text(parts["runs.csv"], for_spreadsheets(ica.runs_).to_csv(index=False))
+        report(ica, parts["report.html"], bg_img=bg_img)
+        record = ica.record_ | {"outputs": {name: _hash(parts[name]) for name in FILES[:-1]}}
+        write_text(parts["record.json"], json.dumps(record, indent=1) + "\n")
+
+
+def _save(img, path):
+    # A copy: an image that was saved keeps the name of its file, here a temporary one.
+    type(img)(img.dataobj, img.affine, img.header).to_filename(path)
+
+
+def _hash(path):
+    with path.open("rb") as stream:
+        return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
+from nbica.datasets.download.addresses import shown
+
 _HERE = Path(__file__).parent
 UNKNOWN = "unknown"
 
@@ -75,7 +77,7 @@ class DataSet:
     def description(self):
         """What a Bunch says of its origin."""
         return (
-            f"{self.title}\n\n{self.notes}\n\nSource: {self.base}\nHashes: {self.hashes}\n"
+            f"{self.title}\n\n{self.notes}\n\nSource: {shown(self.base)}\nHashes: {self.hashes}\n"
             f"Licence: {self.licence}\nPlease cite: {self.citation}\n"
         )
 

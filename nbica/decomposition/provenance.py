@@ -1,9 +1,11 @@
 """The record of a fit: what went in, with what, when, and what was said; enough to run it again."""
 
+import hashlib
+import json
+import os
 import platform
 import warnings
 from datetime import UTC, datetime
-from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,10 +14,12 @@ import nibabel as nib
 import numpy as np
 
 import nbica
+from nbica.exceptions import DataError
 from nbica.image.fingerprint import fingerprint
 from nbica.image.run import ArrayFrames, load_run
 
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "nibabel", "joblib")
+_PATHS = ("mask", "memory")
 
 
 def record_of(estimator, started, inputs, notes):
@@ -38,15 +42,16 @@ def record_of(estimator, started, inputs, notes):
     runs = estimator.runs_
     said = [f"{row.path}: {row.warnings}" for row in runs.itertuples() if row.warnings]
     return {
-        "estimator": f"{type(estimator).__module__}.{type(estimator).__name__}",
-        "parameters": {k: described(v) for k, v in estimator.get_params(deep=False).items()},
+        "estimator": type(estimator).__name__,
+        "parameters": _parameters(estimator),
         "versions": {"nbica": nbica.__version__, "python": platform.python_version()}
         | {name: version(name) for name in _PACKAGES},
         "started": started.isoformat(timespec="seconds"),
         "ended": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": estimator.seconds_,
         "mask": {"n_voxels": int(estimator.masker_.n_elements_),
-                 "hash": estimator.masker_.preparation_.key()[0]},
+                 "hash": estimator.masker_.preparation_.key()[0],
+                 "content": content_of(estimator.mask)},
         "inputs": inputs,
         "runs": runs.to_dict("records"),
         "warnings": [*said, *notes],
@@ -54,14 +59,22 @@ def record_of(estimator, started, inputs, notes):
 
 
 def input_of(run, confounds):
-    """What is remembered of a run: its path, the fingerprint of a file, and its confounds."""
+    """What is remembered of a run: its path and confounds, and what the content of both was."""
     in_memory = isinstance(run.frames, ArrayFrames)
     return {
         "path": None if in_memory else str(Path(run.name).absolute()),
         "name": run.name,
         "fingerprint": None if in_memory else fingerprint(run),
         "confounds": described(confounds),
+        "confounds_hash": content_of(confounds),
     }
+
+
+def _parameters(estimator):
+    """Parameters as JSON can hold them; paths as they are found from any folder."""
+    given = estimator.get_params(deep=False)
+    paths = {name: Path(given[name]) for name in _PATHS if isinstance(given[name], str)}
+    return {name: described(value) for name, value in (given | paths).items()}
 
 
 def described(value):
@@ -71,7 +84,7 @@ def described(value):
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, Path):
-        return str(value.absolute())
+        return str(value.expanduser().absolute())
     if isinstance(value, list | tuple):
         return [described(item) for item in value]
     if isinstance(value, dict):
@@ -85,8 +98,31 @@ def described(value):
     return {"not kept": type(value).__name__}
 
 
+def read_record(path):
+    """A record from its file.
+
+    Raises
+    ------
+    FileNotFoundError
+    DataError
+        If the file holds none.
+    """
+    path = Path(path).expanduser()
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        msg = f"There is no record {path}."
+        raise FileNotFoundError(msg) from error
+    except (ValueError, RecursionError) as error:
+        msg = f"{path} is no record of a fit: it is not JSON ({error})."
+        raise DataError(msg) from error
+
+
 def repeat(record, **parameters):
     """Fit again what a record tells of.
+
+    A record may come from anybody: it names one of two estimators, their parameters and files;
+    nothing else that it says is looked up or run.
 
     Parameters
     ----------
@@ -101,39 +137,100 @@ def repeat(record, **parameters):
 
     Warns
     -----
-    UserWarning
-        If a file is not what it was.
+    NbicaWarning
+        If a file is not what it was: an image, a table of confounds, the mask.
 
     Raises
     ------
-    ValueError
-        If a run or a parameter was in memory only, naming it.
+    DataError
+        If it is no record of an estimator of nbica, or a run or a parameter was in memory only,
+        naming it.
     """
-    module, _, name = record["estimator"].rpartition(".")
+    _check_form(record)
+    estimator = _estimator(record["estimator"])
     chosen = record["parameters"] | parameters
+    unknown = sorted(set(chosen) - set(estimator.get_params()))
+    if unknown:
+        msg = f"{record['estimator']} has no parameter {unknown[0]!r}, which the record gives."
+        raise DataError(msg)
     lost = [name for name, value in chosen.items() if _is_lost(value)]
-    lost += [f"the run {one['name']}" for one in record["inputs"] if _is_lost_run(one)]
+    lost += [f"the run {one.get('name')}" for one in record["inputs"] if _is_lost_run(one)]
     if lost:
         msg = f"The record does not hold what was in memory only: {', '.join(lost)}."
-        raise ValueError(msg)
-    _warn_of_changes(record["inputs"])
+        raise DataError(msg)
+    _warn_of_changes(record, chosen["mask"])
     imgs = [one["path"] for one in record["inputs"]]
     tables = [one["confounds"] for one in record["inputs"]]
-    estimator = getattr(import_module(module), name)(**chosen)
-    return estimator.fit(imgs, confounds=tables if any(tables) else None)
+    confounds = tables if any(table is not None for table in tables) else None
+    return estimator.set_params(**chosen).fit(imgs, confounds=confounds)
+
+
+def _check_form(record):
+    parts = {"estimator": str, "parameters": dict, "inputs": list}
+    is_record = isinstance(record, dict) and all(
+        isinstance(record.get(name), kind) for name, kind in parts.items()
+    )
+    runs = record["inputs"] if is_record else []
+    if not runs or not all(isinstance(one, dict) and _has_form(one) for one in runs):
+        msg = "This is no record of a fit: expected what nbica wrote as record.json, or `record_`."
+        raise DataError(msg)
+
+
+def _has_form(one):
+    confounds = one.get("confounds")
+    several = confounds if isinstance(confounds, list) else [confounds]
+    are_tables = all(table is None or isinstance(table, str | dict) for table in several)
+    return are_tables and isinstance(one.get("path"), str | None)
+
+
+def _estimator(word):
+    """A new estimator by its word in a fixed table; nothing is imported by a name from a file."""
+    if word == "CanICA":
+        from nbica.decomposition.canica import CanICA as estimator
+    elif word == "DictLearning":
+        from nbica.decomposition.dict_learning import DictLearning as estimator
+    else:
+        msg = f"The record is of {word!r}; CanICA and DictLearning can be fitted again."
+        raise DataError(msg)
+    return estimator()
 
 
 def _is_lost(value):
-    return isinstance(value, dict) and "not kept" in value
+    several = value if isinstance(value, list) else [value]
+    return any(isinstance(one, dict) and "not kept" in one for one in several)
 
 
 def _is_lost_run(one):
     return one["path"] is None or _is_lost(one["confounds"])
 
 
-def _warn_of_changes(inputs):
-    runs = [(one, load_run(one["path"])) for one in inputs]
-    changed = [one["path"] for one, run in runs if fingerprint(run) != one["fingerprint"]]
+def _warn_of_changes(record, mask):
+    changed = [path for path, before, now in _files(record, mask) if before != now]
     if changed:
-        msg = f"{len(changed)} of {len(inputs)} files are not what they were: {changed[:3]}."
+        msg = f"{len(changed)} files are not what they were when it was fitted: {changed[:3]}."
         warnings.warn(msg, nbica.NbicaWarning, stacklevel=3)
+
+
+def _files(record, mask):
+    """Each file, what was known of its content, and what it is now."""
+    for one in record["inputs"]:
+        yield one["path"], one.get("fingerprint"), fingerprint(load_run(one["path"]))
+        yield str(one["confounds"]), one.get("confounds_hash"), content_of(one["confounds"])
+    about = record.get("mask")
+    if mask == record["parameters"].get("mask"):
+        yield str(mask), about.get("content") if isinstance(about, dict) else None, content_of(mask)
+
+
+def content_of(value):
+    """What the files are that a parameter names, as a short text; None where it names none."""
+    if isinstance(value, list | tuple):
+        return [content_of(one) for one in value]
+    if isinstance(value, nib.spatialimages.SpatialImage):
+        value = value.get_filename()
+    if not isinstance(value, str | os.PathLike):
+        return None
+    path = Path(value).expanduser()
+    if not path.is_file():
+        return None  # whoever reads it says why
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()[:32]

@@ -86,6 +86,9 @@ def load_image(path):
     if path.is_dir():
         msg = f"{path} is a folder; expected a file. A pattern takes all in it: '{path}/*.nii.gz'."
         raise DataError(msg)
+    if not Path(path).is_file():
+        msg = f"{path} is a pipe or a device; expected a file."
+        raise DataError(msg)
     try:
         img = nib.load(path, mmap=False)
     except _HEADER_ERRORS as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nbica.exceptions import CacheWarning
 from nbica.runtime.store import NoStore, open_store
+from nbica.runtime.text import on_one_line
 from nbica.runtime.units import duration, human
 
 
@@ -149,4 +150,4 @@ class CacheInfo:
             lines.append(
                 f"{row['stage']:<10} {row['run']:<36} {size:>8}  {ago:<12} {row['parameters']}"
             )
-        return "\n".join([title, "", header, *lines])
+        return "\n".join(map(on_one_line, [title, "", header, *lines]))

@@ -5,7 +5,6 @@ neither scikit-learn nor pandas.
 """
 
 import sys
-from difflib import get_close_matches
 from importlib import import_module
 
 
@@ -49,6 +48,8 @@ def door(package, homes, rooms=()):
 
 
 def _message_for_unknown(package, name, public):
+    from difflib import get_close_matches
+
     close = get_close_matches(name, public, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else f"; it has {', '.join(public)}"
     return f"module {package!r} has no attribute {name!r}{hint}"

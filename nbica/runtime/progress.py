@@ -38,6 +38,7 @@ from dataclasses import dataclass, field, replace
 from nbica.exceptions import RunCancelled
 from nbica.runtime import machine
 from nbica.runtime.renderers import choose, renderers
+from nbica.runtime.text import on_one_line
 
 # Seconds between looks at the memory, and between events while nothing is finished.
 _PULSE = 1.0
@@ -88,7 +89,7 @@ class Event:
     def __str__(self):
         amount = f"{self.done} of {self.total}" if self.total else f"{self.done}" * bool(self.done)
         state = "" if self.state == "running" else self.state
-        return ", ".join(filter(None, [self.stage, amount, self.note, state]))
+        return on_one_line(", ".join(filter(None, [self.stage, amount, self.note, state])))
 
 
 class Progress:

@@ -9,6 +9,7 @@ import os
 import sys
 import time
 
+from nbica.runtime.text import on_one_line
 from nbica.runtime.units import duration, human
 
 MODES = ("auto", "widget", "text", "off")
@@ -133,7 +134,9 @@ class _Line:
         if event.stage != self._stage:
             self._begin(event)
         memory = human(event.memory) if event.memory else ""
-        self._bar.set_postfix_str(", ".join(filter(None, [event.note, memory])), refresh=False)
+        self._bar.set_postfix_str(
+            ", ".join(filter(None, [on_one_line(event.note), memory])), refresh=False
+        )
         self._bar.update(event.done - self._bar.n)
         if event.state != "running":
             self._bar.bar_format = "{desc}"

@@ -1,16 +1,9 @@
 """Text from anywhere, such as names of files, made fit for a terminal or a spreadsheet."""
 
+from nbica.exceptions import printable
+
 # What makes a spreadsheet take a cell for a formula: it would run when the table is opened.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-
-def printable(text):
-    r"""Text without what moves a cursor, hides lines or cannot be encoded; lines stay lines.
-
-    >>> printable("sub-\x1b[2J01.nii\udcff\nsub-02.nii")
-    'sub-?[2J01.nii?\nsub-02.nii'
-    """
-    return "".join(c if c.isprintable() or c == "\n" else "?" for c in str(text))
 
 
 def on_one_line(text):

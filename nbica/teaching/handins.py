@@ -1,7 +1,9 @@
 """Learners' notebooks in a folder, and what they hold of the checks: read, not run."""
 
+import hashlib
 import json
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +12,10 @@ from nbica.teaching.checking import MIMETYPE
 from nbica.teaching.judging import STATES, UNANSWERED
 
 _CALL = re.compile(r"""\bcheck\(\s*["'](\w{1,20})["']""")
+
+# What browsers, JupyterLab and systems add to the name of a copy.
+_COPY = re.compile(r"( ?\(\d+\)|-Copy\d+| - Copy| copy)( \d+)?$")
+_LARGEST = 200_000_000  # bytes
 
 
 @dataclass
@@ -24,12 +30,15 @@ class HandIn:
         Question to "passed", "tried" or "not answered".
     troubles : list of str
         Why it could not be read, or run; empty where all went well.
+    digest : str
+        The same where all cells are, outputs included.
     """
 
     learner: str
     path: Path
     states: dict = field(default_factory=dict)
     troubles: list = field(default_factory=list)
+    digest: str = ""
 
 
 def find(folder):
@@ -56,13 +65,14 @@ def find(folder):
         msg = f"{folder} is no folder; expected one with learners' notebooks, or a folder for each."
         raise NotADirectoryError(msg)
     found = {}
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith("."):
-            continue
+    paths = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
+    files = [path for path in paths if path.suffix == ".ipynb" and not path.is_dir()]
+    names = {_plain(path.stem) for path in files}
+    for path in paths:
         if path.is_dir():
-            found.setdefault(path.name, []).extend(_notebooks(path))
-        elif path.suffix == ".ipynb":
-            found.setdefault(_learner(path.stem), []).append(path)
+            found.setdefault(_plain(path.name), []).extend(_notebooks(path))
+        elif path in files:
+            found.setdefault(_learner(_plain(path.stem), names), []).append(path)
     return sorted(found.items())
 
 
@@ -74,12 +84,26 @@ def _notebooks(folder):
     )
 
 
-def _learner(stem):
-    """A file's name without that of a tutorial."""
+def _plain(name):
+    """A name in one spelling: macOS writes an é as two characters."""
+    return unicodedata.normalize("NFC", name)
+
+
+def _learner(stem, stems):
+    """A file's name without that of a tutorial, and without the mark of a copy.
+
+    A number that tells learners apart, "group (2)", stays: it marks a copy where the file without
+    it is there too, or where nothing else is left of the name.
+    """
+    unmarked = _COPY.sub("", stem)
+    if unmarked in stems:
+        stem = unmarked
     for tutorial in {question.notebook for question in questions.load().values()}:
         rest = stem.replace(tutorial, "").strip(" _-.")
-        if tutorial in stem and rest:
+        if tutorial in stem and any(map(str.isalnum, _COPY.sub("", rest))):
             return rest
+        if tutorial in stem:
+            return tutorial
     return stem
 
 
@@ -97,7 +121,7 @@ def read(path):
     OSError
         If it cannot be read.
     """
-    text = Path(path).read_bytes()
+    text = _bytes(Path(path))
     if not text.strip():
         msg = "the file is empty"
         raise ValueError(msg)
@@ -114,6 +138,23 @@ def read(path):
         msg = "no notebook: it has no cells"
         raise ValueError(msg)
     return notebook
+
+
+def _bytes(path):
+    # A link may lead to another learner's work, or to a file of this machine that is nobody's
+    # business; a pipe would never end.
+    if path.is_symlink() or not path.is_file():
+        msg = "no file of its own but a link, a pipe or a device: not read"
+        raise ValueError(msg)
+    if path.stat().st_size > _LARGEST:
+        msg = f"larger than {_LARGEST // 10**6} MB: not read"
+        raise ValueError(msg)
+    return path.read_bytes()
+
+
+def digest(notebook):
+    """A short text that is the same where all cells are, outputs included."""
+    return hashlib.sha256(json.dumps(notebook["cells"], sort_keys=True).encode()).hexdigest()
 
 
 def states(notebook):
@@ -153,4 +194,6 @@ def _told(cell):
 
 def _text(source):
     """Source of a cell: a text, or a list of lines."""
-    return source if isinstance(source, str) else "".join(map(str, source or []))
+    if isinstance(source, list):
+        return "".join(line for line in source if isinstance(line, str))
+    return source if isinstance(source, str) else ""

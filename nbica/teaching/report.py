@@ -5,9 +5,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from nbica.runtime.atomic import write_text
+from nbica.runtime.text import for_spreadsheets, on_one_line
 from nbica.teaching import handins, questions, rerun
 from nbica.teaching.judging import PASSED, STATES, TRIED, UNANSWERED
 
+# Questions that no tutorial asks and that a notebook may check all the same.
+_MOST_UNKNOWN = 20
 _MARKS = {PASSED: "+", TRIED: "~", UNANSWERED: "."}
 
 
@@ -40,21 +44,21 @@ class ClassReport:
         return marks.to_string()
 
     def to_csv(self, path):
-        """Write the table, with the troubles of each learner in a last column.
+        """Write the table, with the troubles of each learner in a last column; whole or not at all.
 
         Parameters
         ----------
         path : path
             Separated by tabs if it ends in .tsv, else by commas.
         """
-        table = self.table.copy()
+        table, path = self.table.copy(), Path(path).expanduser()
         table.insert(0, "n_passed", (self.table == PASSED).sum(axis=1))
         told = {name: [] for name in table.index}
         for row in self.troubles.itertuples(index=False):
             told[row.learner].append(_line(row))
         table["troubles"] = ["; ".join(told[name]) for name in table.index]
-        table.index = [_harmless(name) for name in table.index]
-        table.to_csv(path, sep="\t" if Path(path).suffix == ".tsv" else ",", index_label="learner")
+        separator = "\t" if path.suffix == ".tsv" else ","
+        write_text(path, for_spreadsheets(table).to_csv(sep=separator, index_label="learner"))
 
 
 def class_report(folder, *, run=False, timeout=300.0):
@@ -93,11 +97,12 @@ def class_report(folder, *, run=False, timeout=300.0):
         msg = f"No notebooks (*.ipynb) in {folder}; expected one or more for each learner."
         raise ValueError(msg)
     parts = [_hand_in(learner, path, run, timeout) for learner, paths in found for path in paths]
+    _tell_twins(parts)
     empty = [(learner, "", "no notebook in this folder") for learner, paths in found if not paths]
     base = Path(folder).expanduser()
     told = [(p.learner, str(p.path.relative_to(base)), t) for p in parts for t in p.troubles]
     troubles = pd.DataFrame(
-        [tuple(map(_printable, row)) for row in told + empty],
+        [tuple(map(on_one_line, row)) for row in told + empty],
         columns=["learner", "notebook", "trouble"],
     )
     return ClassReport(_table([learner for learner, _ in found], parts), troubles)
@@ -107,15 +112,38 @@ def _hand_in(learner, path, run, timeout):
     """One notebook, read or run; a broken one is reported, not raised."""
     part = handins.HandIn(learner, path)
     try:
-        notebook = handins.read(path)
-        part.states = handins.states(notebook)
-        if run:
-            notebook, part.troubles = rerun.run(notebook, timeout)
-            saved, part.states = part.states, handins.states(notebook)
-            part.troubles += _differences(saved, part.states)
+        _look(part, run, timeout)
+    except ImportError:  # of what runs notebooks: none can be run
+        raise
     except (OSError, ValueError) as error:
         part.troubles.append(str(error))
+    except Exception as error:  # whatever is in this file, the others are looked at
+        part.troubles.append(f"cannot be looked at ({type(error).__name__}: {error})")
     return part
+
+
+def _look(part, run, timeout):
+    notebook = handins.read(part.path)
+    part.digest = handins.digest(notebook)
+    part.states = handins.states(notebook)
+    if run:
+        notebook, part.troubles = rerun.run(notebook, timeout)
+        saved, part.states = part.states, handins.states(notebook)
+        part.troubles += _differences(saved, part.states)
+    unknown = set(part.states) - set(questions.load())
+    if len(unknown) > _MOST_UNKNOWN:
+        part.troubles.append(f"checks {len(unknown)} questions that no tutorial asks: left out")
+        part.states = {name: s for name, s in part.states.items() if name not in unknown}
+
+
+def _tell_twins(parts):
+    """Say of whose notebook each is a copy, if anything is answered in it."""
+    answered = [part for part in parts if set(part.states.values()) - {UNANSWERED}]
+    for part in answered:
+        twins = [other for other in answered if other.digest == part.digest]
+        others = sorted({other.learner for other in twins} - {part.learner})
+        if others:
+            part.troubles.append(f"the same, cell by cell, as that of {', '.join(others)}")
 
 
 def _differences(saved, again):
@@ -136,19 +164,9 @@ def _table(learners, parts):
             table.loc[part.learner, name] = max(
                 table.loc[part.learner, name], state, key=STATES.index
             )
-    table.index = [_printable(name) for name in table.index]
+    table.index = [on_one_line(name) for name in table.index]
     return table
 
 
 def _line(row):
     return f"{row.notebook or row.learner}: {row.trouble}"
-
-
-def _printable(text):
-    """A name or message without what moves a terminal's cursor."""
-    return "".join(c if c.isprintable() else "?" for c in text)
-
-
-def _harmless(name):
-    """A name that no spreadsheet takes for a formula."""
-    return f"'{name}" if name[:1] in "=+-@" else name

@@ -49,7 +49,7 @@ def run(notebook, timeout=300.0):
         fresh = nbformat.reads(json.dumps(notebook), as_version=4)
         nbformat.validate(fresh)
     except (nbformat.ValidationError, AttributeError, KeyError, TypeError) as error:
-        msg = f"not run, its form is wrong: {str(error).splitlines()[0]}"
+        msg = f"not run, its form is wrong: {_first_line(error)}"
         raise ValueError(msg) from error
     _clear(fresh)
     with own_folder(Path(gettempdir())) as folder:
@@ -64,8 +64,12 @@ def run(notebook, timeout=300.0):
         except nbclient.exceptions.DeadKernelError:
             return fresh, ["stopped: the kernel died (out of memory?)"]
         except RuntimeError as error:  # a kernel that does not start
-            return fresh, [f"stopped: {str(error).splitlines()[0]}"]
+            return fresh, [f"stopped: {_first_line(error)}"]
     return fresh, list(_errors(fresh))
+
+
+def _first_line(text):
+    return next(iter(str(text).splitlines()), "")
 
 
 def _clear(notebook):
@@ -79,5 +83,5 @@ def _errors(notebook):
     for number, cell in enumerate(notebook["cells"], start=1):
         for output in cell.get("outputs", []):
             if output["output_type"] == "error":
-                reason = f"{output['ename']}: {output['evalue']}".splitlines()[0]
+                reason = _first_line(f"{output['ename']}: {output['evalue']}")
                 yield f"cell {number} failed: {reason[:120]}"

@@ -17,7 +17,7 @@ from nbica.viewer.payload import NO_DATA, Courses
 from nbica.viewer.render import Layer, Look
 from nbica.viewer.scene import anatomy_of, load_scene
 from nbica.viewer.slice_viewer import SliceViewer
-from nbica.viewer.state import check_names, check_traits
+from nbica.viewer.state import check_names, check_t_r, check_traits
 
 
 def browse(components, bg_img="auto", **options):
@@ -106,22 +106,31 @@ class ComponentBrowser(SliceViewer):
         courses, about = _courses(time_courses, subjects, n_maps)
         scene = replace(scene, courses=courses)
         header = {
-            "notices": notices, "t_r": t_r, "courses": about,
+            "notices": notices, "t_r": check_t_r(t_r), "courses": about,
             "facts": _facts(stability, n_maps), "classes": labelfile.CLASSES,
             "kept": labelfile.KEPT, "tints": labelfile.TINTS,
         }  # fmt: skip
         if compare is not None:
             scene, paired = _with_partner(scene, _image_of(compare))
             header |= paired
+        self._n_subjects = 0 if about is None else len(about["subjects"])
         self.stability = None if stability is None else np.asarray(stability, float)
         self._set_up(scene, header, names, threshold, {"follow_peaks": True, **traits})
 
     @t.validate("marks")
     def _check_marks(self, proposal):
         n_maps = len(self.scene.maps.scales)
-        wrong = [key for key in proposal["value"] if not (key.isdigit() and int(key) < n_maps)]
+        components = {str(k) for k in range(n_maps)}
+        wrong = [key for key in proposal["value"] if key not in components]
         if wrong:
             msg = f"marks: {', '.join(wrong)} is no component; they are '0' to '{n_maps - 1}'"
+            raise t.TraitError(msg)
+        return proposal["value"]
+
+    @t.validate("subject")
+    def _check_subject(self, proposal):
+        if not 0 <= proposal["value"] < max(1, self._n_subjects):
+            msg = f"subject is {proposal['value']}; there are {self._n_subjects} runs, from 0 on"
             raise t.TraitError(msg)
         return proposal["value"]
 

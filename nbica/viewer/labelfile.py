@@ -7,7 +7,9 @@ True", counted from 1, whose last word says whether it is noise; and a list of a
 import re
 from pathlib import Path
 
+from nbica.exceptions import DataError
 from nbica.runtime.atomic import write_text
+from nbica.runtime.text import on_one_line
 
 # As in FSLeyes. The two first are kept when noise is removed.
 CLASSES = (
@@ -33,7 +35,7 @@ def text_of(labels, melodic_dir="."):
         f"{number}, {label}, {is_noise(label)}" for number, label in enumerate(labels, start=1)
     ]
     noise = [number for number, label in enumerate(labels, start=1) if is_noise(label)]
-    return "\n".join([str(melodic_dir), *lines, str(noise)]) + "\n"
+    return "\n".join([on_one_line(melodic_dir), *lines, str(noise)]) + "\n"
 
 
 def write(path, labels, melodic_dir="."):
@@ -52,7 +54,12 @@ def read(path, n_components):
     ValueError
         Naming the line, or both numbers of components.
     """
-    lines = [line.strip() for line in Path(path).expanduser().read_text("utf-8").splitlines()]
+    try:
+        text = Path(path).expanduser().read_text("utf-8")
+    except UnicodeDecodeError as error:
+        msg = f"{path} is no label file: it is no text"
+        raise DataError(msg) from error
+    lines = [line.strip() for line in text.splitlines()]
     lines = [line for line in lines if line]
     labels = ["Unknown"] * n_components
     if not lines or not re.fullmatch(r"\[[\d,\s]*\]", lines[-1]):
@@ -62,7 +69,7 @@ def read(path, n_components):
     rows = lines[1:-1] or [f"{number}, {CLASSES[2]}, True" for number in noise]
     for row in rows:
         number, *words = (part.strip() for part in row.split(","))
-        if not number.isdigit() or not 1 <= int(number) <= n_components:
+        if not number.isdecimal() or not 1 <= int(number) <= n_components:
             msg = f"{path}: {row!r} names no component of 1 to {n_components}"
             raise ValueError(msg)
         labels[int(number) - 1] = _class_of(words)

@@ -89,7 +89,7 @@ def make_page(*, title, alt, code, css, state, payload, poster):
         If the page is too large to be mailed or to open over a slow link.
     """
     # "<" in a string of JSON must not end the script element that holds it.
-    text = json.dumps(state).replace("<", "\\u003c")
+    text = json.dumps(state, allow_nan=False).replace("<", "\\u003c")
     made = _PAGE.format(
         policy=_POLICY, title=html.escape(title), alt=html.escape(alt), css=css, state=text,
         poster=_base64(poster), payload=_base64(payload), module=code, start=read("js/start.js"),

@@ -153,7 +153,8 @@ def pack(volumes, **header):
             }
             buffers.append(array.tobytes() + bytes(-array.nbytes % 8))  # typed arrays are aligned
         descriptions.append(_describe(volume) | {"arrays": place})
-    text = json.dumps({**header, "volumes": descriptions}).encode()
+    # A browser reads no NaN: it would show nothing at all.
+    text = json.dumps({**header, "volumes": descriptions}, allow_nan=False).encode()
     text += b" " * (-(len(text) + 4) % 8)
     return squeeze(len(text).to_bytes(4, "little") + text + b"".join(buffers))
 

@@ -231,7 +231,7 @@ def _estimate(packed, data, scales):
 
 
 def _check_quantum(quantum, peaks):
-    if not quantum > 0 or peaks.max(initial=0) > 127 * quantum * (1 + 1e-9):
+    if not 0 < quantum < np.inf or peaks.max(initial=0) > 127 * quantum * (1 + 1e-9):
         msg = (
             f"quantum is {quantum!r}; expected a number above 0 of which 127 reach the largest "
             f"value, {peaks.max(initial=0):.4g}: {peaks.max(initial=0) / 127:.2g} or more."

@@ -16,6 +16,7 @@ from nbica.image import template
 from nbica.image.files import checked_affine, load_volume, open_image, read_array
 from nbica.image.world_axes import align, world_axes
 from nbica.matching.quality import were_used
+from nbica.runtime.text import on_one_line
 from nbica.viewer import colors, payload, quantise
 from nbica.viewer.geometry import box_around, pixel_size
 from nbica.viewer.render import Scene
@@ -184,7 +185,7 @@ def _check_numbers(data, name):
 
 def _short(name, role):
     """The file's name without its folder; nothing for an image in memory."""
-    return "" if name == role else Path(name).name
+    return "" if name == role else on_one_line(Path(name).name)
 
 
 def _mean_of(series):

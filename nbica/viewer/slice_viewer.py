@@ -13,7 +13,15 @@ from nbica.viewer import colors, page, poster
 from nbica.viewer.payload import NO_DATA
 from nbica.viewer.render import Layer, Look
 from nbica.viewer.scene import load_scene, pack_scene
-from nbica.viewer.state import check_courses, check_names, check_traits, first_look, public_traits
+from nbica.viewer.state import (
+    check_courses,
+    check_names,
+    check_overlays,
+    check_t_r,
+    check_traits,
+    first_look,
+    public_traits,
+)
 
 VIEWS = ("ortho", "lightbox", "glass")
 
@@ -160,14 +168,14 @@ class SliceViewer(anywidget.AnyWidget):
         check_traits(type(self), traits)
         scene, notices = load_scene(img, bg_img, overlays, labels_img, labels, contours, quantum)
         courses = check_courses(time_courses, len(scene.maps.scales))
-        header = {"notices": notices, "t_r": t_r, "courses": courses}
+        header = {"notices": notices, "t_r": check_t_r(t_r), "courses": courses}
         self._set_up(scene, header, names, threshold, traits)
 
     def _set_up(self, scene, header, names, threshold, traits):
-        self.scene = scene
+        self.scene, self._packed = scene, pack_scene(scene, **header)
         state = first_look(scene, threshold) | {
             "names": check_names(names, scene.maps),
-            "_payload": pack_scene(scene, **header),
+            "_payload": self._packed,
         }
         super().__init__(**(state | traits))
         self._warn_if_hidden()
@@ -190,6 +198,35 @@ class SliceViewer(anywidget.AnyWidget):
             raise t.TraitError(msg)
         return np.clip(mm, *self.scene.bounds.T).tolist()
 
+    @t.validate("threshold", "opacity", "zoom")
+    def _check_finite(self, proposal):
+        # NaN passes every comparison with a least and a largest value, and JSON has neither.
+        if not np.isfinite(proposal["value"]):
+            msg = f"{proposal['trait'].name} is {proposal['value']}; expected a finite number"
+            raise t.TraitError(msg)
+        return proposal["value"]
+
+    @t.validate("names")
+    def _check_names(self, proposal):
+        try:
+            return check_names(proposal["value"], self.scene.maps)
+        except ValueError as error:
+            raise t.TraitError(str(error)) from error
+
+    @t.validate("overlays")
+    def _check_overlays(self, proposal):
+        try:
+            return check_overlays(proposal["value"], len(self.scene.overlays))
+        except ValueError as error:
+            raise t.TraitError(str(error)) from error
+
+    @t.validate("_payload")
+    def _check_payload(self, proposal):
+        if proposal["value"] != self._packed:
+            msg = "what is shown is packed once; make another viewer"
+            raise t.TraitError(msg)
+        return proposal["value"]
+
     @t.validate("vmax")
     def _check_vmax(self, proposal):
         if not 0 < proposal["value"] < np.inf:
@@ -200,7 +237,7 @@ class SliceViewer(anywidget.AnyWidget):
     @t.validate("window")
     def _check_window(self, proposal):
         low, high = proposal["value"]
-        if not low < high:
+        if not -np.inf < low < high < np.inf:
             msg = (
                 f"window is {proposal['value']}; expected the values for black and, above it, white"
             )

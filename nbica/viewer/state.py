@@ -1,8 +1,10 @@
 """What a viewer's state begins with, and what of it is asked for by name."""
 
+from numbers import Real
+
 import numpy as np
 
-from nbica.viewer import quantise
+from nbica.viewer import colors, quantise
 
 
 def public_traits(widget_class):
@@ -53,6 +55,66 @@ def check_courses(time_courses, n_maps):
         raise ValueError(msg)
     rows = [[float(f"{v:.5g}") if np.isfinite(v) else None for v in row] for row in courses.T]
     return {"values": rows}
+
+
+def check_t_r(t_r):
+    """Seconds between time points as a float, or None."""
+    is_number = isinstance(t_r, Real) and not isinstance(t_r, bool | np.bool_)
+    if t_r is not None and not (is_number and 0 < t_r < np.inf):
+        msg = f"t_r is {t_r!r}; expected seconds between time points, a number above 0, or None"
+        raise ValueError(msg)
+    return None if t_r is None else float(t_r)
+
+
+def check_overlays(overlays, n_overlays):
+    """How each further map is drawn, from a notebook or a browser.
+
+    Parameters
+    ----------
+    overlays : list of dict
+    n_overlays : int
+
+    Returns
+    -------
+    list of dict
+        With visible, threshold, vmax, opacity and colormap.
+
+    Raises
+    ------
+    ValueError
+    """
+    if len(overlays) != n_overlays:
+        msg = f"overlays: found {len(overlays)} for {n_overlays} further maps; give one dict each"
+        raise ValueError(msg)
+    return [_checked_overlay(dict(look)) for look in overlays]
+
+
+def _checked_overlay(look):
+    if set(look) != set(_OVERLAY):
+        msg = f"overlays: found {sorted(look)}; each has {', '.join(_OVERLAY)}"
+        raise ValueError(msg)
+    for name, value in look.items():
+        if not _OVERLAY[name](value):
+            msg = f"overlays: {name} cannot be {value!r}"
+            raise ValueError(msg)
+    return look
+
+
+def _is_within(low, high):
+    def check(value):
+        return isinstance(value, Real) and not isinstance(value, bool) and low <= value <= high
+
+    return check
+
+
+_LARGEST = np.finfo(float).max
+_OVERLAY = {
+    "visible": lambda value: isinstance(value, bool),
+    "threshold": _is_within(0, _LARGEST),
+    "vmax": _is_within(np.finfo(float).tiny, _LARGEST),
+    "opacity": _is_within(0, 1),
+    "colormap": lambda value: isinstance(value, str) and value in colors.NAMES,
+}
 
 
 def first_look(scene, threshold):

@@ -271,7 +271,7 @@ def test_commands(cohort, tmp_path, capsys):
     assert "4 runs of up to 63 timepoints" in capsys.readouterr().out
     assert main(["run", pattern, "-o", str(out), *options]) == 0
     assert "5 components of 4 runs (0 from the cache)" in capsys.readouterr().out
-    assert main(["run", "-o", str(out), "--again", str(out / "record.json")]) == 0
+    assert main(["run", "-o", str(out), "--again", str(out / "record.json"), "--overwrite"]) == 0
     assert "4 from the cache" in capsys.readouterr().out
     assert {path.name for path in out.iterdir()} == {
         "cache", "maps.nii.gz", "mask.nii.gz", "record.json", "report.html", "runs.csv",

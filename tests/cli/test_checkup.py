@@ -260,3 +260,13 @@ def test_diagnosis_in_a_notebook():
     assert "1 &lt; 2" in diagnosis._repr_html_()
     assert "→ more &amp; more" in diagnosis._repr_html_()
     assert str(diagnosis).endswith("To mend: memory.")
+
+
+def test_the_password_of_a_mirror_is_not_told():
+    """What `nbica doctor` prints goes into bug reports."""
+    mirror = "https://robot:s3cret@mirror.org/nbica?key=k3y"
+
+    for answers in ({mirror: True}, {mirror: False}, {}):
+        told = " ".join(judge.network(answers, mirror))
+        assert "***@mirror.org/nbica" in told
+        assert not any(secret in told for secret in ("robot", "s3cret", "k3y"))

@@ -1,6 +1,7 @@
 """Which learners' notebooks pass: read from fabricated classes, and run anew."""
 
 import json
+import os
 
 import pytest
 
@@ -217,3 +218,127 @@ def test_names_do_not_steer_the_terminal(tmp_path):
     save(tmp_path / "ana\x1b[2J" / "a.ipynb", asked("q1", "passed"))
 
     assert "\x1b" not in repr(class_report(tmp_path))
+
+
+@pytest.mark.parametrize("source", [5, None, {"a": 1}, [3, None, ["x"]], True, 1.5])
+def test_a_source_of_another_form_is_passed_over(source, tmp_path):
+    """One odd cell hides neither the rest of its notebook nor the other notebooks."""
+    odd = code("") | {"source": source}
+    save(tmp_path / "ana.ipynb", odd, asked("q1", "passed"))
+    save(tmp_path / "ben.ipynb", asked("q1", "tried"))
+
+    report = class_report(tmp_path)
+
+    assert report.table["q1"].tolist() == ["passed", "tried"]
+    assert report.troubles.empty
+
+
+def plant_link_to_system(path):
+    path.symlink_to("/etc/passwd")
+
+
+def plant_link_to_another(path):
+    path.symlink_to(path.parent.parent / "ana" / "a.ipynb")
+
+
+def plant_broken_link(path):
+    path.symlink_to("nowhere")
+
+
+def plant_pipe(path):
+    os.mkfifo(path)
+
+
+def plant_folder(path):
+    path.mkdir()
+
+
+def plant_endless_file(path):
+    with path.open("wb") as stream:
+        stream.truncate(10**12)  # a hole: it takes no room
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        plant_link_to_system, plant_link_to_another, plant_broken_link, plant_pipe, plant_folder,
+        plant_endless_file,
+    ],
+)  # fmt: skip
+def test_what_is_no_file_of_its_own_is_not_read(plant, tmp_path):
+    """Links to the work of others or to the system, pipes that never end: named, not opened."""
+    save(tmp_path / "ana" / "a.ipynb", asked("q1", "passed"))
+    (tmp_path / "ben").mkdir()
+    plant(tmp_path / "ben" / "b.ipynb")
+
+    report = class_report(tmp_path)
+
+    assert report.table["q1"].tolist() == ["passed", "not answered"]
+    assert report.troubles["trouble"].tolist()[0].endswith("not read")
+    assert report.troubles["learner"].tolist() == ["ben"]
+
+
+def test_copies_belong_to_their_learner(tmp_path):
+    """What a browser or JupyterLab adds to a name makes no new learner; (1) alone is none."""
+    names = [
+        "ana.ipynb", "ana (1).ipynb", "ana-Copy1.ipynb", "01_first_look (1).ipynb",
+        "ben_01_first_look.ipynb", "ben_01_first_look (2).ipynb", "group (1).ipynb",
+        "group (2).ipynb",
+    ]  # fmt: skip
+    for number, name in enumerate(names):
+        save(tmp_path / name, code(f"a = {number}"), asked("q1", "tried"))
+
+    learners = list(class_report(tmp_path).table.index)
+
+    assert learners == ["01_first_look", "ana", "ben", "group (1)", "group (2)"]
+
+
+def test_a_name_is_one_however_it_is_encoded(tmp_path):
+    """An é from macOS is that from elsewhere."""
+    save(tmp_path / "e\u0301va_01_first_look.ipynb", asked("q1", "passed"))
+    save(tmp_path / "\u00e9va_02_canica_step_by_step.ipynb", asked("q3", "tried"))
+
+    assert list(class_report(tmp_path).table.index) == ["\u00e9va"]
+
+
+def test_identical_notebooks_are_told(tmp_path):
+    """Both learners are named; a tutorial that nobody touched is everybody's, and no copy."""
+    solved = [code("answer = 0.5234"), asked("q1", "passed")]
+    for learner in ("ana", "ben"):
+        save(tmp_path / learner / "01.ipynb", *solved)
+    save(tmp_path / "cem" / "01.ipynb", code("answer = .5234"), asked("q1", "passed"))
+    for learner in ("dea", "eva"):
+        save(tmp_path / learner / "01.ipynb", code("answer = ..."), asked("q1", "not answered"))
+
+    told = class_report(tmp_path).troubles
+
+    assert told["learner"].tolist() == ["ana", "ben"]
+    assert told["trouble"].tolist() == [
+        "the same, cell by cell, as that of ben", "the same, cell by cell, as that of ana",
+    ]  # fmt: skip
+
+
+def test_a_notebook_of_many_questions_does_not_flood_the_table(tmp_path):
+    """Questions that no tutorial asks are columns only while they are few."""
+    save(tmp_path / "ana.ipynb", *[asked(f"x{k}", "passed") for k in range(500)])
+    save(tmp_path / "ben.ipynb", asked("q1", "passed"), asked("own", "tried"))
+
+    report = class_report(tmp_path)
+
+    assert list(report.table.columns) == ["q1", "own"]
+    assert "checks 500 questions" in report.troubles["trouble"][0]
+
+
+def test_no_cell_of_the_written_table_is_a_formula(tmp_path):
+    """Names, and troubles that begin with a name; the table is whole or not there."""
+    for name in ("=1+1", "+x", "-y", "@z", "\ttab"):
+        (tmp_path / name).mkdir()
+    save(tmp_path / "=1+1" / "=a.ipynb")
+    (tmp_path / "=1+1" / "=b.ipynb").write_text("")
+
+    class_report(tmp_path).to_csv(tmp_path / "table.csv")
+
+    lines = (tmp_path / "table.csv").read_text().splitlines()
+    cells = [cell.strip('"') for line in lines for cell in line.split(",")]
+    assert not [cell for cell in cells if cell[:1] in ("=", "+", "-", "@", "\t")]
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".nbica")]

@@ -15,6 +15,7 @@ from nbica import browse
 from nbica.viewer import labelfile
 
 N_MAPS = 5
+NAN = float("nan")
 
 
 @pytest.fixture
@@ -98,14 +99,65 @@ def test_a_file_that_is_none_is_refused(tmp_path, text, message):
         labelfile.read(tmp_path / "labels.txt", 5)
 
 
-@pytest.mark.parametrize("marks", [{"5": "Signal"}, {"x": "Signal"}, {"0": "Nonsense"}])
+@pytest.mark.parametrize(
+    "marks",
+    [
+        {"5": "Signal"},
+        {"x": "Signal"},
+        {"0": "Nonsense"},
+        {"01": "Signal"},
+        {"²": "Signal"},
+        {"-1": "Signal"},
+        {"": "Signal"},
+        {"0": NAN},
+    ],
+)
 def test_marks_that_cannot_be_are_refused(components_img, marks):
     """A component that is not there, a class that is none."""
     browser = browse(components_img)
 
     with pytest.raises(traitlets.TraitError):
         browser.marks = marks
+    with pytest.raises(traitlets.TraitError):
+        browser.set_state({"marks": marks})
     assert browser.marks == {}
+
+
+@pytest.mark.parametrize(("n_runs", "subject"), [(2, 2), (2, -1), (1, 1), (0, 1)])
+def test_a_run_that_is_not_there_is_refused(components_img, rng, n_runs, subject):
+    """Whether a notebook or a browser asks for it."""
+    courses = [rng.standard_normal((20, N_MAPS)) for _ in range(n_runs)] or None
+    browser = browse(components_img, time_courses=courses)
+
+    with pytest.raises(traitlets.TraitError, match="subject"):
+        browser.subject = subject
+    with pytest.raises(traitlets.TraitError, match="subject"):
+        browser.set_state({"subject": subject})
+    assert browser.subject == 0
+
+
+@pytest.mark.parametrize("name", ["labels", "tsv", "picture"])
+def test_what_is_saved_is_whole_or_as_before(components_img, tmp_path, name):
+    """A planted link is replaced and not followed; no temporary file stays; ~ is home."""
+    browser, precious = browse(components_img), tmp_path / "precious"
+    precious.write_text("keep")
+    path = tmp_path / "out.png"
+    path.symlink_to(precious)
+
+    {"labels": browser.save_labels, "tsv": browser.save_tsv, "picture": browser.save}[name](path)
+
+    assert precious.read_text() == "keep"
+    assert not path.is_symlink()
+    assert {one.name for one in tmp_path.iterdir()} == {"precious", "out.png"}
+
+
+def test_no_name_in_a_saved_table_is_a_formula(components_img, tmp_path):
+    """It is opened in spreadsheets."""
+    names = ["=1+1", "+x", "-y", "@z", "DMN"]
+    browse(components_img, names=names).save_tsv(tmp_path / "table.tsv")
+
+    rows = (tmp_path / "table.tsv").read_text().splitlines()[1:]
+    assert [row.split("\t")[2] for row in rows] == ["'=1+1", "'+x", "'-y", "'@z", "DMN"]
 
 
 def test_an_estimator_brings_its_maps_and_their_stability(components_img):

@@ -1,6 +1,8 @@
 """SliceViewer without a browser: what it takes, holds, says and leaves behind."""
 
+import gzip
 import json
+import os
 import sys
 
 import ipywidgets
@@ -20,6 +22,8 @@ _instances = (
 )
 AFFINE = np.array([[-3.0, 0, 0, 30], [0, 2.5, 0, -25], [0, 0, 4, -20], [0, 0, 0, 1]])
 SHAPE = (16, 18, 10)
+NAN = float("nan")
+OVER = {"visible": True, "threshold": 1.0, "vmax": 2.0, "opacity": 0.5, "colormap": "purple_green"}
 
 
 @pytest.fixture
@@ -113,16 +117,78 @@ def test_a_change_of_the_state_sends_no_volume(maps, monkeypatch):
         ({"threshold": -1.0}, r"threshold"),
         ({"colormap": "jet"}, r"colormap.*blue_orange"),
         ({"view": "3d"}, r"view.*ortho"),
+        ({"threshold": NAN}, r"threshold is nan; expected a finite number"),
+        ({"threshold": np.inf}, r"threshold is inf"),
+        ({"opacity": NAN}, r"opacity is nan"),
+        ({"zoom": NAN}, r"zoom is nan"),
+        ({"vmax": NAN}, r"vmax is nan"),
+        ({"vmax": np.inf}, r"vmax is inf"),
+        ({"window": [NAN, 1.0]}, r"window is \[nan"),
+        ({"window": [-np.inf, np.inf]}, r"window is \[-inf"),
+        ({"cut_coords": [0.0, np.inf, 0.0]}, r"expected x, y and z in mm"),
+        ({"names": ["a"]}, r"found 1 names for 3 maps"),
+        ({"names": [1, 2, 3]}, r"names"),
+        ({"names": []}, r"found 0 names for 3 maps"),
+        ({"overlays": []}, r"overlays: found 0 for 1 further maps"),
+        ({"overlays": [OVER, OVER]}, r"overlays: found 2 for 1"),
+        ({"overlays": [{}]}, r"each has visible, threshold"),
+        ({"overlays": [OVER | {"odd": 1}]}, r"each has visible, threshold"),
+        ({"overlays": [OVER | {"threshold": NAN}]}, r"threshold cannot be nan"),
+        ({"overlays": [OVER | {"vmax": 0}]}, r"vmax cannot be 0"),
+        ({"overlays": [OVER | {"opacity": "1"}]}, r"opacity cannot be '1'"),
+        ({"overlays": [OVER | {"visible": 1}]}, r"visible cannot be 1"),
+        ({"overlays": [OVER | {"colormap": ["jet"]}]}, r"colormap cannot be"),
+        ({"_payload": b"another"}, r"packed once"),
     ],
 )
 def test_a_state_that_cannot_be_is_refused(maps, change, message):
-    """Before and after: what was found, what was expected; the old state stays."""
-    viewer = view_img(maps)
-    before = viewer.state
+    """From a notebook or a browser: what was found, what was expected; the old state stays."""
+    viewer = view_img(maps, overlays=nib.Nifti1Image(maps.get_fdata()[..., 0], AFFINE))
+    before, payload = viewer.state, viewer._payload
 
     with pytest.raises(traitlets.TraitError, match=message):
         viewer.set_trait(*next(iter(change.items())))
+    with pytest.raises(traitlets.TraitError, match=message):
+        viewer.set_state(change)  # as a message from the front end comes
     assert viewer.state == before
+    assert viewer._payload == payload
+    viewer.picture()
+
+
+def test_no_page_holds_what_a_browser_cannot_read(maps):
+    """NaN and infinity are no JSON: nothing would be drawn. None gets through to a page."""
+    courses = np.full((20, 3), NAN)
+    with_gaps = np.asarray(maps.dataobj).copy()
+    with_gaps[4:6] = NAN
+    with_gaps[7] = np.inf
+
+    viewer = view_img(nib.Nifti1Image(with_gaps, AFFINE), time_courses=courses, t_r=2)
+    empty = view_img(nib.Nifti1Image(np.full(SHAPE, NAN, np.float32), AFFINE))
+
+    for page_text in (viewer.to_html(), empty.to_html()):
+        assert "NaN" not in page_text.split("nbica-state")[1].split("</script>")[0]
+    for one in (viewer, empty):
+        size = int.from_bytes(gzip.decompress(one._payload)[:4], "little")
+        header = gzip.decompress(one._payload)[4 : 4 + size]
+        assert json.loads(header, parse_constant=pytest.fail)["volumes"]
+
+
+@pytest.mark.parametrize("t_r", ["2", NAN, np.inf, 0, -1.0, True, [2.0]])
+def test_a_repetition_time_that_cannot_be_is_refused(maps, t_r):
+    """Before it reaches a browser."""
+    with pytest.raises(ValueError, match=r"t_r is .*; expected seconds"):
+        view_img(maps, t_r=t_r)
+
+
+def test_a_name_of_any_bytes_is_shown(maps, tmp_path):
+    """A file may be called what UTF-8 cannot hold, or what moves a cursor."""
+    path = tmp_path / os.fsdecode(b"map-\xff\x1b[2J.nii")
+    nib.save(nib.Nifti1Image(maps.get_fdata()[..., 0], AFFINE), path)
+
+    viewer = view_img(str(path), bg_img=str(path))
+
+    assert viewer.names == ["map-??[2J.nii"]
+    assert viewer.to_html(tmp_path / "page.html").read_text("utf-8")
 
 
 @pytest.mark.parametrize(
@@ -139,6 +205,9 @@ def test_a_state_that_cannot_be_is_refused(maps, change, message):
         ({"time_courses": np.zeros((5, 2))}, ValueError, r"shape \(5, 2\); expected .* 3 maps"),
         ({"bg_img": "no_such.nii"}, FileNotFoundError, "No such file: 'no_such.nii'"),
         ({"quantum": 1e-6}, ValueError, "127 reach the largest"),
+        ({"quantum": np.inf}, ValueError, "127 reach the largest"),
+        ({"quantum": NAN}, ValueError, "127 reach the largest"),
+        ({"threshold": NAN}, traitlets.TraitError, "expected a"),
     ],
 )
 def test_wrong_input_says_the_way_out(maps, options, error, message):

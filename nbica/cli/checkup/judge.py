@@ -5,6 +5,7 @@ import sys
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
+from nbica.datasets.download.addresses import shown
 from nbica.runtime.budget import make_plan
 from nbica.runtime.units import human
 from nbica.runtime.workload import Workload
@@ -232,9 +233,9 @@ def network(answers, mirror):
     hosts = f"{n_there} of {len(rest)} hosts of data sets answer" if rest else "hosts not asked"
     if mirror is not None and not answers.get(mirror, True):
         remedy = "Correct or unset NBICA_MIRROR: a folder, or the address of one that is served."
-        return "problem", f"the mirror {mirror} is not there; {hosts}", remedy
+        return "problem", f"the mirror {shown(mirror)} is not there; {hosts}", remedy
     if mirror is not None:
-        return "ok", f"data come from the mirror {mirror}; {hosts}", ""
+        return "ok", f"data come from the mirror {shown(mirror)}; {hosts}", ""
     if rest and not n_there:
         found = "no host answers: offline; embedded data and what was fetched before work"
         return "note", found, "For data of others without a network: NBICA_MIRROR, a copied folder."

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from nbica.datasets import files
 from nbica.datasets.download import hash_record, locks, transfer, verify
+from nbica.datasets.download.addresses import check_address, shown
 from nbica.datasets.download.hosts import Hosts
 from nbica.datasets.download.plan import in_words, look_at, part_of
 from nbica.datasets.download.transfer import FINAL, TransferError
@@ -26,6 +27,9 @@ FIRST_PAUSE = 1.0  # s, doubled with each attempt
 GIVE_UP = 4  # attempts in a row that brought no byte
 MOST_ATTEMPTS = 30
 LONGEST_WAIT = 120  # s that we wait for a server that asks for it
+_OF_HEARSAY = 3  # times the size that somebody told
+_UNPLANNED = 10_000_000_000  # bytes of a file of which nothing is known
+_OF_THE_DISK = 0.9  # of what is free, at most
 _FAILURES = 3  # files that may fail before the others are not tried
 
 
@@ -83,6 +87,7 @@ def mirrored(file, folder, prefix=None):
         return file.urls
     if "://" not in prefix:
         prefix = Path(prefix).expanduser().absolute().as_uri()
+    check_address(prefix, "NBICA_MIRROR")
     return (f"{prefix.rstrip('/')}/{quote(folder)}/{quote(file.path)}",)
 
 
@@ -174,7 +179,9 @@ class _Fetch:
                 reasons[url] = error
             else:
                 return part
-        error = DownloadError("\n".join(f"  {url}\n    {why}" for url, why in reasons.items()))
+        error = DownloadError(
+            "\n".join(f"  {shown(url)}\n    {why}" for url, why in reasons.items())
+        )
         error.is_offline = all(why.is_offline for why in reasons.values())
         raise error
 
@@ -189,6 +196,7 @@ class _Fetch:
                         url,
                         part,
                         is_checked=expected is not None,
+                        most_bytes=_most_bytes(file, part.parent),
                         tell=lambda n_here: self._amount.at(file, n_here),
                         check=self._check,
                     )
@@ -204,6 +212,14 @@ class _Fetch:
                 return
         msg = f"given up after {MOST_ATTEMPTS} interrupted attempts"
         raise TransferError(msg)
+
+
+def _most_bytes(file, folder):
+    """Bytes at which the transfer of a file is stopped: what was planned, where that is known."""
+    if file.size:
+        return file.size
+    free = int(_OF_THE_DISK * shutil.disk_usage(folder).free)
+    return min(_OF_HEARSAY * file.about if file.about else _UNPLANNED, free)
 
 
 def _check_file(part, file, expected):
@@ -289,4 +305,4 @@ def _download_error(plan, failed):
 def _why(error, file):
     if isinstance(error, DownloadError):
         return str(error)
-    return f"  {file.urls[0]}\n    {error}"
+    return f"  {shown(file.urls[0])}\n    {error}"

@@ -4,7 +4,8 @@ import contextlib
 import threading
 import time
 from collections import defaultdict
-from urllib.parse import urlsplit
+
+from nbica.datasets.download.addresses import host_of
 
 PER_HOST = 2
 
@@ -27,7 +28,7 @@ class Hosts:
     @contextlib.contextmanager
     def turn(self, url):
         """Wait until the host of a url may be asked."""
-        host = urlsplit(url).netloc
+        host = host_of(url)
         with self._guard:
             slots = self._slots[host]
         while not slots.acquire(timeout=0.1):
@@ -42,7 +43,7 @@ class Hosts:
 
     def rest(self, url, seconds):
         """Leave the host of a url alone for a while."""
-        host = urlsplit(url).netloc
+        host = host_of(url)
         with self._guard:
             self._free_from[host] = max(self._free_from[host], time.monotonic() + seconds)
 

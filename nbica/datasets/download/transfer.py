@@ -12,10 +12,11 @@ import json
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 from urllib.request import url2pathname
 
 from nbica import __version__
+from nbica.datasets.download.addresses import shown, without_secrets
 
 TIMEOUT = (10, 20)  # s to connect, and between two pieces
 _CHUNK = 1 << 18
@@ -44,9 +45,16 @@ class TransferError(Exception):
         self.is_offline = is_offline
 
 
+class _TooLong(TransferError):
+    """A file is longer than was planned; what came of it goes."""
+
+
 @dataclass
 class Begun:
-    """What is here of a file: a number of bytes, of a file of that validator and length."""
+    """What is here of a file: a number of bytes, of a file of that validator and length.
+
+    The url is without passwords: it is written beside the part.
+    """
 
     url: str
     offset: int = 0
@@ -64,7 +72,9 @@ class _Answer:
     pieces: object
 
 
-def transfer(url, part, *, is_checked=False, tell=lambda n: None, check=lambda: None):
+def transfer(
+    url, part, *, is_checked=False, most_bytes=None, tell=lambda n: None, check=lambda: None
+):
     """Bring the bytes of a url into the file `part`, or as many as come.
 
     Parameters
@@ -75,6 +85,8 @@ def transfer(url, part, *, is_checked=False, tell=lambda n: None, check=lambda: 
         Continued, if it was begun from the same url.
     is_checked : bool
         Whether a hash will be checked; only then a part is continued without a validator.
+    most_bytes : int, optional
+        A longer file is refused: when the server says so, else when so many bytes are here.
     tell : callable
         Told the number of bytes that are here, again and again.
     check : callable
@@ -88,29 +100,40 @@ def transfer(url, part, *, is_checked=False, tell=lambda n: None, check=lambda: 
     begun = what_is_here(url, part, is_checked=is_checked)
     if begun.offset and begun.offset == begun.length:
         return  # killed between the last byte and the new name
-    with _named_errors(url), _ask(url, begun) as answer:
+    with _named_errors(url), _ask(url, begun) as answer, _tidied(part):
+        _check_length(answer.length, most_bytes)
         if not _continues(answer, begun):
             discard(part)
             msg = "the file changed at the server; starting anew"
             raise TransferError(msg, weight=1, wait=0)
         if not answer.offset:
             discard(part)  # first: else a kill here would leave old bytes under the new validator
-        _note_begun(part, Begun(url, 0, answer.validator, answer.length))
+        _note_begun(part, Begun(shown(url), 0, answer.validator, answer.length))
+        answer.pieces = _limited(answer.pieces, answer.offset, most_bytes)
         n_here = _write(answer, part, tell, check)
     if answer.length is not None and n_here != answer.length:
         msg = f"the transfer was cut: {n_here} of {answer.length} bytes came"
         raise TransferError(msg, weight=1)
 
 
+@contextlib.contextmanager
+def _tidied(part):
+    try:
+        yield
+    except _TooLong:
+        discard(part)
+        raise
+
+
 def what_is_here(url, part, *, is_checked):
     """What can be continued of an earlier transfer."""
-    side = _side_file(part)
+    url, side = shown(url), _side_file(part)
     try:
         begun = Begun(**json.loads(side.read_text(encoding="utf-8")))
         n_here = part.stat().st_size
+        is_longer = begun.length is not None and n_here > begun.length
     except (OSError, ValueError, TypeError):
         return Begun(url)
-    is_longer = begun.length is not None and n_here > begun.length
     if begun.url != url or is_longer or not (begun.validator or is_checked):
         return Begun(url)
     return Begun(url, n_here, begun.validator, begun.length)
@@ -129,6 +152,23 @@ def _side_file(part):
 def _note_begun(part, begun):
     # In place: no other process is here, and a half-written one is as good as none.
     _side_file(part).write_text(json.dumps(asdict(begun)), encoding="utf-8")
+
+
+def _check_length(n_bytes, most_bytes):
+    if n_bytes is not None and most_bytes is not None and n_bytes > most_bytes:
+        msg = (
+            f"the file has {n_bytes} bytes or more, where {most_bytes} at most were planned: "
+            "stopped"
+        )
+        raise _TooLong(msg)
+
+
+def _limited(pieces, n_here, most_bytes):
+    """The pieces of an answer, until they are more than was planned."""
+    for piece in pieces:
+        n_here += len(piece)
+        _check_length(n_here, most_bytes)
+        yield piece
 
 
 def _write(answer, part, tell, check):
@@ -165,7 +205,8 @@ def _ask(url, begun):
     import requests
 
     headers = _HEADERS | _range(begun)
-    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
+    options = {"stream": True, "timeout": TIMEOUT, "hooks": {"response": _check_redirect}}
+    with requests.get(url, headers=headers, **options) as response:
         if response.status_code == 416 and begun.offset:
             # Nothing after what is here: the part is too long, or of another file.
             yield _Answer(-1, None, None, ())
@@ -174,6 +215,20 @@ def _ask(url, begun):
         _check_is_no_page(response, url)
         offset, length = _place(response)
         yield _Answer(offset, length, _validator(response.headers), _pieces(response.raw))
+
+
+def _check_redirect(response, **_):
+    """Refuse another scheme: from https to what is not encrypted, or to a file of this machine."""
+    if not response.is_redirect:
+        return
+    here = urlsplit(response.url).scheme
+    try:
+        there = urlsplit(urljoin(response.url, response.headers["location"])).scheme
+    except ValueError:
+        there = "what is no address"
+    if there != here and (here, there) != ("http", "https"):
+        msg = f"the server leads from {here} to {there}: refused"
+        raise TransferError(msg)
 
 
 def _pieces(raw):
@@ -231,9 +286,9 @@ def _check_is_no_page(response, url):
 
 def _place(response):
     """Where the bytes of an answer belong, and how long the whole file is."""
-    n_sent = response.headers.get("Content-Length")
+    n_sent = response.headers.get("Content-Length", "")
     if response.status_code == 200:
-        return 0, int(n_sent) if n_sent else None
+        return 0, int(n_sent) if n_sent.isdecimal() else None
     span, _, length = response.headers.get("Content-Range", "").partition("/")
     start = span.removeprefix("bytes ").split("-")[0]
     if not start.isdecimal():
@@ -260,7 +315,7 @@ def _named_errors(url):
     try:
         yield
     except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
-        raise _translated(error) from error
+        raise _translated(error, url) from None  # the other error may hold a password
     except FileNotFoundError as error:
         if urlsplit(url).scheme != "file":
             raise
@@ -268,7 +323,8 @@ def _named_errors(url):
         raise TransferError(msg) from error
 
 
-def _translated(error):
+def _translated(error, url):
+    """An error of the libraries below, in words and without what is secret in the url."""
     from requests import exceptions as theirs
     from urllib3 import exceptions as below
 
@@ -278,16 +334,16 @@ def _translated(error):
         msg = "the proxy does not answer (see the variables HTTP_PROXY, HTTPS_PROXY, NO_PROXY)"
         return TransferError(msg, is_offline=True)
     if isinstance(error, (theirs.SSLError, below.SSLError)):
-        return TransferError(f"the certificate of the host is not accepted ({error})")
+        reason = without_secrets(str(error), url)
+        return TransferError(f"the certificate of the host is not accepted ({reason})")
     if isinstance(error, (theirs.Timeout, below.TimeoutError)):
         return TransferError(f"no answer within {TIMEOUT[1]} s", weight=1)
     if isinstance(error, (theirs.ConnectionError, theirs.ChunkedEncodingError, below.HTTPError)):
-        return _connection_error(error)
-    return TransferError(f"the request failed ({error})")
+        return _connection_error(without_secrets(str(error), url))
+    return TransferError(f"the request failed ({without_secrets(str(error), url)})")
 
 
-def _connection_error(error):
-    text = str(error)
+def _connection_error(text):
     if "NameResolution" in text or "unreachable" in text:
         return TransferError("the host cannot be found: is there a network?", is_offline=True)
     if "Read timed out" in text:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from nbica.datasets.download import hash_record, locks, transfer, unpack
+from nbica.datasets.download.addresses import shown
 from nbica.datasets.download.plan import part_of
 from nbica.exceptions import DataError
 
@@ -38,7 +39,7 @@ def _origin(file):
 
 def commit(file, source, folder):
     """Give a verified file its place and write it down."""
-    entries = {file.path: _entry(source, file.urls[0])}
+    entries = {file.path: _entry(source, shown(file.urls[0]))}
     if not file.members:
         (folder / file.path).parent.mkdir(parents=True, exist_ok=True)
         source.replace(folder / file.path)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import requests
 from mirror import Mirror
 from mirror.contents import tgz, zipped
 from mirror.server import Fault
@@ -251,7 +252,7 @@ def test_a_hash_of_the_first_download_is_enforced_afterwards(server, no_copies):
 
 def test_a_wrong_size_is_refused(server):
     """A published size holds where no hash is known."""
-    with pytest.raises(DownloadError, match="it has 300000 bytes, expected 5"):
+    with pytest.raises(DownloadError, match="300000 bytes or more, where 5 at most were"):
         fetch(toy(server, size=5), verbose=0)
 
 
@@ -748,3 +749,149 @@ def test_a_folder_that_cannot_be_made_is_named(server, no_copies):
     with pytest.raises(DownloadError, match=r"NBICA_DATA"):
         fetch(toy(server), verbose=0)
     assert server.requests == []
+
+
+# --- what a server or an address may not do ---
+
+
+SECRETS = ("s3cr%40t", "s3cr@t", "robot", "k3y")
+
+
+def secret_url(server, name="run.bin"):
+    return f"{server.url}/toy/{name}".replace("://", "://robot:s3cr%40t@") + "?token=k3y"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(status=401), Fault(status=404), Fault(status=500), Fault(is_page=True),
+        Fault(loops=True), Fault(cut_after=100), Fault(changes=True),
+        Fault(status=302, headers=(("Location", "ftp://h/a"),)),
+        Fault(status=302, headers=(("Location", "//[bad"),)),
+    ],
+)  # fmt: skip
+def test_no_error_tells_a_password(server, no_copies, fault):
+    """Address, query and what is written beside the data are without what they hold in secret."""
+    server.misbehave(".*", fault, always=True)
+    file = registry.RemoteFile("run.bin", (secret_url(server),), hash=MD5)
+    entry = registry.DataSet("toy", "T", "toy", "x", "n", "n", "", "", files={})
+
+    with pytest.raises(DownloadError) as raised:
+        fetch(make_plan(entry, [file]), verbose=0)
+
+    chain, error = [], raised.value
+    while error is not None:
+        chain.append(f"{error!r}")
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    assert not [text for text in chain if any(secret in text for secret in SECRETS)]
+    assert "***@127.0.0.1" in str(raised.value)
+    written = [path.read_text() for path in no_copies.rglob("*.json")]
+    assert not [text for text in written if any(secret in text for secret in SECRETS)]
+
+
+def test_a_host_that_cannot_be_reached_tells_no_password(no_copies, monkeypatch):
+    """Nor does the mirror that does not answer, in an error or on a record."""
+    monkeypatch.setenv("NBICA_MIRROR", "http://robot:s3cr%40t@127.0.0.1:9/x")
+    entry = registry.DataSet("toy", "T", "toy", "http://h/", "n", "n", "", "", files={})
+
+    with pytest.raises(DownloadError, match=r"127\.0\.0\.1:9/x/toy/a\.nii") as raised:
+        fetch(make_plan(entry, [entry.unlisted("a.nii", "-")]), verbose=0)
+    assert not any(secret in str(raised.value) for secret in SECRETS)
+
+
+@pytest.mark.parametrize("mirror", ["http://[::1", "http://h:s3cr@h:99999/", "http://", "x://"])
+def test_a_mirror_that_is_no_address_is_refused(server, monkeypatch, mirror):
+    """In a sentence that names the variable and not its value."""
+    monkeypatch.setenv("NBICA_MIRROR", mirror)
+
+    with pytest.raises(ValueError, match=r"^NBICA_MIRROR is no address"):
+        fetch(toy(server), verbose=0)
+
+
+def test_what_was_fetched_is_written_down_without_a_password(server, no_copies):
+    """The record beside the data is shared with the data; a description with everybody."""
+    file = registry.RemoteFile("run.bin", (secret_url(server),))
+    base = "http://robot:s3cr@host/"
+    entry = registry.DataSet("toy", "T", "toy", base, "n", "n", "", "", files={})
+
+    fetch(make_plan(entry, [file]), verbose=0)
+
+    url = read(no_copies / "toy")["run.bin"]["url"]
+    assert url == f"{server.url}/toy/run.bin?***".replace("://", "://***@")
+    assert "s3cr" not in entry.description
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "is_followed"),
+    [
+        ("http", "http", True), ("https", "https", True), ("http", "https", True),
+        ("https", "http", False), ("http", "file", False), ("http", "ftp", False),
+        ("https", "data", False),
+    ],
+)  # fmt: skip
+def test_redirects_keep_their_scheme(here, there, is_followed):
+    """From http to https at most; never to what is not encrypted, or to a file of this machine."""
+    response = requests.Response()
+    response.status_code, response.url = 302, f"{here}://a.org/run.bin"
+    response.headers["location"] = f"{there}://b.org/etc/passwd"
+
+    refused = contextlib.nullcontext()
+    if not is_followed:
+        refused = pytest.raises(transfer.TransferError, match=f"from {here} to {there}: refused")
+    with refused:
+        transfer._check_redirect(response)
+
+
+def test_a_redirect_to_a_file_is_refused(server, tmp_path):
+    """The whole way: nothing of this machine is taken for the data set."""
+    (tmp_path / "secret").write_text("of this machine")
+    target = (tmp_path / "secret").as_uri()
+    server.misbehave("toy/run.bin", Fault(status=302, headers=(("Location", target),)))
+
+    with pytest.raises(DownloadError, match="leads from http to file: refused"):
+        fetch(toy(server), verbose=0)
+
+
+@pytest.mark.parametrize("known", [{"size": 1000}, {"about": 1000}])
+@pytest.mark.parametrize("without_length", [True, False])
+def test_a_download_stops_at_what_was_planned(server, no_copies, known, without_length):
+    """Whether the server says how long it is or not; what came of it goes."""
+    server.misbehave("toy/run.bin", Fault(without_length=without_length), always=True)
+
+    with pytest.raises(DownloadError, match="at most were planned: stopped"):
+        fetch(toy(server, **known), verbose=0)
+
+    assert not list(no_copies.rglob("*.part"))
+    assert server.paths() == ["toy/run.bin"]
+
+
+def test_a_download_of_unknown_size_leaves_room_on_the_disk(server, no_copies, monkeypatch):
+    """An endless one is stopped before the disk is full."""
+    monkeypatch.setattr(download, "_UNPLANNED", 100_000)
+    server.misbehave("toy/run.bin", Fault(without_length=True), always=True)
+
+    with pytest.raises(DownloadError, match="100000 at most were planned"):
+        fetch(toy(server), verbose=0)
+
+
+@pytest.mark.parametrize("length", ["much", "-5", "1e9", ""])
+def test_an_odd_length_is_no_length(server, length):
+    """What a server says in place of a number counts for nothing."""
+    response = requests.Response()
+    response.status_code = 200
+    response.headers["Content-Length"] = length
+
+    assert transfer._place(response) == (0, None)
+
+
+@pytest.mark.parametrize("side", ['{"url": 5, "length": "x"}', "[]", "5", "null", '{"odd": 1}'])
+def test_an_odd_note_beside_a_part_starts_anew(server, no_copies, side):
+    """Whatever is in the small file beside what was begun, the file comes."""
+    part = part_of(no_copies / "toy", "run.bin")
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"half")
+    part.with_name(part.name + ".json").write_text(
+        side.replace("5", f'"{server.url}/toy/run.bin"', 1) if "length" in side else side
+    )
+
+    assert Path(fetch(toy(server), verbose=0)["run.bin"]).read_bytes() == DATA
