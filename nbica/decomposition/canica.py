@@ -21,6 +21,7 @@ from nbica.decomposition.selection import (
 from nbica.decomposition.subspace import GroupSubspace
 from nbica.decomposition.weighting import weighted_rows
 from nbica.exceptions import DataError, DataWarning, NotConvergedWarning
+from nbica.masking.extract import unmask
 from nbica.masking.mask import load_mask
 from nbica.runtime.checks import check_count, warn_of_y
 
@@ -411,7 +412,7 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         order = np.lexsort((-share, -stability))
         maps = flip_signs(found.maps[order])
         self.components_ = threshold_maps(maps, self.threshold).astype(self.dtype or np.float32)
-        self.components_img_ = self.masker_.inverse_transform(self.components_)
+        self.components_img_ = unmask(self.components_, self.masker_.preparation_.mask)
         self.stability_ = found.stability[order]
         self.convergence_ = found.table()
         self.n_components_ = len(maps)

@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 
 from threadpoolctl import threadpool_limits
 
+from nbica.decomposition.company import Company
 from nbica.decomposition.preflight import (
     check_mask_size,
     confounds_of,
@@ -124,6 +125,7 @@ class Journey:
         self._n_before = len(self._rows)
         self._on_error = getattr(estimator, "on_error", "raise")
         self._reductions, self._keys, self._n_runs = None, [], None
+        self._company = Company(self.inputs)
 
     def set_out(self, imgs, confounds):
         """Find the runs and the mask, and plan: what comes before the first run is reduced."""
@@ -171,6 +173,7 @@ class Journey:
     def _written_down(self, tasks):
         for run, arguments in tasks:
             self.inputs.append(input_of(run, arguments["confounds"]))
+            self._company.add(run, self.inputs[-1]["fingerprint"])
             yield run, arguments
 
     def _look_into_the_cache(self):
@@ -251,12 +254,16 @@ class Journey:
         if result.identity is None:
             self._keys = []  # what is made of all runs has no name in the cache
         if result.reduction is None:
+            row = row_of_failure(name, result.error)
+        else:
+            fewer_is_fine = self._n_wanted != self.estimator.n_components
+            row = row_of_run(name, result, self._n_wanted, fewer_is_fine)
+        self._company.look_for_twin(row, len(self._rows), result.reduction)
+        self._rows.append(row)
+        if result.reduction is None:
             self.report.count("skipped")
-            self._rows.append(row_of_failure(name, result.error))
             return None
         self.report.count("cached" if result.from_cache else "computed")
-        fewer_is_fine = self._n_wanted != self.estimator.n_components
-        self._rows.append(row_of_run(name, result, self._n_wanted, fewer_is_fine))
         return result.reduction.leading(self._n_wanted)
 
     def _n_cached(self):
@@ -321,6 +328,7 @@ class Journey:
 
     def arrive(self, stacklevel):
         """Give the estimator its table of runs; say what was noticed about some of them."""
+        self._company.compare_repetition_times(self._rows)
         runs = self.estimator.runs_ = table_of_runs(self._rows)
         if runs["skipped"].all():
             msg = f"None of the {len(runs)} runs could be used. The first: {runs['warnings'][0]}"

@@ -245,7 +245,7 @@ def test_a_footer_of_freesurfer_is_none_of_the_frames(rng, tmp_path):
     assert sum(len(block.values) for block in read(run)) == 3
 
 
-# ---- what is no volume ----------------------------------------------------------------------------
+# ---- what is no volume --------------------------------------------------------------------------
 
 
 def test_surfaces_are_called_surfaces(rng, tmp_path):
