@@ -64,7 +64,7 @@ def remove_components(ica, img, components, out_file, confounds=None, aggressive
     courses = _time_courses(ica, run, confounds)
     removed, weights = complement(courses, chosen, aggressive)
     patterns = _fit(weights, _walk(run))
-    with NiftiStream(out_file, _header(run, img)) as stream:
+    with NiftiStream(out_file, _header(run)) as stream:
         for rows, block in _walk(run):
             cleaned = block - removed[rows] @ patterns
             stream.write(np.ascontiguousarray(cleaned, dtype="<f4"))
@@ -115,18 +115,15 @@ def _fit(weights, walk):
     return sum(weights[:, rows] @ block for rows, block in walk)
 
 
-def _header(run, img):
+def _header(run):
     """Header of the result: where, how large and how often are the run's own."""
     header = nib.Nifti1Header()
     header.set_data_dtype("<f4")
     header.set_data_shape((*run.grid.shape, run.n_timepoints))
-    source = getattr(nib.load(img) if isinstance(img, str | Path) else img, "header", None)
-    codes = (2, 2)
-    if isinstance(source, nib.Nifti1Header):
-        codes = (int(source["qform_code"]), int(source["sform_code"]))
-    header.set_qform(run.grid.affine, code=codes[0] or 2)
-    header.set_sform(run.grid.affine, code=codes[1] or 2)
-    header.set_xyzt_units("mm", "sec")
+    qform, sform, unit = run.grid.space
+    header.set_qform(run.grid.affine, code=qform)
+    header.set_sform(run.grid.affine, code=sform)
+    header.set_xyzt_units(unit, "sec")
     header["pixdim"][4] = run.t_r or 0
     header.set_slope_inter(1, 0)
     header["descrip"] = b"components removed by nbica"

@@ -112,6 +112,15 @@ class GroupDecompositionMixin(TransformerMixin):
         if not isinstance(loadings, list | tuple):
             msg = f"loadings is a {type(loadings).__name__}; expected a list: one array per run."
             raise TypeError(msg)
+        loadings = [np.asarray(rows) for rows in loadings]
+        n_components = len(self.components_)
+        for number, rows in enumerate(loadings):
+            if rows.ndim != 2 or rows.shape[1] != n_components:
+                msg = (
+                    f"loadings[{number}] has shape {rows.shape}; expected (n_timepoints, "
+                    f"{n_components}): one column for each component."
+                )
+                raise ValueError(msg)
         return [self.masker_.inverse_transform(rows @ self.components_) for rows in loadings]
 
     def score(self, imgs, y=None, confounds=None, per_component=False):

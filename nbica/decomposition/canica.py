@@ -20,6 +20,7 @@ from nbica.decomposition.selection import (
 from nbica.decomposition.subspace import GroupSubspace
 from nbica.decomposition.weighting import weighted_rows, weighting_of
 from nbica.exceptions import DataError, DataWarning
+from nbica.masking.extract import unmask
 from nbica.masking.mask import load_mask
 from nbica.runtime.cache import Stage
 from nbica.runtime.checks import check_count, warn_of_y
@@ -414,7 +415,7 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
             order = in_order(found.stability, share, within=(1e-3, KNOWN))
         maps = flip_signs(found.maps[order])
         self.components_ = threshold_maps(maps, self.threshold).astype(self.dtype or np.float32)
-        self.components_img_ = self.masker_.inverse_transform(self.components_)
+        self.components_img_ = unmask(self.components_, self.masker_.preparation_.mask)
         self.stability_ = found.stability[order]
         self.convergence_ = found.table()
         self.n_components_ = len(maps)

@@ -12,7 +12,7 @@ from nbica.decomposition.preflight import check_parameters
 from nbica.decomposition.sparse_coding import learn_dictionary
 from nbica.decomposition.subspace import GroupSubspace
 from nbica.exceptions import DataError, IgnoredWarning, NotConvergedWarning
-from nbica.masking.extract import apply_mask
+from nbica.masking.extract import apply_mask, unmask
 from nbica.runtime.cache import Stage
 from nbica.runtime.checks import check_count, warn_of_y
 from nbica.runtime.progress import warn
@@ -241,7 +241,7 @@ class DictLearning(GroupDecompositionMixin, BaseEstimator):
         order = in_order(sizes)
         maps = found.maps[order] / np.where(sizes > 0, sizes, 1.0)[order, np.newaxis]
         self.components_ = flip_signs(maps).astype(self.dtype or np.float32)
-        self.components_img_ = self.masker_.inverse_transform(self.components_)
+        self.components_img_ = unmask(self.components_, self.masker_.preparation_.mask)
         carried = (sizes * np.linalg.norm(found.dictionary, axis=0))[order]
         self.variance_ = carried.astype(np.float64) ** 2 / (~self.runs_["skipped"]).sum()
         self.objective_ = np.array(found.objective)

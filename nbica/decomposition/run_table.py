@@ -1,6 +1,7 @@
 """What happened to each run of a fit, as a table and in one warning."""
 
 from nbica.decomposition.provenance import input_of
+from nbica.decomposition.run_comparison import RunComparison
 from nbica.exceptions import DataWarning
 from nbica.runtime.progress import warn
 
@@ -28,6 +29,7 @@ class RunLog:
     def __init__(self, rows=(), inputs=()):
         self.rows, self.inputs, self.notes = list(rows), list(inputs), []
         self._n_before = len(self.rows)
+        self._comparison = RunComparison(self.inputs)
 
     @classmethod
     def after(cls, estimator):
@@ -40,6 +42,7 @@ class RunLog:
         """Write down each run and its confounds as they go by."""
         for run, arguments in tasks:
             self.inputs.append(input_of(run, arguments["confounds"]))
+            self._comparison.add(run, self.inputs[-1]["fingerprint"])
             yield run, arguments
 
     def failed(self, rows):
@@ -50,18 +53,21 @@ class RunLog:
         """Add what became of a run, a :class:`reduction.ReducedRun`."""
         self.notes += [f"{name}: {note}" for note in result.notes]
         if result.reduction is None:
-            self.rows.append(row_of_failure(name, result.error))
+            row = row_of_failure(name, result.error)
         else:
-            self.rows.append(row_of_run(name, result, n_wanted, fewer_is_fine))
+            row = row_of_run(name, result, n_wanted, fewer_is_fine)
+        self._comparison.look_for_twin(row, len(self.rows), result.reduction)
+        self.rows.append(row)
 
     def from_cache(self, names, rows):
         """Take over the rows of a group that was in the cache, under today's names."""
         self.rows = [row_from_cache(*both) for both in zip(names, rows, strict=True)]
 
     def table(self):
-        """What happened to each run, as a DataFrame."""
+        """What happened to each run, as a DataFrame; runs with another TR than most are noted."""
         import pandas as pd
 
+        self._comparison.compare_repetition_times(self.rows)
         return pd.DataFrame(self.rows)
 
     def warn(self, stacklevel):

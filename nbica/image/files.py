@@ -112,6 +112,8 @@ def _what_else(path):
     """What a file may be that is no image, and what to do about it."""
     with path.open("rb") as stream:
         start = stream.read(512)
+    if path.suffix in {".part", ".crdownload"}:
+        return "It is a download that was not finished."
     says_gzip, is_gzip = path.suffix.lower() in {".gz", ".mgz"}, start.startswith(b"\x1f\x8b")
     if says_gzip and not is_gzip and len(start) >= 348:
         return f"It is not compressed, though its name says so: rename it to {path.stem!r}."

@@ -88,6 +88,21 @@ def _less_first(blocks):
         yield block
 
 
+def iter_stored(run):
+    """Whole frames in the type in which they are stored, not scaled, a block at a time.
+
+    Yields
+    ------
+    start : int
+    values : ndarray of shape (n_frames, nz, ny, nx)
+    """
+    start = 0
+    for raw in _iter_raw(run, frames_per_block(run.grid.shape)):
+        checkpoint()
+        yield start, raw
+        start += len(raw)
+
+
 def read_ahead(blocks):
     """Yield blocks, each read by a thread while the one before is worked on.
 

@@ -5,13 +5,15 @@ from typing import NamedTuple
 import numpy as np
 
 from nbica.image import spatial
+from nbica.image.space import UNKNOWN, Space
 
 
 class Grid(NamedTuple):
-    """Where voxels are: a shape and the affine that leads from voxel to mm."""
+    """Where voxels are: a shape, the affine that leads from voxel to mm, and whose mm these are."""
 
     shape: tuple
     affine: np.ndarray
+    space: Space = UNKNOWN
 
     def same_as(self, other):
         """Whether both grids put every voxel at the same place, to a hundredth of a voxel.
@@ -23,7 +25,7 @@ class Grid(NamedTuple):
         apart = np.abs(self.affine - other.affine)[:3]
         furthest = apart @ np.array([*self.shape, 1])
         voxel_size = np.linalg.norm(self.affine[:3, :3], axis=0).min()
-        return bool((furthest < 0.01 * voxel_size).all())
+        return bool((furthest < spatial.CLOSE * voxel_size).all())
 
 
 def target_grid(grid, target_affine=None, target_shape=None):
@@ -34,7 +36,7 @@ def target_grid(grid, target_affine=None, target_shape=None):
             raise ValueError(msg)
         return grid
     affine, shape = spatial.target_grid(grid.shape, grid.affine, target_affine, target_shape)
-    return Grid(shape, affine)
+    return Grid(shape, affine, grid.space)
 
 
 def volume_on_grid(volume, affine, grid, order=3):

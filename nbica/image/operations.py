@@ -5,7 +5,6 @@ looking, for masks and atlases, and for scripts that port by their import line. 
 without its data is in `run.py`.
 """
 
-import nibabel as nib
 import numpy as np
 
 from nbica.exceptions import DataError
@@ -15,6 +14,7 @@ from nbica.image.frames import mean_volume
 from nbica.image.grid import target_grid, volume_on_grid, whole
 from nbica.image.notices import notice_of_nonfinite, warn_of
 from nbica.image.run import message_for_shape, run_of_image
+from nbica.image.space import image_of
 from nbica.image.stored import locate
 
 __all__ = ["index_img", "iter_img", "mean_img", "resample_img", "resample_to_img", "smooth_img"]
@@ -55,7 +55,7 @@ def smooth_img(imgs, fwhm):
     sigma = spatial.smoothing_sigma(fwhm, run.grid.affine)
     filters = spatial.smoothers(run.grid.shape, sigma, box, box)
     data = _each_block(run, run.grid, lambda values: spatial.smooth_block(values, filters))
-    return _image(run, data, run.grid.affine, is_volume)
+    return image_of(data[..., 0] if is_volume else data, run.grid, run.t_r)
 
 
 def mean_img(imgs, target_affine=None, target_shape=None):
@@ -85,7 +85,7 @@ def mean_img(imgs, target_affine=None, target_shape=None):
     if grid is None:
         msg = "No images to average: the list is empty."
         raise ValueError(msg)
-    return nib.Nifti1Image((total / n_images).astype(np.float32), grid.affine)
+    return image_of((total / n_images).astype(np.float32), grid)
 
 
 def resample_img(img, target_affine=None, target_shape=None, interpolation="continuous", clip=True):
@@ -123,17 +123,20 @@ def resample_img(img, target_affine=None, target_shape=None, interpolation="cont
     run, is_volume = run_of_image(img)
     grid = target_grid(run.grid, target_affine, target_shape)
     order = INTERPOLATIONS[interpolation]
-    matrix, offset = spatial.voxel_map(run.grid.affine, grid.affine, whole(grid))
+    where = spatial.voxel_map(run.grid.affine, grid.affine, whole(grid))
+    if interpolation == "nearest" and is_whole(run.frames):
+        data = _whole_numbers(run, grid, lambda v: spatial.resample_block(v, *where, grid.shape, 0))
+        return image_of(data[..., 0] if is_volume else data, grid, run.t_r)
     limits = [0.0, 0.0]
 
     def resample(values):
         limits[:] = min(limits[0], values.min()), max(limits[1], values.max())
-        return spatial.resample_block(values, matrix, offset, grid.shape, order)
+        return spatial.resample_block(values, *where, grid.shape, order)
 
     data = _each_block(run, grid, resample)
     if clip:
         np.clip(data, *limits, out=data)
-    return _image(run, data, grid.affine, is_volume, keep_type=interpolation == "nearest")
+    return image_of(data[..., 0] if is_volume else data, grid, run.t_r)
 
 
 def resample_to_img(source_img, target_img, interpolation="continuous", clip=False):
@@ -170,16 +173,23 @@ def _each_block(run, grid, change):
     return data
 
 
-def _image(run, data, affine, is_volume, keep_type=False):
-    stored = run.frames
-    if keep_type and stored.dtype.kind in "iu" and (stored.slope, stored.inter) == (1.0, 0.0):
-        # 64 bits are what few programs read; 32 hold all that float32 has kept.
-        data = data.astype(min(stored.dtype, np.dtype(np.int32), key=lambda t: t.itemsize))
-    img = nib.Nifti1Image(data[..., 0] if is_volume else data, affine)
-    if not is_volume and run.t_r is not None:
-        img.header.set_zooms((*img.header.get_zooms()[:3], run.t_r))
-    img.header.set_xyzt_units("mm", "unknown" if is_volume else "sec")
-    return img
+def is_whole(stored):
+    """Whether frames hold whole numbers that no scaling changes: labels, masks."""
+    return stored.dtype.kind in "iu" and (stored.slope, stored.inter) == (1.0, 0.0)
+
+
+def _whole_numbers(run, grid, change):
+    """As :func:`_each_block`, of the frames' own type: float32 would merge numbers above 2²⁴."""
+    data = np.empty((*grid.shape, run.n_timepoints), run.frames.dtype.newbyteorder("="), order="F")
+    for start, values in frames.iter_stored(run):
+        data[..., start : start + len(values)] = change(values).T
+    warn_of(run, list(filter(None, [run.notice])), stacklevel=3)
+    if data.dtype.itemsize < 8:
+        return data
+    # 64 bits are what few programs read.
+    low, high = data.min(), data.max()
+    fits = (np.dtype(t) for t in ("i4", "u4") if np.iinfo(t).min <= low <= high <= np.iinfo(t).max)
+    return data.astype(next(fits, np.float64), copy=False)
 
 
 def iter_img(imgs):

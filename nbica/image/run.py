@@ -8,6 +8,7 @@ that nibabel reads, and images that live in memory, are taken as arrays.
 
 import glob
 import os
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from nbica.exceptions import DataError
+from nbica.exceptions import DataError, DataWarning
 from nbica.image.files import (
     checked_affine,
     load_volume,
@@ -24,7 +25,10 @@ from nbica.image.files import (
     read_array,
 )
 from nbica.image.grid import Grid
+from nbica.image.space import space_of, unit_of
 from nbica.image.stored import FileFrames, locate
+
+_UNFINISHED = (".part", ".partial", ".crdownload", ".download")
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +134,11 @@ def _expand(img):
         return [pattern]
     # glob.glob and not Path.glob: the pattern may be absolute.
     found = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207
+    unfinished = [path for path in found if path.endswith(_UNFINISHED)]
+    if unfinished:
+        msg = f"{pattern} leaves out {len(unfinished)} unfinished downloads: {unfinished[:3]}."
+        warnings.warn(msg, DataWarning, stacklevel=2)
+        found = [path for path in found if path not in unfinished]
     if not found:
         msg = f"No file matches {pattern!r} (looked from {Path.cwd()})."
         raise FileNotFoundError(msg)
@@ -177,8 +186,11 @@ def load_run(img, name="image in memory"):
     if 0 in shape:
         msg = f"{name} has shape {shape}: no voxels or no frames."
         raise DataError(msg)
-    grid = Grid(shape[:3], checked_affine(img, name))
+    grid = Grid(shape[:3], checked_affine(img, name), space_of(img))
     notice = notice_of_rest(frames) if isinstance(frames, FileFrames) else ""
+    if grid.space.unit != "mm":
+        unit = f"its header counts in {grid.space.unit}, which is taken for mm"
+        notice = f"{notice}; {unit}" if notice else unit
     return Run(name, grid, shape[3], _repetition_time(img), frames, notice)
 
 
@@ -198,17 +210,11 @@ _SECONDS = {"msec": 1e-3, "usec": 1e-6}
 def _repetition_time(img):
     zooms = img.header.get_zooms()
     t_r = float(zooms[3]) if len(zooms) > 3 else 0.0
-    seconds = t_r * _SECONDS.get(_time_unit(img), 1.0)
+    unit = "msec" if isinstance(img, nib.MGHImage) else unit_of(img.header, 1)
+    if unit == "unknown" and t_r == 1.0:
+        return None  # what nibabel writes where nobody said anything
+    seconds = t_r * _SECONDS.get(unit, 1.0)
     return seconds if np.isfinite(seconds) and seconds > 0 else None
-
-
-def _time_unit(img):
-    if isinstance(img, nib.MGHImage):
-        return "msec"
-    try:
-        return img.header.get_xyzt_units()[1]
-    except (AttributeError, KeyError):  # other formats; a code that NIfTI does not know
-        return "unknown"
 
 
 def run_of_image(img):
@@ -223,5 +229,5 @@ def run_of_image(img):
     if len(img.shape) != 3:
         return load_run(img, name), False
     volume, affine, _ = load_volume(img, name)
-    grid = Grid(volume.shape, affine)
+    grid = Grid(volume.shape, affine, space_of(img))
     return Run(name, grid, 1, None, ArrayFrames(volume[..., np.newaxis])), True

@@ -18,6 +18,7 @@ from nbica.image.frames import mean_volume
 from nbica.image.grid import Grid, target_grid, volume_on_grid
 from nbica.image.notices import warn_of
 from nbica.image.run import iter_runs
+from nbica.image.space import space_of
 from nbica.masking.mask import Mask, intersect, is_thick, mask_to_image, tidy
 from nbica.runtime.cache import Stage
 from nbica.runtime.parallel import StoppableParallel
@@ -160,7 +161,7 @@ def compute_brain_mask(target_img, template_img, threshold=0.5, connected=True, 
         If nothing of the template lies in the image's field of view.
     """
     target, name = open_image(target_img, "The target image")
-    grid = Grid(tuple(target.shape[:3]), checked_affine(target, name))
+    grid = Grid(tuple(target.shape[:3]), checked_affine(target, name), space_of(target))
     return brain_mask_on(grid, template_img, threshold, connected, opening)
 
 
@@ -176,7 +177,7 @@ def brain_mask_on(grid, template_img, threshold=0.5, connected=True, opening=2):
             "Are both in the same space?"
         )
         raise DataError(msg)
-    return mask_to_image(Mask(mask, grid.affine))
+    return mask_to_image(Mask(mask, grid.affine, grid.space))
 
 
 def _means(imgs, n_jobs, memory):
@@ -211,7 +212,7 @@ def _masks_of_means(means, of_mean, why_empty, tidying, target_affine, target_sh
             msg = f"The mask of {run.name} is empty. {why_empty}"
             raise DataError(msg)
         warn_of(run, list(filter(None, [run.notice])), stacklevel=4)
-        yield Mask(mask, target.affine)
+        yield Mask(mask, target.affine, target.space)
 
 
 def _histogram_gap(volume, lower_cutoff, upper_cutoff, exclude_zeros):

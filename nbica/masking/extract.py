@@ -5,12 +5,12 @@ The columns are the voxels of a mask in C order of the mask's array, as nilearn 
 
 from typing import NamedTuple
 
-import nibabel as nib
 import numpy as np
 
 from nbica.image import frames, spatial
 from nbica.image.notices import notice_of_nonfinite, warn_of
 from nbica.image.run import run_of_image
+from nbica.image.space import image_of
 from nbica.masking.compute import compute_background_mask, compute_brain_mask, compute_epi_mask
 from nbica.masking.mask import intersect_masks, load_mask
 from nbica.runtime import machine
@@ -162,19 +162,21 @@ def apply_mask(imgs, mask_img, dtype="f", smoothing_fwhm=None):
     return signals[0] if is_volume else signals
 
 
-def unmask(X, mask_img):
+def unmask(X, mask_img, t_r=None):
     """Arrays over a mask's voxels, back in the brain.
 
     Memory is that of the full image: n_rows x nx x ny x nz.
 
     Parameters
     ----------
-    X : ndarray of shape (n_rows, n_voxels) or (n_voxels,)
+    X : ndarray of shape (n_rows, n_voxels) or (n_voxels,), or a list of these
     mask_img : path, nibabel image or Mask
+    t_r : float, optional
+        Seconds between rows, for the header; by default it says that they are no frames.
 
     Returns
     -------
-    Nifti1Image
+    Nifti1Image, or a list of them
         4D for two dimensions, 3D for one; 0 outside of the mask.
 
     Raises
@@ -183,6 +185,8 @@ def unmask(X, mask_img):
         If the number of voxels is not that of the mask.
     """
     mask = load_mask(mask_img)
+    if isinstance(X, list | tuple):
+        return [unmask(one, mask, t_r) for one in X]
     X = np.asarray(X)
     if X.ndim not in {1, 2} or X.shape[-1] != mask.n_voxels:
         msg = (
@@ -194,10 +198,10 @@ def unmask(X, mask_img):
     # Fortran order: the voxels of one row are neighbours in memory, and in the file.
     data = np.zeros(mask.array.shape + X.shape[:-1], X.dtype, order="F")
     data[mask.array] = X.T
-    return nib.Nifti1Image(data, mask.affine)
+    return image_of(data, mask.grid, t_r)
 
 
-def notices_of(run, mask, n_nonfinite, n_constant=0):
+def notices_of(run, mask, n_nonfinite, n_constant=0, t_r=None):
     """What was noticed about a run seen through a mask, in words that follow its name."""
     notices = [run.notice] if run.notice else []
     if not run.grid.same_as(mask.grid):
@@ -205,6 +209,8 @@ def notices_of(run, mask, n_nonfinite, n_constant=0):
             f"on a grid of {run.grid.shape} with another affine than the mask's; "
             f"resampled to {mask.grid.shape}"
         )
+    if t_r and run.t_r and abs(t_r / run.t_r - 1) > 0.01:
+        notices.append(f"t_r is {t_r:g} s, its header says {run.t_r:g} s")
     if n_nonfinite:
         notices.append(notice_of_nonfinite(n_nonfinite, run))
     if n_constant == mask.n_voxels:

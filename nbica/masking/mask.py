@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-import nibabel as nib
 import numpy as np
 
 from nbica.exceptions import DataError
 from nbica.image import spatial
-from nbica.image.files import load_volume
+from nbica.image.files import load_volume, open_image
 from nbica.image.grid import Grid, volume_on_grid
+from nbica.image.space import UNKNOWN, Space, image_of, space_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,15 +20,18 @@ class Mask:
     ----------
     array : ndarray of bool, shape (nx, ny, nz)
     affine : ndarray of shape (4, 4)
+    space : Space
+        Of the affine.
     """
 
     array: np.ndarray
     affine: np.ndarray
+    space: Space = UNKNOWN
 
     @property
     def grid(self):
         """Shape and affine."""
-        return Grid(self.array.shape, self.affine)
+        return Grid(self.array.shape, self.affine, self.space)
 
     @property
     def identity(self):
@@ -71,7 +74,8 @@ def load_mask(mask_img):
     """
     if isinstance(mask_img, Mask):
         return mask_img
-    data, affine, name = load_volume(mask_img, "The mask image")
+    img, name = open_image(mask_img, "The mask image")
+    data, affine, name = load_volume(img, name)
     if data.dtype.kind not in "biuf":
         msg = f"{name} holds numbers of type {data.dtype}; expected a mask of 0 and 1."
         raise DataError(msg)
@@ -86,12 +90,12 @@ def load_mask(mask_img):
             "Threshold it first, such as Nifti1Image((data > 0.5).astype('uint8'), img.affine)."
         )
         raise DataError(msg)
-    return Mask(data.astype(bool), affine)
+    return Mask(data.astype(bool), affine, space_of(img))
 
 
 def mask_to_image(mask):
     """A Mask as an image of 0 and 1 (uint8)."""
-    return nib.Nifti1Image(mask.array.astype(np.uint8), mask.affine)
+    return image_of(mask.array.astype(np.uint8), mask.grid)
 
 
 def resample_mask(mask, grid):
@@ -106,7 +110,7 @@ def resample_mask(mask, grid):
     if not array.any():
         msg = "The mask is empty on the grid of target_affine: they do not overlap."
         raise DataError(msg)
-    return Mask(array, grid.affine)
+    return Mask(array, grid.affine, grid.space)
 
 
 def intersect_masks(mask_imgs, threshold=0.5, connected=True):
@@ -207,7 +211,7 @@ def intersect(masks, threshold, connected):
             "Are the runs in one space? Pass a mask, or a lower threshold."
         )
         raise DataError(msg)
-    return Mask(largest_component(kept) if connected else kept, first.affine)
+    return Mask(largest_component(kept) if connected else kept, first.affine, first.space)
 
 
 def _in_words(grid):

@@ -253,7 +253,7 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
             4D, or 3D for one row without its dimension.
         """
         check_is_fitted(self)
-        return unmask(X, self.preparation_.mask)
+        return unmask(np.asarray(X), self.preparation_.mask, self.t_r)
 
     def __sklearn_is_fitted__(self):
         """Tell scikit-learn whether `fit` was called."""

@@ -106,10 +106,10 @@ class PreparedRun:
 
     def notices(self):
         """What was noticed about the run, once it was walked: a list of str."""
-        noticed = notices_of(
-            self._run, self._mask, self._read.n_nonfinite, self._cleaner.n_constant
-        )
-        return [*noticed, *self._cleaner.notices()]
+        cleaner = self._cleaner
+        counts = self._read.n_nonfinite, cleaner.n_constant
+        noticed = notices_of(self._run, self._mask, *counts, cleaner.cleaning.t_r)
+        return [*noticed, *cleaner.notices()]
 
     def close(self):
         """Free the memory or the file."""
@@ -154,7 +154,8 @@ def prepare(run, preparation, confounds=None, parts=None):
     ]
     n_constant = min(cleaner.n_constant for cleaner in cleaners)
     noticed = [notice for cleaner in cleaners for notice in cleaner.notices()]
-    return signals, notices_of(run, mask, read.n_nonfinite, n_constant) + noticed
+    t_r = preparation.cleaning.t_r
+    return signals, notices_of(run, mask, read.n_nonfinite, n_constant, t_r) + noticed
 
 
 def _clean_rows(signals, rows, cleaning, confounds, baseline):

@@ -5,10 +5,12 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from nbica.image import spatial
+from nbica.image.files import open_image
 from nbica.image.fingerprint import fingerprint
 from nbica.image.grid import Grid
 from nbica.image.notices import warn_of
 from nbica.image.run import iter_runs
+from nbica.image.space import space_of
 from nbica.masking.extract import unmask
 from nbica.masking.mask import load_mask, resample_mask
 from nbica.masking.masker import RunTransformer, float_type, one_run
@@ -113,7 +115,7 @@ class _RegionMasker(RunTransformer, auto_wrap_output_keys=None):
                 f"expected (n_rows, {self.n_elements_}) or ({self.n_elements_},)."
             )
             raise ValueError(msg)
-        return unmask(self.regions_.spread(X), self.regions_.mask)
+        return unmask(self.regions_.spread(X), self.regions_.mask, self.t_r)
 
     def _regions_for(self, run):
         grid = self.regions_.mask.grid
@@ -249,7 +251,8 @@ class NiftiLabelsMasker(_RegionMasker):
         numbers = np.unique(self._labels)
         self._numbers = numbers[numbers != self.background_label]
         names = names_of(self._numbers, self.labels, self.lut)
-        grid = Grid(self._labels.shape, self._affine)
+        space = space_of(open_image(self.labels_img)[0])
+        grid = Grid(self._labels.shape, self._affine, space)
         kept = nonempty(self._regions_on(grid), names, name)
         self._numbers = self._numbers[kept]
         self.region_ids_ = dict(enumerate(self._numbers.tolist()))
@@ -330,7 +333,8 @@ class NiftiMapsMasker(_RegionMasker):
         Parameters, returns and errors are those of :meth:`NiftiLabelsMasker.fit`.
         """
         self._maps, self._affine, name = load_maps(self.maps_img)
-        grid = Grid(self._maps.shape[:3], self._affine)
+        space = space_of(open_image(self.maps_img)[0])
+        grid = Grid(self._maps.shape[:3], self._affine, space)
         on_own_grid = self._regions_on(grid)
         self.kept_ = nonempty(on_own_grid, [f"map {i}" for i in range(self._maps.shape[3])], name)
         self._maps = self._maps[..., self.kept_]

@@ -142,7 +142,7 @@ def labelled_regions(labels, affine, numbers, grid, mask=None, strategy="mean"):
     if mask is not None:
         inside &= mask
     which = np.searchsorted(numbers, labels[inside])
-    return LabelledRegions(Mask(inside, grid.affine), which, len(numbers), strategy)
+    return LabelledRegions(Mask(inside, grid.affine, grid.space), which, len(numbers), strategy)
 
 
 def map_regions(maps, affine, grid, mask=None):
@@ -164,7 +164,7 @@ def map_regions(maps, affine, grid, mask=None):
     if mask is not None:
         inside &= mask
     own = np.array([volume[inside] for volume in volumes], dtype=np.float32)
-    return MapRegions(Mask(inside, grid.affine), own)
+    return MapRegions(Mask(inside, grid.affine, grid.space), own)
 
 
 def region_signals(run, regions, smoothing_fwhm=None):
@@ -239,7 +239,7 @@ def cleaned_signals(run, regions, smoothing_fwhm, cleaning, confounds):
     cleaner = Cleaner(cleaning, confounds, len(signals), signals.dtype)
     cleaner.clean(signals)
     lost = np.flatnonzero(regions.sizes == 0)
-    notices = notices_of(run, regions.mask, n_nonfinite)
+    notices = notices_of(run, regions.mask, n_nonfinite, t_r=cleaning.t_r)
     if len(lost):
         notices.append(f"no voxel is left of the regions of columns {lost.tolist()}: they are 0")
     elif cleaner.n_constant:

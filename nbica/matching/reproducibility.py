@@ -10,6 +10,7 @@ References
    NeuroImage 51 (2010), 288-299; their pairing is greedy, ours the best one (Hungarian).
 """
 
+import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +19,10 @@ from tempfile import gettempdir
 import numpy as np
 from sklearn.base import clone
 
-from nbica.exceptions import DataError
+from nbica.exceptions import DataError, DataWarning
 from nbica.image.inputs import confounds_of
 from nbica.image.run import iter_runs
+from nbica.image.twins import groups_of_twins
 from nbica.matching.pairing import correlate, match
 from nbica.runtime.checks import check_count
 from nbica.runtime.leftovers import own_folder
@@ -98,9 +100,7 @@ def split_half(estimator, imgs, n_splits=10, confounds=None, random_state=0):
     check_count("n_splits", n_splits)
     confounds = confounds_of(imgs, confounds)
     runs = _listed(imgs)
-    if len(runs) < 4:
-        msg = f"Got {len(runs)} runs; halves of at least two runs each need four."
-        raise DataError(msg)
+    twins = _told_twins(list(iter_runs(runs)))
     confounds = list_confounds(confounds, len(runs))
     with _remembering(estimator) as rememberer:
         whole = estimator
@@ -110,7 +110,7 @@ def split_half(estimator, imgs, n_splits=10, confounds=None, random_state=0):
         halver = clone(rememberer).set_params(mask=whole.mask_img_, n_components=n_components)
         pairs = [
             [_fit(clone(halver), runs, confounds, half).components_ for half in halves]
-            for halves in random_halves(len(runs), n_splits, random_state)
+            for halves in halves_with_twins(twins, n_splits, random_state)
         ]
     return compare(pairs, whole.components_, len(runs))
 
@@ -120,6 +120,39 @@ def random_halves(n_runs, n_splits, random_state=0):
     rng = np.random.default_rng(random_state)
     orders = [rng.permutation(n_runs) for _ in range(n_splits)]
     return [(np.sort(order[: n_runs // 2]), np.sort(order[n_runs // 2 :])) for order in orders]
+
+
+def halves_with_twins(twins, n_splits, random_state=0):
+    """As :func:`random_halves`, of runs of which some are the same: those stay on one side.
+
+    Parameters
+    ----------
+    twins : list of int
+        As :func:`nbica.image.twins.groups_of_twins` gives them.
+    """
+    groups, group_of = np.unique(twins, return_inverse=True)
+    splits = random_halves(len(groups), n_splits, random_state)
+    return [tuple(np.flatnonzero(np.isin(group_of, half)) for half in halves) for halves in splits]
+
+
+def _told_twins(runs):
+    """Which runs are the same, and a word about it; a DataError where too few differ."""
+    twins = groups_of_twins(runs)
+    n_different = len(set(twins))
+    if n_different < 4:
+        msg = (
+            f"Got {len(runs)} runs, {n_different} of them different; halves of at least two runs "
+            "each need four."
+        )
+        raise DataError(msg)
+    again = [f"{runs[i].name} is {runs[t].name}" for i, t in enumerate(twins) if i != t]
+    if again:
+        msg = (
+            f"{len(again)} of {len(runs)} runs are there twice ({'; '.join(again[:3])}): they "
+            "count twice, and are kept in one half."
+        )
+        warnings.warn(msg, DataWarning, stacklevel=3)
+    return twins
 
 
 def compare(pairs, components, n_runs):

@@ -2,12 +2,14 @@
 
 import warnings
 
+import nibabel as nib
 import numpy as np
 import pytest
 from nilearn.image import resample_img, smooth_img
 from scipy import ndimage
 
 from nbica.image import spatial
+from nbica.image.grid import Grid
 from nbica.image.spatial import Box
 
 pytestmark = pytest.mark.exact("smoothing and resampling are scipy's, to the last digits")
@@ -237,3 +239,108 @@ def test_a_wrong_target_is_refused(target_affine, target_shape, message):
     """The message says what is wrong with the grid that was asked for."""
     with pytest.raises(ValueError, match=message):
         spatial.target_grid(SHAPE, np.eye(4), target_affine, target_shape)
+
+
+# ---- voxels that lie on each other --------------------------------------------------------------
+
+
+def flipped(img, rng):
+    """The same voxels in another order: axes turned round and swapped."""
+    orientation = np.column_stack([rng.permutation(3), rng.choice([-1, 1], 3)])
+    return img.as_reoriented(orientation)
+
+
+def cropped(img, rng):
+    return img.slicer[2:, 1:-1, :-2]
+
+
+@pytest.mark.parametrize("change", [flipped, cropped])
+@pytest.mark.parametrize("order", [0, 1, 3])
+def test_voxels_that_lie_on_each_other_are_copied(rng, change, order):
+    """On grids that coincide, whatever their order and crop: no plane is lost to rounding."""
+    for _ in range(20):
+        affine = np.diag([*rng.uniform(1.5, 4.5, 3) * rng.choice([-1, 1], 3), 1.0])
+        affine[:3, 3] = rng.uniform(-120, 120, 3)
+        shape = tuple(rng.integers(6, 14, 3))
+        data = rng.standard_normal((*shape, 2)).astype("f4")
+        img = nib.Nifti1Image(data, affine.astype("f4"))
+        other = change(img, rng)
+        grid = Grid(other.shape[:3], other.affine.astype("f4").astype(float))
+        where = spatial.voxel_map(img.affine, grid.affine, whole(grid.shape))
+
+        ours = spatial.resample_block(data.T, *where, grid.shape, order).T
+
+        np.testing.assert_array_equal(ours, other.dataobj)
+
+
+@pytest.mark.parametrize("order", [1, 3])
+def test_edge_planes_of_finer_grids_are_there(rng, order):
+    """Where the ends of two grids coincide, the last plane is the source's, however they round."""
+    for _ in range(20):
+        size, origin = rng.uniform(1.5, 4.5, 3), rng.uniform(-120, 120, 3)
+        source, target = np.diag([*size, 1.0]), np.diag([*size / 2, 1.0])
+        source[:3, 3] = target[:3, 3] = origin
+        frame = 100 + rng.standard_normal((1, 8, 9, 7)).astype("f4")
+        grid = Grid((13, 17, 15), target.astype("f4").astype(float))
+        where = spatial.voxel_map(source.astype("f4").astype(float), grid.affine, whole(grid.shape))
+
+        ours = spatial.resample_block(frame, *where, grid.shape, order)
+
+        np.testing.assert_allclose(ours[:, ::2, ::2, ::2], frame, rtol=1e-5)
+
+
+@pytest.mark.parametrize("tilt", [0.0, 0.01])
+def test_a_single_slice_is_as_thick_as_it_is(rng, tilt):
+    """Shifted by a fifth of its thickness it is the same slice, by more than half it is gone."""
+    slice_ = 100 + rng.standard_normal((1, 1, 9, 7)).astype("f4")
+    matrix = np.eye(3)
+    matrix[0, 1] = tilt
+    shifted = {
+        shift: spatial.resample_block(slice_, matrix, np.array([0, 0, shift]), (7, 9, 1))
+        for shift in (0.0, 0.2, -0.4, 0.6)
+    }
+
+    for shift in (0.2, -0.4):
+        np.testing.assert_array_equal(shifted[shift], shifted[0.0])
+    assert shifted[0.0].any()
+    assert not shifted[0.6].any()
+
+
+def test_the_nearest_voxel_keeps_whole_numbers(rng):
+    """Labels above 2²⁴ stay apart, on parallel axes and oblique ones."""
+    labels = rng.integers(2**24, 2**32, (1, 6, 5, 7)).astype(np.uint32)
+    for tilt in (0.0, 0.1):
+        matrix = np.eye(3) * 0.8
+        matrix[0, 1] = tilt
+        found = spatial.resample_block(labels, matrix, np.zeros(3), (8, 6, 7), 0)
+
+        assert found.dtype == np.uint32
+        assert set(np.unique(found)) <= {0, *np.unique(labels)}
+
+
+def test_halfway_between_two_voxels_rounding_does_not_decide(rng):
+    """A header's last digits do not choose the nearest voxel."""
+    labels = rng.integers(0, 100, (1, 6, 6, 6))
+    offsets = [np.full(3, 0.5) + noise for noise in (-1e-6, 0, 1e-6)]
+
+    found = [spatial.resample_block(labels, np.eye(3), o, (5, 5, 5), 0) for o in offsets]
+
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[1], found[2])
+    np.testing.assert_array_equal(found[1], labels[:, 1:, 1:, 1:])
+
+
+@pytest.mark.parametrize("order", [1, 3])
+def test_parallel_axes_are_resampled_as_scipy_does(rng, order):
+    """Turned, swapped, scaled and shifted: a matrix for each axis is the spline of scipy."""
+    frame = rng.standard_normal((9, 8, 11)).astype("f4")
+    matrix = np.array([[0, -0.7, 0], [0, 0, 1.3], [0.9, 0, 0]])
+    offset, shape = np.array([8.3, 0.4, 0.7]), (8, 12, 6)
+
+    ours = spatial.resample_block(frame[np.newaxis], matrix, offset, shape, order)[0]
+
+    expected = ndimage.affine_transform(
+        frame.astype(float), matrix[::-1, ::-1], offset[::-1], shape[::-1], order=order
+    )
+    assert np.count_nonzero(expected) > 300
+    np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-5)
