@@ -15,6 +15,8 @@ TISSUES = ("grey", "white", "csf", "ventricles", "brainstem", "skull", "scalp")
 FINEST = 2.0  # mm, of the template: coarser voxels are averaged over samples this far apart
 _STEPS = 256  # of a fraction
 
+_GAP = 6  # voxels of the template: half of the widest gap that fluid fills
+
 # Boxes in mm: the lateral ventricles, and centre and half axes of the brainstem below the thalamus.
 _VENTRICLES = ((-34, 34), (-50, 30), (-2, 28))
 _BRAINSTEM = ((0, -30, -38), (20, 16, 32))
@@ -72,8 +74,9 @@ def _sampler(affine, shape):
 
 
 def brain_mask(fractions, threshold=0.5):
-    """Voxels that are mostly inside of the skull: grey and white matter and the fluid in them."""
-    return fractions["grey"] + fractions["white"] + fractions["csf"] > threshold
+    """Voxels that are mostly grey and white matter and fluid, and gaps of up to 4 voxels."""
+    whole = fractions["grey"] + fractions["white"] + fractions["csf"] > threshold
+    return _closed(whole, 2)
 
 
 @cache
@@ -81,7 +84,8 @@ def _tissues():
     """The tissues on the template's grid, float32 from 0 to 1."""
     grey, white = (template.load_tissue(name) / np.float32(255) for name in ("gm", "wm"))
     brain = template.load_brain() / np.float32(255)
-    within = np.maximum(grey + white, brain)  # the maps of tissue reach a little beyond the T1
+    # The maps of tissue reach a little beyond the T1, and fluid fills what lies between its parts.
+    within = np.maximum(np.maximum(grey + white, brain), _cisterns(brain))
     grey, white = grey / np.maximum(grey + white, 1), white / np.maximum(grey + white, 1)
     csf = np.clip(within - grey - white, 0, 1)
     near = ndimage.gaussian_filter(within.astype(float), 3.0)  # falls from 1/2 at the surface
@@ -90,6 +94,17 @@ def _tissues():
     skin = outside * (near > 0.01) - bone  # up to 14 mm
     parts = (grey, white, csf, _largest_part(csf), (grey + white) * _stem(), bone, skin)
     return {name: np.asarray(part, np.float32) for name, part in zip(TISSUES, parts, strict=True)}
+
+
+def _cisterns(brain):
+    """Gaps below the brain, of which its T1 without the skull knows nothing: up to 24 mm wide."""
+    return _closed(brain > 0.5, _GAP)
+
+
+def _closed(mask, half):
+    """A mask without the gaps that are up to 2 x half voxels wide."""
+    inner = (slice(half, -half),) * 3
+    return ndimage.binary_closing(np.pad(mask, half), iterations=half)[inner]
 
 
 def _largest_part(csf):

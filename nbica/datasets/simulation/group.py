@@ -26,7 +26,7 @@ from nbica.datasets.simulation.subjects import (
 from nbica.image import template
 from nbica.image.writing import write_image
 
-_VERSION = 3  # bump when the same parameters give other files: old ones are then left alone
+_VERSION = 7  # bump when the same parameters give other files: old ones are then left alone
 _FEWEST_FRAMES = 20
 _FIELD = ((-80.0, -112.0, -72.0), (80.0, 80.0, 84.0))  # mm, the default grid covers this
 

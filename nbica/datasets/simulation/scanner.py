@@ -16,7 +16,8 @@ from scipy import ndimage, signal
 from scipy.stats import gamma
 
 GREY_SIGNAL = 1000.0
-_EPI = {"grey": 1.0, "white": 0.82, "csf": 1.22, "skull": 0.08, "scalp": 0.22}
+SCALP_SIGNAL = 220.0
+_EPI = {"grey": 1.0, "white": 0.82, "csf": 1.22, "skull": 0.08, "scalp": SCALP_SIGNAL / 1000}
 
 # Where air in the sinuses and ear canals eats the signal: centre and width in mm, share lost.
 _DROPOUTS = (((0, 36, -24), 13, 0.75), ((-48, -22, -32), 10, 0.55), ((48, -22, -32), 10, 0.55))
@@ -34,7 +35,7 @@ _VESSELS = (
 )
 
 # Standard deviations over time, in percent of the grey-matter signal, where a pattern is 1.
-NETWORK_PERCENT = 1.1
+NETWORK_PERCENT = 1.0
 DRIFT_PERCENT = 7.0
 WAVE_PERCENT = 0.2
 CARDIAC_PERCENT = 1.5

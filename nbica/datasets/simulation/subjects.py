@@ -83,7 +83,10 @@ class Scene:
                 "lies around the origin of MNI space; check the affine's last column (mm)."
             )
             raise ValueError(msg)
-        self.image = scanner.epi_contrast(self.fractions, self.affine)
+        # Nothing varies outside of the mask: what is left of the brain there stays as dark as skin,
+        # so that no mask that is computed from the runs takes it in.
+        image = scanner.epi_contrast(self.fractions, self.affine)
+        self.image = np.where(self.mask, image, np.minimum(image, scanner.SCALP_SIGNAL))
 
     @cached_property
     def grey(self):

@@ -16,7 +16,7 @@ from nbica.datasets.simulation.subjects import Drawn, Plan, Scene, generator, wr
 from nbica.image.writing import write_image
 from nbica.runtime.checks import check_count
 
-_VERSION = 2  # bump when the same parameters give other files
+_VERSION = 4  # bump when the same parameters give other files
 CATEGORIES = ("face", "house", "cat", "bottle", "scissors", "shoe", "chair", "scrambledpix")
 T_R = 2.5
 
