@@ -3,6 +3,8 @@
 An estimator is asked for its parameters; nothing is learnt here, and nothing but headers is read.
 """
 
+import warnings
+from inspect import signature
 from itertools import chain
 
 import numpy as np
@@ -10,6 +12,7 @@ import numpy as np
 from nbica.decomposition.reduction import stored_components
 from nbica.decomposition.selection import dimensions_per_run
 from nbica.decomposition.weighting import check_weighting
+from nbica.exceptions import IgnoredWarning
 from nbica.image.run import is_iterator, iter_runs
 from nbica.masking.masker import NiftiMasker
 from nbica.runtime import budget
@@ -46,15 +49,47 @@ def confounds_of(imgs, confounds):
 def make_masker(estimator):
     """The masker that an estimator's parameters ask for, not yet fitted."""
     names = set(NiftiMasker().get_params()) - {"mask_img", "runs"}
-    own = {name: getattr(estimator, name) for name in names}
+    own = {name: value for name, value in estimator.get_params(deep=False).items() if name in names}
     mask = estimator.mask
     if not hasattr(mask, "get_params"):
         return NiftiMasker(mask_img=mask, **own)
     # Where and how to compute remains the estimator's business.
-    names -= {"memory", "memory_level", "n_jobs", "verbose", "dtype"}
+    names -= {"memory", "memory_level", "n_jobs", "verbose", "dtype", "reports", "cmap"}
     theirs = {name: value for name, value in mask.get_params().items() if name in names}
+    _check_masker(mask, theirs)
+    _warn_of_overrides(estimator, own, theirs)
     mask_img = getattr(mask, "mask_img_", None) or mask.mask_img
     return NiftiMasker(mask_img=mask_img, **(own | theirs))
+
+
+def _check_masker(mask, its):
+    if hasattr(mask, "labels_img") or hasattr(mask, "maps_img"):
+        msg = (
+            f"mask is a {type(mask).__name__}, whose regions a decomposition does not use; "
+            "it works on voxels: pass a mask image or a NiftiMasker."
+        )
+        raise TypeError(msg)
+    if its.get("high_variance_confounds"):
+        msg = (
+            "mask is a masker with high_variance_confounds=True, which a decomposition does not "
+            "compute: pass confounds=[nbica.image.high_variance_confounds(run), ...] to fit."
+        )
+        raise ValueError(msg)
+
+
+def _warn_of_overrides(estimator, own, theirs):
+    """Say which parameters that were set the masker replaces by others."""
+    defaults = {n: p.default for n, p in signature(type(estimator)).parameters.items()}
+    said = [
+        f"{name}={theirs[name]!r} instead of {own[name]!r}"
+        for name in sorted(set(own) & set(theirs))
+        if own[name] is not defaults[name]
+        and str(own[name]) != str(defaults[name])
+        and str(own[name]) != str(theirs[name])
+    ]
+    if said:
+        msg = f"The masker that is passed as mask has its own way: {', '.join(said)}."
+        warnings.warn(msg, IgnoredWarning, stacklevel=5)
 
 
 def check_mask_size(n_voxels, n_components):

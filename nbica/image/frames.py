@@ -16,7 +16,7 @@ from nbica.exceptions import DataError
 from nbica.image import spatial
 from nbica.image.files import READ_ERRORS
 from nbica.image.grid import whole
-from nbica.image.run import ArrayFrames
+from nbica.image.run import ArrayFrames, VolumeFrames, run_of_image
 from nbica.runtime.progress import checkpoint
 
 # Frames are read in blocks of about this size: a few at a time, so that a worker holds little
@@ -58,6 +58,9 @@ def iter_blocks(run, grid, box, n_frames=None):
     DataError
         If the file ends early or is damaged.
     """
+    if isinstance(run.frames, VolumeFrames):
+        yield from _volume_after_volume(run, grid, box)
+        return
     n_frames = n_frames or frames_per_block(max(run.grid.shape, box.shape, key=np.prod))
     if run.grid.same_as(grid):
         yield from _iter_cropped(run, box, n_frames)
@@ -66,6 +69,13 @@ def iter_blocks(run, grid, box, n_frames=None):
     for start, values, n_nonfinite in _iter_cropped(run, whole(run.grid), n_frames):
         resampled = spatial.resample_block(values, matrix, offset, box.shape)
         yield Block(start, resampled, n_nonfinite)
+
+
+def _volume_after_volume(run, grid, box):
+    for number, img in enumerate(run.frames.images):
+        volume, _ = run_of_image(img)
+        for block in iter_blocks(volume, grid, box, n_frames=1):
+            yield block._replace(start=number)
 
 
 def read_ahead(blocks):

@@ -1,17 +1,17 @@
 """NiftiLabelsMasker and NiftiMapsMasker: an image to the signals of an atlas's regions and back."""
 
 import joblib
+import nibabel as nib
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from nbica.image import spatial
 from nbica.image.fingerprint import fingerprint
 from nbica.image.grid import Grid
-from nbica.image.notices import warn_of
+from nbica.image.inputs import runs_of_images
 from nbica.image.run import iter_runs
 from nbica.masking.extract import unmask
-from nbica.masking.mask import load_mask, resample_mask
-from nbica.masking.masker import RunTransformer, float_type, one_run
+from nbica.masking.mask import load_mask, mask_to_image, resample_mask
 from nbica.masking.regions import (
     STRATEGIES,
     cleaned_signals,
@@ -21,10 +21,11 @@ from nbica.masking.regions import (
     map_regions,
     names_of,
     nonempty,
+    table_of,
 )
+from nbica.masking.transformer import RunTransformer, float_type
 from nbica.runtime.cache import key_of, remember
 from nbica.runtime.store import open_store
-from nbica.signal.confounds import load_confounds
 
 STAGE = "region signals"
 # Raised whenever a change here or in what is called changes the numbers.
@@ -43,49 +44,40 @@ class _RegionMasker(RunTransformer, auto_wrap_output_keys=None):
             found = self.resampling_target
             msg = f"resampling_target is {found!r}; expected 'data', {own!r} or None."
             raise ValueError(msg)
-        grid = atlas_grid
-        if imgs is not None and self.resampling_target == "data":
-            grid = next(iter_runs(imgs)).grid
-        self.regions_ = self._regions_on(grid)
+        imgs = runs_of_images(imgs)
+        grid = atlas_grid if imgs is None else next(iter_runs(imgs)).grid
+        if self.resampling_target is None:
+            self._check_grids(grid, atlas_grid)
+        self.regions_ = self._regions_on(grid if self.resampling_target == "data" else atlas_grid)
         self.n_elements_ = self.regions_.n_regions
+        self._remember(imgs)
+
+    def _check_grids(self, grid, atlas_grid):
+        """Raise ValueError for grids that differ where nothing may be resampled."""
+        grids = {"image": grid}
+        if self.mask_img is not None:
+            grids["mask_img"] = load_mask(self.mask_img).grid
+        for what, other in grids.items():
+            if not other.same_as(atlas_grid):
+                msg = (
+                    f"The {what} is on a grid of {other.shape}, the atlas on one of "
+                    f"{atlas_grid.shape} or with another affine; resampling_target='data' brings "
+                    "the atlas to the image."
+                )
+                raise ValueError(msg)
 
     def _mask_on(self, grid):
         if self.mask_img is None:
             return None
         return resample_mask(load_mask(self.mask_img), grid).array
 
-    def transform(self, imgs, confounds=None):
-        """Cleaned signals of the regions in one image.
-
-        Peak memory is the result and a few frames.
-
-        Parameters
-        ----------
-        imgs : path or nibabel image
-            One 4D image.
-        confounds : array, DataFrame, path or list of these, optional
-            What to remove, one row per frame.
-
-        Returns
-        -------
-        ndarray of shape (n_timepoints, n_regions)
-            The same columns for every image. A region of which the image's grid holds no voxel is
-            0, with a warning.
-
-        Raises
-        ------
-        DataError
-            If no region is left on the image's grid.
-        ValueError
-            If `resampling_target` is None and the image is on another grid than the atlas.
-        """
+    @property
+    def mask_img_(self):
+        """The mask on the grid of the regions, or None without one."""
         check_is_fitted(self)
-        run = one_run(imgs)
-        confounds = load_confounds(confounds, run.n_timepoints, run.name)
-        regions = self._regions_for(run)
-        signals, notices = self._signals(run, regions, confounds)
-        warn_of(run, notices)
-        return self._as_output(signals)
+        if self.mask_img is None:
+            return None
+        return mask_to_image(resample_mask(load_mask(self.mask_img), self.regions_.mask.grid))
 
     def inverse_transform(self, X):
         """Signals of the regions as an image: each region's value in its voxels.
@@ -129,7 +121,10 @@ class _RegionMasker(RunTransformer, auto_wrap_output_keys=None):
             raise ValueError(msg)
         return self._regions_on(run.grid) if self.resampling_target == "data" else self.regions_
 
-    def _signals(self, run, regions, confounds):
+    def _signals(self, run, confounds, sample_mask):
+        run = run.keep(sample_mask) if sample_mask is not None else run
+        regions = self._regions_for(run)
+
         def key():
             width = spatial.smoothing_sigma(self.smoothing_fwhm, np.eye(4)).tolist()
             rest = width, vars(self.cleaning_), joblib.hash(confounds)
@@ -148,7 +143,7 @@ class _RegionMasker(RunTransformer, auto_wrap_output_keys=None):
         return hasattr(self, "regions_")
 
 
-class NiftiLabelsMasker(_RegionMasker):
+class NiftiLabelsMasker(_RegionMasker, auto_wrap_output_keys=None):
     """Take the mean time course of each region of a labelled atlas out of an image, and clean it.
 
     Peak memory of `transform` is n_timepoints x n_regions x 8 B and a few frames: the 4D image is
@@ -159,16 +154,18 @@ class NiftiLabelsMasker(_RegionMasker):
     labels_img : path or nibabel image, 3D
         Whole numbers, one for each region.
     labels : list of str, optional
-        Names of the regions by increasing number, with or without one for the background in front.
-    lut : DataFrame, optional
-        Instead of `labels`: columns `index` (number) and `name`, as `fetch_atlas_...` gives it.
+        Names of the regions by increasing number, with or without one for the "Background" in
+        front. Where regions are missing from the image, the n-th name is that of number n.
+    lut : DataFrame or path, optional
+        Instead of `labels`: columns `index` (number) and `name`, as `fetch_atlas_...` gives it, or
+        a table of text with them.
     background_label : int
         The number that is no region.
     mask_img : path or nibabel image, optional
         Voxels outside are in no region. Regions that lie outside altogether are dropped.
     smoothing_fwhm : float, sequence of three floats or None
         Of the frames, in mm, before the mean is taken.
-    standardize, standardize_confounds, detrend, low_pass, high_pass, t_r
+    standardize, standardize_confounds, high_variance_confounds, detrend, low_pass, high_pass, t_r
         As :class:`NiftiMasker`; of the regions' signals.
     dtype : dtype, optional
         Float type of the arrays that come out; by default float32.
@@ -181,13 +178,26 @@ class NiftiLabelsMasker(_RegionMasker):
         Accepted so that scripts port.
     strategy : {"mean", "median", "sum", "minimum", "maximum", "variance", "standard_deviation"}
         What stands for a region's voxels.
+    keep_masked_labels : bool
+        Keep regions of which the mask leaves nothing, as columns of 0.
+    reports, cmap
+        As :class:`NiftiMasker`.
+    clean_args : dict, optional
+        As :class:`NiftiMasker`.
 
     Attributes
     ----------
-    region_ids_ : dict of int to int
-        The number in the atlas of each column.
+    region_ids_ : dict
+        The number in the atlas of each column, and of the "background".
     region_names_ : dict of int to str
-        Its name.
+        The name of each column.
+    lut_ : DataFrame
+        Numbers and names of the background and the regions: `index`, `name`, `color` if known.
+    labels_ : list of int
+        The same numbers.
+    labels_img_ : Nifti1Image
+        The atlas on the grid of the image that was given to `fit`.
+    mask_img_ : Nifti1Image or None
     n_elements_ : int
         Columns.
     regions_ : regions.LabelledRegions
@@ -201,9 +211,10 @@ class NiftiLabelsMasker(_RegionMasker):
 
     def __init__(
         self, labels_img=None, labels=None, lut=None, background_label=0, mask_img=None,
-        smoothing_fwhm=None, standardize=False, standardize_confounds=True, detrend=False,
-        low_pass=None, high_pass=None, t_r=None, dtype=None, resampling_target="data",
-        memory=None, memory_level=1, verbose=0, strategy="mean",
+        smoothing_fwhm=None, standardize=False, standardize_confounds=True,
+        high_variance_confounds=False, detrend=False, low_pass=None, high_pass=None, t_r=None,
+        dtype=None, resampling_target="data", memory=None, memory_level=1, verbose=0,
+        strategy="mean", keep_masked_labels=False, reports=True, cmap=None, clean_args=None,
     ):  # fmt: skip
         self.labels_img = labels_img
         self.labels = labels
@@ -213,6 +224,7 @@ class NiftiLabelsMasker(_RegionMasker):
         self.smoothing_fwhm = smoothing_fwhm
         self.standardize = standardize
         self.standardize_confounds = standardize_confounds
+        self.high_variance_confounds = high_variance_confounds
         self.detrend = detrend
         self.low_pass = low_pass
         self.high_pass = high_pass
@@ -223,6 +235,10 @@ class NiftiLabelsMasker(_RegionMasker):
         self.memory_level = memory_level
         self.verbose = verbose
         self.strategy = strategy
+        self.keep_masked_labels = keep_masked_labels
+        self.reports = reports
+        self.cmap = cmap
+        self.clean_args = clean_args
 
     def fit(self, imgs=None, y=None):
         """Load the atlas, and bring it to the grid of an image if one is given.
@@ -250,12 +266,11 @@ class NiftiLabelsMasker(_RegionMasker):
         self._labels, self._affine, name = load_labels(self.labels_img)
         numbers = np.unique(self._labels)
         self._numbers = numbers[numbers != self.background_label]
-        names = names_of(self._numbers, self.labels, self.lut)
+        names = names_of(self._numbers, self.labels, self.lut, self.background_label)
         grid = Grid(self._labels.shape, self._affine)
-        kept = nonempty(self._regions_on(grid), names, name)
-        self._numbers = self._numbers[kept]
-        self.region_ids_ = dict(enumerate(self._numbers.tolist()))
-        self.region_names_ = dict(enumerate(np.array(names, dtype=object)[kept].tolist()))
+        kept = nonempty(self._regions_on(grid), names, name, self.keep_masked_labels)
+        self._numbers, names = self._numbers[kept], np.array(names, dtype=object)[kept]
+        self.lut_ = table_of(self._numbers, names, self.lut, self.background_label)
         self._prepare(imgs, grid, "labels")
         return self
 
@@ -265,8 +280,51 @@ class NiftiLabelsMasker(_RegionMasker):
             self._labels, self._affine, self._numbers, grid, mask, self.strategy
         )
 
+    @property
+    def labels_(self):
+        """Numbers of the background and of the regions, in order."""
+        check_is_fitted(self)
+        return self.lut_["index"].tolist()
 
-class NiftiMapsMasker(_RegionMasker):
+    @property
+    def region_ids_(self):
+        """The number in the atlas of each column, and of the "background"."""
+        check_is_fitted(self)
+        return {"background": self.background_label} | dict(enumerate(self._numbers.tolist()))
+
+    @property
+    def region_names_(self):
+        """The name of each column; of "background" as well, if it is asked for."""
+        check_is_fitted(self)
+        return NamesOfColumns(enumerate(self.lut_["name"].tolist()[1:]))
+
+    @property
+    def labels_img_(self):
+        """The atlas, in the voxels and on the grid that are used."""
+        check_is_fitted(self)
+        regions = self.regions_
+        img = unmask(self._numbers[regions.which], regions.mask)
+        return nib.Nifti1Image(np.asarray(img.dataobj).astype(np.int32), img.affine)
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of the regions."""
+        del input_features
+        return np.array(list(self.region_names_.values()), dtype=object)
+
+    def _as_fitted(self):
+        return {"labels": None, "lut": self.lut_}
+
+
+class NamesOfColumns(dict):
+    """Names by column; knows "background" besides, which is no column."""
+
+    def __missing__(self, key):
+        if key == "background":
+            return "Background"
+        raise KeyError(key)
+
+
+class NiftiMapsMasker(_RegionMasker, auto_wrap_output_keys=None):
     """Take the time course of each map of a probabilistic atlas out of an image, and clean it.
 
     Each frame is fitted by all maps together, by least squares: where maps overlap, each gets its
@@ -283,7 +341,7 @@ class NiftiMapsMasker(_RegionMasker):
         False refuses maps that share voxels.
     smoothing_fwhm : float, sequence of three floats or None
         Of the frames, in mm, before they are fitted.
-    standardize, standardize_confounds, detrend, low_pass, high_pass, t_r
+    standardize, standardize_confounds, high_variance_confounds, detrend, low_pass, high_pass, t_r
         As :class:`NiftiMasker`; of the regions' signals.
     dtype : dtype, optional
         Float type of the arrays that come out; by default float32.
@@ -294,9 +352,16 @@ class NiftiMapsMasker(_RegionMasker):
         Where results are kept.
     memory_level, verbose : int
         Accepted so that scripts port.
+    keep_masked_maps : bool
+        Keep maps of which the mask leaves nothing, as columns of 0.
+    reports, cmap, clean_args
+        As :class:`NiftiMasker`.
 
     Attributes
     ----------
+    maps_img_ : Nifti1Image
+        The maps on the grid of the image that was given to `fit`.
+    mask_img_ : Nifti1Image or None
     n_elements_ : int
         Columns.
     kept_ : ndarray of int
@@ -306,9 +371,10 @@ class NiftiMapsMasker(_RegionMasker):
 
     def __init__(
         self, maps_img=None, mask_img=None, allow_overlap=True, smoothing_fwhm=None,
-        standardize=False, standardize_confounds=True, detrend=False, low_pass=None,
-        high_pass=None, t_r=None, dtype=None, resampling_target="data", memory=None,
-        memory_level=0, verbose=0,
+        standardize=False, standardize_confounds=True, high_variance_confounds=False,
+        detrend=False, low_pass=None, high_pass=None, t_r=None, dtype=None,
+        resampling_target="data", keep_masked_maps=False, memory=None, memory_level=0, verbose=0,
+        reports=True, cmap="CMRmap_r", clean_args=None,
     ):  # fmt: skip
         self.maps_img = maps_img
         self.mask_img = mask_img
@@ -316,6 +382,7 @@ class NiftiMapsMasker(_RegionMasker):
         self.smoothing_fwhm = smoothing_fwhm
         self.standardize = standardize
         self.standardize_confounds = standardize_confounds
+        self.high_variance_confounds = high_variance_confounds
         self.detrend = detrend
         self.low_pass = low_pass
         self.high_pass = high_pass
@@ -325,6 +392,10 @@ class NiftiMapsMasker(_RegionMasker):
         self.memory = memory
         self.memory_level = memory_level
         self.verbose = verbose
+        self.keep_masked_maps = keep_masked_maps
+        self.reports = reports
+        self.cmap = cmap
+        self.clean_args = clean_args
 
     def fit(self, imgs=None, y=None):
         """Load the maps, and bring them to the grid of an image if one is given.
@@ -334,7 +405,8 @@ class NiftiMapsMasker(_RegionMasker):
         self._maps, self._affine, name = load_maps(self.maps_img)
         grid = Grid(self._maps.shape[:3], self._affine)
         on_own_grid = self._regions_on(grid)
-        self.kept_ = nonempty(on_own_grid, [f"map {i}" for i in range(self._maps.shape[3])], name)
+        names = [f"map {i}" for i in range(self._maps.shape[3])]
+        self.kept_ = nonempty(on_own_grid, names, name, self.keep_masked_maps)
         self._maps = self._maps[..., self.kept_]
         if not self.allow_overlap and np.count_nonzero(on_own_grid.maps > 0, axis=0).max() > 1:
             msg = f"The maps of {name} overlap, and allow_overlap is False."
@@ -344,3 +416,14 @@ class NiftiMapsMasker(_RegionMasker):
 
     def _regions_on(self, grid):
         return map_regions(self._maps, self._affine, grid, self._mask_on(grid))
+
+    @property
+    def maps_img_(self):
+        """The maps, in the voxels and on the grid that are used."""
+        check_is_fitted(self)
+        return unmask(self.regions_.maps, self.regions_.mask)
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of the columns: niftimapsmasker0, niftimapsmasker1, and so on."""
+        del input_features
+        return np.array([f"niftimapsmasker{i}" for i in range(self.n_elements_)], dtype=object)
