@@ -169,8 +169,8 @@ class ConnectivityMeasure(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         ----------
         connectivities : ndarray of shape (n_subjects, n, n) or (n_subjects, n_values)
         diagonal : ndarray of shape (n_subjects, n), optional
-            Of what was vectorized without one; by default 1 for correlations and partial
-            correlations.
+            Of what was vectorized without one, divided by sqrt(2) as `sym_matrix_to_vec` does; by
+            default that of 1 for correlations and partial correlations.
 
         Returns
         -------
@@ -223,8 +223,7 @@ class ConnectivityMeasure(TransformerMixin, BaseEstimator, auto_wrap_output_keys
 
     def _diagonal_of(self, vectors, diagonal):
         if diagonal is not None or not self.discard_diagonal:
-            # vec_to_sym_matrix undoes the division by sqrt(2), which a true diagonal has not had.
-            return None if diagonal is None else np.asarray(diagonal, dtype=float) / np.sqrt(2)
+            return diagonal
         if _SHORT.get(self.kind, self.kind) not in ("correlation", "partial correlation"):
             msg = (
                 f"The diagonals of kind={self.kind!r} were discarded and cannot be guessed: pass "

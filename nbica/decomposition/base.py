@@ -7,13 +7,14 @@ from sklearn.utils.validation import check_is_fitted
 from nbica.decomposition.preflight import plan_before, plan_of
 from nbica.decomposition.projection import explain_run, project_run
 from nbica.decomposition.run_table import warn_about_runs
-from nbica.image.run import is_iterator, iter_runs
+from nbica.image.run import is_iterator, iter_runs, with_sample_mask
 from nbica.runtime import machine
 from nbica.runtime.parallel import each_run, pair
+from nbica.runtime.tables import TableOutput
 from nbica.signal.confounds import list_confounds
 
 
-class GroupDecompositionMixin(TransformerMixin):
+class GroupDecompositionMixin(TableOutput, TransformerMixin, auto_wrap_output_keys=None):
     """Methods of an estimator with `components_` and a `masker_`, and the journey's parameters.
 
     The estimator has besides: `_check_parameters()`.
@@ -43,27 +44,36 @@ class GroupDecompositionMixin(TransformerMixin):
         self._check_parameters()
         return plan_before(self, imgs, confounds)
 
-    def transform(self, imgs, confounds=None):
+    def transform(self, imgs, confounds=None, sample_mask=None):
         """Time courses of the components in each run, by least squares.
 
         Memory is that of one run per process, and the results.
 
         Parameters
         ----------
-        imgs : as in :meth:`fit`
-        confounds : as in :meth:`fit`
+        imgs, confounds, sample_mask : as in :meth:`fit`
 
         Returns
         -------
-        list of ndarray, each of shape (n_timepoints, n_components)
-            The runs are smoothed and cleaned as in `fit`.
+        list of ndarray, each of shape (n_kept, n_components)
+            The runs are smoothed and cleaned as in `fit`. After `set_output(transform="pandas")`
+            or `"polars"`, tables.
         """
-        return self._map_runs(project_run, imgs, confounds)
+        courses = self._map_runs(project_run, with_sample_mask(imgs, sample_mask), confounds)
+        return [self._as_output(course) for course in courses]
 
-    def fit_transform(self, imgs, y=None, confounds=None):
+    def fit_transform(self, imgs=None, y=None, confounds=None, sample_mask=None, *, X=None):
         """Fit and transform the same runs; see :meth:`fit` and :meth:`transform`."""
+        imgs = X if imgs is None else imgs
         imgs = list(imgs) if is_iterator(imgs) else imgs
-        return self.fit(imgs, y, confounds).transform(imgs, confounds)
+        self.fit(imgs, y, confounds, sample_mask)
+        return self.transform(imgs, confounds, sample_mask)
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of the components: canica0, canica1, and so on."""
+        del input_features
+        name = type(self).__name__.lower()
+        return np.array([f"{name}{i}" for i in range(len(self.components_))], dtype=object)
 
     def inverse_transform(self, loadings):
         """Images that the components make with given time courses.
@@ -84,14 +94,14 @@ class GroupDecompositionMixin(TransformerMixin):
             raise TypeError(msg)
         return [self.masker_.inverse_transform(rows @ self.components_) for rows in loadings]
 
-    def score(self, imgs, y=None, confounds=None, per_component=False):
+    def score(self, imgs, y=None, confounds=None, per_component=False, sample_mask=None):
         """Fraction of the runs' variance that the components explain.
 
         Memory is that of one run per process, for any number of runs.
 
         Parameters
         ----------
-        imgs, confounds : as in :meth:`fit`
+        imgs, confounds, sample_mask : as in :meth:`fit`
         y : None
         per_component : bool
             For each component by itself instead of for all together.
@@ -101,7 +111,7 @@ class GroupDecompositionMixin(TransformerMixin):
         float, or ndarray of shape (n_components,)
             From 0 to 1, over all cleaned signals.
         """
-        parts = self._map_runs(explain_run, imgs, confounds)
+        parts = self._map_runs(explain_run, with_sample_mask(imgs, sample_mask), confounds)
         together = np.sum([part.together for part in parts])
         total = np.sum([part.total for part in parts])
         alone = np.sum([part.alone for part in parts], axis=0)

@@ -10,7 +10,7 @@ from nbica.decomposition.base import GroupDecompositionMixin
 from nbica.decomposition.group_fit import depart
 from nbica.decomposition.ica import check_random_state, fast_ica
 from nbica.decomposition.maps import canonical_share, check_threshold, flip_signs, threshold_maps
-from nbica.decomposition.preflight import check_parameters
+from nbica.decomposition.preflight import check_parameters, confounds_of
 from nbica.decomposition.selection import (
     MOST_COMPONENTS,
     ComponentSpectrum,
@@ -21,6 +21,7 @@ from nbica.decomposition.selection import (
 from nbica.decomposition.subspace import GroupSubspace
 from nbica.decomposition.weighting import weighted_rows
 from nbica.exceptions import DataError, DataWarning, NotConvergedWarning
+from nbica.image.run import with_sample_mask
 from nbica.masking.mask import load_mask
 from nbica.runtime.checks import check_count, warn_of_y
 
@@ -30,7 +31,7 @@ MAPS_SO_FAR = 20
 SUBSPACE_VERSION = 2
 
 
-class CanICA(GroupDecompositionMixin, BaseEstimator):
+class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None):
     """Group ICA of fMRI runs by CanICA, one run in memory at a time.
 
     Peak memory of `fit` is, for each of `n_jobs` processes, one cleaned run (n_timepoints x
@@ -209,7 +210,7 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
 
     # ---- fit --------------------------------------------------------------------------------
 
-    def fit(self, imgs, y=None, confounds=None):
+    def fit(self, imgs, y=None, confounds=None, sample_mask=None):
         """Find the components of a group of runs.
 
         Parameters
@@ -221,6 +222,10 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         confounds : list with one entry per run, optional
             Arrays, DataFrames, paths of tables, or None. By default those of the Bunch, if `imgs`
             is one.
+        sample_mask : list with one entry per run, optional
+            Frames to keep of each, as indices or booleans, or None for all. The others are left
+            out before the run is cleaned; a band-pass has them interpolated. By default that of
+            the Bunch.
 
         Returns
         -------
@@ -235,6 +240,7 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         """
         self._check_parameters()
         warn_of_y(y, stacklevel=2)
+        confounds, imgs = confounds_of(imgs, confounds), with_sample_mask(imgs, sample_mask)
         with depart(self, imgs, confounds) as journey:
             way = self.do_cca if isinstance(self.do_cca, str) else bool(self.do_cca)
             parts = [self.n_components, way]
@@ -257,10 +263,10 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         if self.order not in ("variance", "stability"):
             msg = f"order is {self.order!r}; expected 'variance' or 'stability'."
             raise ValueError(msg)
-        check_threshold(self.threshold)
+        check_threshold(self.threshold, self.n_components)
         check_random_state(self.random_state)
 
-    def partial_fit(self, imgs, y=None, confounds=None):
+    def partial_fit(self, imgs, y=None, confounds=None, sample_mask=None):
         """Add runs, one or more, and find the components of all so far.
 
         Costs what the new runs cost, and an ICA. Memory is that of `fit`, of which the stack of the
@@ -271,7 +277,7 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
 
         Parameters
         ----------
-        imgs, confounds : as in :meth:`fit`
+        imgs, confounds, sample_mask : as in :meth:`fit`
         y : None
 
         Returns
@@ -288,6 +294,7 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         self._check_parameters()
         warn_of_y(y, stacklevel=2)
         subspace = self._subspace_so_far()
+        confounds, imgs = confounds_of(imgs, confounds), with_sample_mask(imgs, sample_mask)
         with depart(self, imgs, confounds, goes_on=True) as journey:
             self.subspace_ = self._merge(journey, subspace)
             journey.arrive(stacklevel=2)

@@ -61,6 +61,7 @@ def input_of(run, confounds):
         "name": run.name,
         "fingerprint": None if in_memory else fingerprint(run),
         "confounds": described(confounds),
+        "sample_mask": None if run.kept is None else run.kept.tolist(),
     }
 
 
@@ -119,8 +120,13 @@ def repeat(record, **parameters):
     _warn_of_changes(record["inputs"])
     imgs = [one["path"] for one in record["inputs"]]
     tables = [one["confounds"] for one in record["inputs"]]
+    kept = [one.get("sample_mask") for one in record["inputs"]]
     estimator = getattr(import_module(module), name)(**chosen)
-    return estimator.fit(imgs, confounds=tables if any(tables) else None)
+    return estimator.fit(
+        imgs,
+        confounds=tables if any(tables) else None,
+        sample_mask=kept if any(kept) else None,
+    )
 
 
 def _is_lost(value):

@@ -36,7 +36,7 @@ def run_of_images(imgs):
     """
     listed = list(iter_images(imgs))
     opened = [img if isinstance(img, Run | SomeFrames) else open_image(img)[0] for img in listed]
-    if len(opened) == 1 and not is_volume(opened[0]):
+    if len(opened) == 1 and len(getattr(opened[0], "shape", "4D")) != 3:
         return load_run(listed[0]), False
     if not opened or not all(map(is_volume, opened)):
         msg = (
@@ -62,13 +62,15 @@ def runs_of_images(imgs):
 
 
 def is_volume(img):
-    """Whether an opened image is 3D."""
-    return not isinstance(img, Run | SomeFrames) and len(img.shape) == 3
+    """Whether an opened image is 3D, or has but one frame."""
+    if isinstance(img, Run | SomeFrames):
+        return False
+    return len(img.shape) == 3 or (len(img.shape) == 4 and img.shape[3] == 1)
 
 
 def _run_of_volumes(listed, opened):
     grids = [
-        Grid(img.shape, checked_affine(img, str(name)))
+        Grid(img.shape[:3], checked_affine(img, str(name)))
         for name, img in zip(listed, opened, strict=True)
     ]
     for number, grid in enumerate(grids):

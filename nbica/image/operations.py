@@ -121,7 +121,7 @@ def _each_block(run, change):
         data[..., block.start : block.start + len(block.values)] = change(block.values).T
         n_nonfinite += block.n_nonfinite
     if n_nonfinite:
-        warn_of(run, [notice_of_nonfinite(n_nonfinite)], stacklevel=3)
+        warn_of(run, [notice_of_nonfinite(n_nonfinite)], stacklevel=4)
     return data
 
 

@@ -140,7 +140,6 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
         cleaning = self._checked_cleaning()
         self._check_strategy()
         float_type(self.dtype)
-        imgs = runs_of_images(imgs)
         mask = self._given_mask() if self.mask_img is not None else self._computed_mask(imgs)
         spatial.smoothing_sigma(self.smoothing_fwhm, mask.affine)
         self.preparation_ = Preparation(mask, self.smoothing_fwhm, cleaning)
@@ -168,7 +167,8 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
             raise ValueError(msg)
         options = dict(self.mask_args or {})
         if self.mask_strategy in TEMPLATES:
-            grid = target_grid(next(iter_runs(imgs)).grid, self.target_affine, self.target_shape)
+            first = next(iter_runs(runs_of_images(imgs)))
+            grid = target_grid(first.grid, self.target_affine, self.target_shape)
             return load_mask(
                 brain_mask_on(grid, mask_type=TEMPLATES[self.mask_strategy], **options)
             )

@@ -40,17 +40,27 @@ class _RegionMasker(RunTransformer, auto_wrap_output_keys=None):
         self.cleaning_ = self._checked_cleaning()
         float_type(self.dtype)
         spatial.smoothing_sigma(self.smoothing_fwhm, atlas_grid.affine)
-        if self.resampling_target not in ("data", own, None):
-            found = self.resampling_target
-            msg = f"resampling_target is {found!r}; expected 'data', {own!r} or None."
-            raise ValueError(msg)
-        imgs = runs_of_images(imgs)
-        grid = atlas_grid if imgs is None else next(iter_runs(imgs)).grid
+        self._check_target(own)
+        grid = atlas_grid if imgs is None else next(iter_runs(runs_of_images(imgs))).grid
         if self.resampling_target is None:
             self._check_grids(grid, atlas_grid)
-        self.regions_ = self._regions_on(grid if self.resampling_target == "data" else atlas_grid)
+        if self.resampling_target == "mask":
+            grid = load_mask(self.mask_img).grid
+        self.regions_ = self._regions_on(
+            atlas_grid if self.resampling_target in (own, None) else grid
+        )
         self.n_elements_ = self.regions_.n_regions
         self._remember(imgs)
+
+    def _check_target(self, own):
+        known = ["data", own, *(["mask"] if own == "maps" else [])]
+        if self.resampling_target is not None and self.resampling_target not in known:
+            found, known = self.resampling_target, ", ".join(map(repr, known))
+            msg = f"resampling_target is {found!r}; expected {known} or None."
+            raise ValueError(msg)
+        if self.resampling_target == "mask" and self.mask_img is None:
+            msg = "resampling_target is 'mask', but there is no mask_img: pass one, or another target."
+            raise ValueError(msg)
 
     def _check_grids(self, grid, atlas_grid):
         """Raise ValueError for grids that differ where nothing may be resampled."""
@@ -345,9 +355,9 @@ class NiftiMapsMasker(_RegionMasker, auto_wrap_output_keys=None):
         As :class:`NiftiMasker`; of the regions' signals.
     dtype : dtype, optional
         Float type of the arrays that come out; by default float32.
-    resampling_target : {"data", "maps", None}
-        Bring the maps to the image (linear; cheap), the image to the maps (splines), or refuse
-        what is on another grid.
+    resampling_target : {"data", "maps", "mask", None}
+        Bring the maps to the image (linear; cheap), the image to the maps (splines), both to the
+        mask, or refuse what is on another grid.
     memory : None, path or joblib.Memory
         Where results are kept.
     memory_level, verbose : int

@@ -140,8 +140,9 @@ def labelled_regions(labels, affine, numbers, grid, mask=None, strategy="mean"):
         In the order of `numbers`.
     """
     # Places in the table are resampled, not labels: float32 would merge those above 2**24.
-    places = np.searchsorted(numbers, labels).clip(max=len(numbers) - 1)
-    places = np.where(numbers[places] == labels, places + 1, 0).astype(np.float32)
+    known, places = np.unique(labels, return_inverse=True)
+    place_of = np.where(np.isin(known, numbers), np.searchsorted(numbers, known) + 1, 0)
+    places = place_of[places].reshape(labels.shape).astype(np.float32)
     places = volume_on_grid(places, affine, grid, order=0).astype(np.int64)
     inside = places > 0
     if mask is not None:

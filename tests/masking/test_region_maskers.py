@@ -217,7 +217,7 @@ def test_regions_outside_the_mask_are_dropped_by_name(make_image, bold, data, la
 
     expected = oracle(nilearn.maskers.NiftiLabelsMasker(**options), make_image(data.astype(float)))
     assert_close(ours, expected)
-    assert masker.region_ids_ == {0: 3, 1: 7, 2: 12, 3: 40}
+    assert masker.region_ids_ == {"background": 0, 0: 3, 1: 7, 2: 12, 3: 40}
     assert list(masker.region_names_.values()) == ["three", "seven", "twelve", "dot"]
 
 
