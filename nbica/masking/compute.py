@@ -4,9 +4,6 @@ The rules are nilearn's, so that a script gives the same mask in both; here a ru
 block and only its mean is kept.
 """
 
-from importlib.util import find_spec
-from pathlib import Path
-
 import numpy as np
 from joblib import delayed
 
@@ -17,6 +14,7 @@ from nbica.image.fingerprint import fingerprint
 from nbica.image.frames import mean_volume
 from nbica.image.grid import Grid, target_grid, volume_on_grid
 from nbica.image.inputs import runs_of_images
+from nbica.image.mni import template_file
 from nbica.image.run import is_one, iter_runs
 from nbica.masking.mask import Mask, intersect, is_thick, mask_to_image, tidy
 from nbica.runtime.cache import key_of, remember
@@ -179,7 +177,7 @@ def brain_mask_on(
 ):
     """As :func:`compute_brain_mask`, on a Grid."""
     if template_img is None:
-        template_img = _template(mask_type)
+        template_img = template_file(mask_type)
     data, affine, name = load_volume(template_img, "The template image")
     data = np.nan_to_num(data.astype(np.float32), posinf=0, neginf=0)
     volume = volume_on_grid(data / max(data.max(), 1e-30), affine, grid)
@@ -191,18 +189,6 @@ def brain_mask_on(
         )
         raise DataError(msg)
     return mask_to_image(Mask(mask, grid.affine))
-
-
-_TISSUES = {"whole-brain": "t1", "gm": "gm", "wm": "wm"}
-
-
-def _template(mask_type):
-    """The file of MNI152 that nilearn's wheel brings; nilearn is not imported for it."""
-    if mask_type not in _TISSUES:
-        msg = f"mask_type is {mask_type!r}; expected one of {', '.join(_TISSUES)}."
-        raise ValueError(msg)
-    folder = Path(find_spec("nilearn").origin).parent / "datasets" / "data"
-    return folder / f"mni_icbm152_{_TISSUES[mask_type]}_tal_nlin_sym_09a_converted.nii.gz"
 
 
 def _means(imgs, n_jobs, memory):

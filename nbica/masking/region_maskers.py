@@ -59,7 +59,9 @@ class _RegionMasker(RunTransformer, auto_wrap_output_keys=None):
             msg = f"resampling_target is {found!r}; expected {known} or None."
             raise ValueError(msg)
         if self.resampling_target == "mask" and self.mask_img is None:
-            msg = "resampling_target is 'mask', but there is no mask_img: pass one, or another target."
+            msg = (
+                "resampling_target is 'mask', but there is no mask_img: pass one or another target."
+            )
             raise ValueError(msg)
 
     def _check_grids(self, grid, atlas_grid):

@@ -71,6 +71,33 @@ class Look(Frame):
     radiological: bool = False
 
 
+# What goes on to matplotlib, where a picture is drawn.
+DRAWING = (
+    "antialiased", "filterrad", "filternorm", "interpolation", "linestyles", "linewidth",
+    "linewidths", "rasterized", "resample", "zorder",
+)  # fmt: skip
+
+
+def look_of(options):
+    """A Look, and what goes on to matplotlib, of the keywords that a function was given.
+
+    Raises
+    ------
+    TypeError
+        For a keyword that is neither.
+    """
+    names = [field.name for field in fields(Look)]
+    unknown = sorted(set(options) - {*names, *DRAWING})
+    if unknown:
+        known = ", ".join([*names, *DRAWING])
+        msg = f"unknown keywords: {', '.join(unknown)}; further ones are {known}"
+        raise TypeError(msg)
+    drawing = {name: value for name, value in options.items() if name in DRAWING}
+    if "linewidth" in drawing:
+        drawing["linewidths"] = drawing.pop("linewidth")
+    return Look(**{name: options[name] for name in names if name in options}), drawing
+
+
 def takes(options):
     """Decorate a function of `**options`: its signature names the fields of a dataclass instead.
 

@@ -114,6 +114,8 @@ def scale_of(maps, *, cmap, threshold=0.0, vmin=None, vmax=None, symmetric_cbar=
         If the range is empty, or below the threshold.
     """
     threshold = _without_rim(maps, check_threshold(maps, threshold))
+    if vmax == 0 and vmin is None:
+        vmin = -_peak(maps, threshold)
     if vmax is None:
         vmax = abs(vmin) if vmin is not None and symmetric_cbar is True else _peak(maps, threshold)
     if symmetric_cbar is True and vmin not in (None, -vmax):
