@@ -1,5 +1,6 @@
 """Decoders and searchlights: nilearn's own, which take our maskers."""
 
+from nbica.masking.lending import with_our_maskers
 from nbica.runtime.doors import door
 
 __getattr__, __dir__, __all__ = door(
@@ -10,4 +11,5 @@ __getattr__, __dir__, __all__ = door(
             "SpaceNetClassifier", "SpaceNetRegressor",
         ],
     },
+    adapt=with_our_maskers,
 )  # fmt: skip

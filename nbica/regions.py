@@ -1,5 +1,6 @@
 """Regions of maps and of brains: nilearn's own, of which nothing here is ours."""
 
+from nbica.masking.lending import with_our_maskers
 from nbica.runtime.doors import door
 
 __getattr__, __dir__, __all__ = door(
@@ -12,4 +13,5 @@ __getattr__, __dir__, __all__ = door(
             "signals_to_img_maps",
         ],
     },
+    adapt=with_our_maskers,
 )  # fmt: skip

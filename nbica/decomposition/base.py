@@ -8,6 +8,7 @@ from nbica.decomposition.preflight import plan_before, plan_of
 from nbica.decomposition.projection import explain_run, project_run
 from nbica.decomposition.run_table import warn_about_runs
 from nbica.image.run import is_iterator, iter_runs, with_sample_mask
+from nbica.masking.transformer import ImageTags
 from nbica.runtime import machine
 from nbica.runtime.parallel import each_run, pair
 from nbica.runtime.tables import TableOutput
@@ -132,6 +133,12 @@ class GroupDecompositionMixin(TableOutput, TransformerMixin, auto_wrap_output_ke
         noticed = [(name, "; ".join(notices)) for name, (_, notices) in done]
         warn_about_runs(noticed, len(runs), stacklevel=3)
         return [result for _, (result, _) in done]
+
+    def __sklearn_tags__(self):
+        """Say that images are taken."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags = ImageTags()
+        return tags
 
     def __sklearn_is_fitted__(self):
         """Tell scikit-learn whether `fit` has ended."""

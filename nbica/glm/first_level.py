@@ -1,5 +1,6 @@
 """Models of runs and subjects: nilearn's own."""
 
+from nbica.masking.lending import with_our_maskers
 from nbica.runtime.doors import door
 
 __getattr__, __dir__, __all__ = door(
@@ -12,4 +13,5 @@ __getattr__, __dir__, __all__ = door(
             "spm_dispersion_derivative", "spm_hrf", "spm_time_derivative",
         ],
     },
+    adapt=with_our_maskers,
 )  # fmt: skip

@@ -1,5 +1,6 @@
 """Models of groups: nilearn's own."""
 
+from nbica.masking.lending import with_our_maskers
 from nbica.runtime.doors import door
 
 __getattr__, __dir__, __all__ = door(
@@ -9,4 +10,5 @@ __getattr__, __dir__, __all__ = door(
             "SecondLevelModel", "make_second_level_design_matrix", "non_parametric_inference",
         ],
     },
+    adapt=with_our_maskers,
 )  # fmt: skip

@@ -192,6 +192,8 @@ def index_img(imgs, index):
 def _volumes(index, n_volumes, name):
     """Numbers of volumes: one, or an array of them."""
     chosen = np.asarray(index)
+    if chosen.ndim == 2 and chosen.shape[1] == 1:  # a table of one column
+        chosen = chosen[:, 0]
     if chosen.dtype.kind == "b" and chosen.shape == (n_volumes,):
         chosen = np.flatnonzero(chosen)
     if chosen.ndim > 1 or (chosen.size and chosen.dtype.kind not in "iu"):

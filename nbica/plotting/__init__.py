@@ -4,6 +4,7 @@ Everything is drawn in world space (mm, RAS+): proportions are true, and left is
 figure belongs to who holds it, and a notebook shows it once, as the value of a cell or at its end.
 """
 
+from nbica.masking.lending import with_our_maskers
 from nbica.runtime.doors import door
 
 __getattr__, __dir__, __all__ = door(
@@ -31,4 +32,5 @@ __getattr__, __dir__, __all__ = door(
             "view_connectome", "view_img", "view_img_on_surf", "view_markers", "view_surf",
         ],
     },
+    adapt=with_our_maskers,
 )  # fmt: skip

@@ -12,7 +12,7 @@ from numbers import Real
 
 import numpy as np
 
-from nbica.exceptions import DataWarning
+from nbica.exceptions import DataWarning, IgnoredWarning
 from nbica.signal.confounds import check_sample_mask, load_confounds
 from nbica.signal.time_operator import compose, with_cosines
 
@@ -108,7 +108,7 @@ class Cleaning:
             raise ValueError(msg)
         for name in ("low_pass", "high_pass"):
             _check_below_nyquist(name, getattr(self, name), self.t_r)
-        if len(self._cuts) == 2 and self.high_pass >= self.low_pass:
+        if len(self.band) == 2 and self.high_pass >= self.low_pass:
             msg = (
                 f"high_pass={self.high_pass} must lie below low_pass={self.low_pass} (Hz); "
                 "the band between the two is kept. Were they swapped?"
@@ -183,6 +183,7 @@ def clean(
         detrend, standardize, standardize_confounds, low_pass, high_pass, t_r, filter, extrapolate,
         butterworth_options(kwargs, "clean()"),
     ).check()  # fmt: skip
+    _warn_of_unused(cleaning)
     cleaned = np.array(signals, dtype=_float_type(np.asarray(signals).dtype), order="C")
     _check_signals(cleaned)
     if ensure_finite:
@@ -192,6 +193,15 @@ def clean(
     for notice in dict.fromkeys(notice for cleaner in cleaners for notice in cleaner.notices()):
         warnings.warn(notice, DataWarning, stacklevel=2)
     return cleaned
+
+
+def _warn_of_unused(cleaning):
+    """Say which cut-offs have no say with the filter that was chosen."""
+    idle = {False: ("low_pass", "high_pass"), "cosine": ("low_pass",)}.get(cleaning.filter, ())
+    idle = [name for name in idle if getattr(cleaning, name) is not None]
+    if idle:
+        msg = f"filter={cleaning.filter!r} does not perform filtering by {' and '.join(idle)}."
+        warnings.warn(msg, IgnoredWarning, stacklevel=3)
 
 
 def butterworth_options(options, taker):
