@@ -172,14 +172,14 @@ def unmask(X, mask_img, order="F"):
 
     Parameters
     ----------
-    X : ndarray of shape (n_rows, n_voxels) or (n_voxels,)
+    X : ndarray of shape (n_rows, n_voxels) or (n_voxels,), or a list of these
     mask_img : path, nibabel image or Mask
     order : {"F", "C"}
         How the voxels lie in memory; in a file they are neighbours by "F".
 
     Returns
     -------
-    Nifti1Image
+    Nifti1Image, or a list of them
         4D for two dimensions, 3D for one; 0 outside of the mask.
 
     Raises
@@ -188,6 +188,8 @@ def unmask(X, mask_img, order="F"):
         If the number of voxels is not that of the mask.
     """
     mask = load_mask(mask_img)
+    if isinstance(X, list) and np.ndim(X[0]) > 0:
+        return [unmask(rows, mask, order) for rows in X]
     X = np.asarray(X)
     if X.ndim not in {1, 2} or X.shape[-1] != mask.n_voxels:
         msg = (

@@ -9,7 +9,7 @@ from matplotlib.patches import FancyArrowPatch
 from scipy import ndimage
 from scipy.sparse import issparse
 
-from nbica.exceptions import DataWarning
+from nbica.exceptions import DataWarning, IgnoredWarning
 from nbica.image.slicing import plane_of
 from nbica.plotting.bars import BAR_WIDTH
 from nbica.plotting.colors import BLUE_ORANGE, BLUE_ORANGE_ON_WHITE, distinct
@@ -71,6 +71,9 @@ def plot_glass_brain(
         display = open_glass(display_mode, mask_img, frame, 0.0, annotate, black_bg, radiological)
         return _finish(display, frame, "a brain of glass")
     volume = load_map(stat_map_img, "stat_map_img")
+    if plot_abs and vmin is not None and vmin < 0:
+        msg = "vmin is negative but plot_abs is True: no absolute value is below 0."
+        warnings.warn(msg, IgnoredWarning, stacklevel=2)
     if plot_abs:
         volume = Volume(np.abs(volume.data), volume.affine)
     default = BLUE_ORANGE if black_bg else BLUE_ORANGE_ON_WHITE

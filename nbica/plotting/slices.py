@@ -1,9 +1,11 @@
 """Slices of anatomy, functional images, maps, regions and atlases."""
 
+import warnings
 from numbers import Real
 
 import numpy as np
 
+from nbica.exceptions import DataWarning
 from nbica.image.mni import template_file
 from nbica.plotting.bars import BAR_WIDTH, key_width
 from nbica.plotting.colors import BLUE_ORANGE, listed
@@ -57,6 +59,7 @@ def plot_anat(
     Display
     """
     volume = load_map(template_file() if anat_img is None else anat_img, "anat_img")
+    threshold = check_threshold(volume.data[np.newaxis], threshold)
     scale = grey_scale(volume.data, cmap, vmin, vmax, threshold, brightness=_brightness(dim, 0))
     what = "slices of an anatomical image"
     return _plot_greys(volume, scale, colorbar, look_of(look), what, cbar_tick_format)
@@ -374,11 +377,32 @@ def _open_over(volume, bg_img, look, threshold, bar_width, dim):
 
 def _open(volume, bounds, look, threshold, bar_width, strongest=20):
     rows = rows_of_slices(look.display_mode, look.cut_coords, volume, threshold, strongest)
+    _warn_of_cuts_outside([cut for row in rows for cut in row], field_of_view(volume))
     return Display(
         rows, bounds, look, annotate=look.annotate, black_bg=look.black_bg,
         radiological=look.radiological, bar_width=bar_width,
         align="left" if look.display_mode == "tiled" else "centre",
     )  # fmt: skip
+
+
+def field_of_view(volume):
+    """The box in mm of all voxels of a volume, shape (3, 2)."""
+    last = np.array(volume.data.shape) - 1
+    corners = [
+        volume.affine[:3, :3] @ (last * c) + volume.affine[:3, 3] for c in np.ndindex(2, 2, 2)
+    ]
+    half = np.abs(volume.affine[:3, :3]).sum(axis=1) / 2
+    return np.column_stack([np.min(corners, axis=0) - half, np.max(corners, axis=0) + half])
+
+
+def _warn_of_cuts_outside(cuts, bounds):
+    """Say which slices lie outside of the image: they are empty."""
+    outside = [
+        cut.label for cut in cuts if not bounds[cut.axis][0] <= cut.mm <= bounds[cut.axis][1]
+    ]
+    if outside:
+        msg = f"The cuts {', '.join(outside)} seem to be out of the image: they show nothing of it."
+        warnings.warn(msg, DataWarning, stacklevel=5)
 
 
 def _finish(display, look, sentence):

@@ -106,7 +106,7 @@ class Cleaning:
                 "repetition time in seconds: pass t_r=..."
             )
             raise ValueError(msg)
-        for name in ("low_pass", "high_pass"):
+        for name in ("low_pass", "high_pass") if self.filter == "butterworth" else ():
             _check_below_nyquist(name, getattr(self, name), self.t_r)
         if len(self.band) == 2 and self.high_pass >= self.low_pass:
             msg = (
