@@ -204,11 +204,12 @@ class NiftiLabelsMasker(_RegionMasker, auto_wrap_output_keys=None):
     region_names_ : dict of int to str
         The name of each column.
     lut_ : DataFrame
-        Numbers and names of the background and the regions: `index`, `name`, `color` if known.
+        Numbers and names of all of the atlas, the background first if it has one: `index`, `name`,
+        and `color` if known.
     labels_ : list of int
-        The same numbers.
-    labels_img_ : Nifti1Image
-        The atlas on the grid of the image that was given to `fit`.
+        Numbers of the background and the columns.
+    labels_img_, region_atlas_ : Nifti1Image
+        The atlas on the grid of the image that was given to `fit`, all of it and within the mask.
     mask_img_ : Nifti1Image or None
     n_elements_ : int
         Columns.
@@ -281,8 +282,10 @@ class NiftiLabelsMasker(_RegionMasker, auto_wrap_output_keys=None):
         names = names_of(self._numbers, self.labels, self.lut, self.background_label)
         grid = Grid(self._labels.shape, self._affine)
         kept = nonempty(self._regions_on(grid), names, name, self.keep_masked_labels)
-        self._numbers, names = self._numbers[kept], np.array(names, dtype=object)[kept]
-        self.lut_ = table_of(self._numbers, names, self.lut, self.background_label)
+        background = self.background_label if self.background_label in numbers else None
+        self.lut_ = table_of(self._numbers, names, self.lut, background)
+        self._numbers = self._numbers[kept]
+        self._names = [names[place] for place in kept]
         self._prepare(imgs, grid, "labels")
         return self
 
@@ -294,29 +297,38 @@ class NiftiLabelsMasker(_RegionMasker, auto_wrap_output_keys=None):
 
     @property
     def labels_(self):
-        """Numbers of the background and of the regions, in order."""
+        """Numbers of the background, if the atlas has one, and of the columns, in order."""
         check_is_fitted(self)
-        return self.lut_["index"].tolist()
+        return list(self.region_ids_.values())
 
     @property
     def region_ids_(self):
-        """The number in the atlas of each column, and of the "background"."""
+        """The number in the atlas of each column, and of the "background" if the atlas has one."""
         check_is_fitted(self)
-        return {"background": self.background_label} | dict(enumerate(self._numbers.tolist()))
+        has_background = self.background_label in set(self.lut_["index"])
+        background = {"background": self.background_label} if has_background else {}
+        return background | dict(enumerate(self._numbers.tolist()))
 
     @property
     def region_names_(self):
         """The name of each column; of "background" as well, if it is asked for."""
         check_is_fitted(self)
-        return NamesOfColumns(enumerate(self.lut_["name"].tolist()[1:]))
+        return NamesOfColumns(enumerate(self._names))
 
     @property
     def labels_img_(self):
-        """The atlas, in the voxels and on the grid that are used."""
+        """The atlas on the grid that is used."""
         check_is_fitted(self)
-        regions = self.regions_
-        img = unmask(self._numbers[regions.which], regions.mask)
-        return nib.Nifti1Image(np.asarray(img.dataobj).astype(np.int32), img.affine)
+        numbers = self.lut_["index"].to_numpy()
+        numbers = numbers[numbers != self.background_label]
+        grid = self.regions_.mask.grid
+        return _image_of(labelled_regions(self._labels, self._affine, numbers, grid), numbers)
+
+    @property
+    def region_atlas_(self):
+        """The atlas in the voxels that are used: within the mask."""
+        check_is_fitted(self)
+        return _image_of(self.regions_, self._numbers)
 
     def get_feature_names_out(self, input_features=None):
         """Names of the regions."""
@@ -325,6 +337,13 @@ class NiftiLabelsMasker(_RegionMasker, auto_wrap_output_keys=None):
 
     def _as_fitted(self):
         return {"labels": None, "lut": self.lut_}
+
+
+def _image_of(regions, numbers):
+    img = unmask(numbers[regions.which].astype(np.float64), regions.mask)
+    largest = int(numbers.max(initial=0))
+    dtype = np.int32 if int(numbers.min(initial=0)) >= -(2**31) and largest < 2**31 else np.int64
+    return nib.Nifti1Image(np.asarray(img.dataobj).astype(dtype), img.affine, dtype=dtype)
 
 
 class NamesOfColumns(dict):

@@ -364,10 +364,13 @@ def load_lut(lut):
 
 
 def table_of(numbers, names, lut, background):
-    """The lookup table of what is in use: the background first, then the regions."""
+    """The lookup table of an atlas: the background first, if it has one, then the regions."""
     import pandas as pd
 
-    table = pd.DataFrame({"index": [background, *numbers.tolist()], "name": ["Background", *names]})
+    table = pd.DataFrame({"index": numbers, "name": names})
+    if background is not None:
+        first = pd.DataFrame({"index": [background], "name": ["Background"]})
+        table = pd.concat([first, table], ignore_index=True)
     if lut is None or "color" not in (lut := load_lut(lut)).columns:
         return table
     return table.merge(lut[["index", "color"]], on="index", how="left")

@@ -31,7 +31,7 @@ def plot_glass_brain(
     cmap=None, vmin=None, vmax=None, symmetric_cbar="auto", colorbar=True, cbar_tick_format=None,
     alpha=0.9, title=None, output_file=None, figure=None, axes=None, annotate=True, black_bg=False,
     radiological=False, resampling_interpolation="continuous", transparency=None,
-    transparency_range=None, **drawing,
+    transparency_range=None, **kwargs,
 ):  # fmt: skip
     """Show a map through a brain of glass: the strongest value along each line of sight.
 
@@ -55,7 +55,7 @@ def plot_glass_brain(
         Opacity of the colours, unless there is a `transparency`.
     transparency, transparency_range
         See :func:`plot_stat_map`; of an image, the largest value along each line of sight counts.
-    cbar_tick_format, **drawing
+    cbar_tick_format, **kwargs
         See :func:`plot_stat_map`.
     resampling_interpolation
         Accepted so that scripts port: lines of sight pass between voxels.
@@ -65,7 +65,7 @@ def plot_glass_brain(
     Display
     """
     interpolation_order(resampling_interpolation)
-    _, drawing = look_of(drawing)
+    _, drawing = look_of(kwargs)
     frame = Frame(title, output_file, figure, axes)
     if stat_map_img is None:
         display = open_glass(display_mode, mask_img, frame, 0.0, annotate, black_bg, radiological)

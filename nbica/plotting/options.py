@@ -111,7 +111,8 @@ def takes(options):
             inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default)
             for field in fields(options)
         ]
-        function.__signature__ = signature.replace(parameters=[*own, *more])
+        rest = inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD)
+        function.__signature__ = signature.replace(parameters=[*own, *more, rest])
         return function
 
     return decorate

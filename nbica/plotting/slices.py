@@ -377,7 +377,8 @@ def _open_over(volume, bg_img, look, threshold, bar_width, dim):
 
 def _open(volume, bounds, look, threshold, bar_width, strongest=20):
     rows = rows_of_slices(look.display_mode, look.cut_coords, volume, threshold, strongest)
-    _warn_of_cuts_outside([cut for row in rows for cut in row], field_of_view(volume))
+    if look.cut_coords is not None and not isinstance(look.cut_coords, int | np.integer):
+        _warn_of_cuts_outside([cut for row in rows for cut in row], field_of_view(volume))
     return Display(
         rows, bounds, look, annotate=look.annotate, black_bg=look.black_bg,
         radiological=look.radiological, bar_width=bar_width,
