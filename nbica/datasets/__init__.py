@@ -5,6 +5,7 @@ from nbica.runtime.doors import door
 __getattr__, __dir__, __all__ = door(
     __name__,
     {
+        ".download.folders": ["get_data_dirs"],
         ".fetchers.abide": ["fetch_abide_pcp"],
         ".fetchers.atlases": [
             "fetch_atlas_difumo", "fetch_atlas_msdl", "fetch_atlas_schaefer_2018",
@@ -36,7 +37,7 @@ __getattr__, __dir__, __all__ = door(
             "fetch_neurovault", "fetch_neurovault_auditory_computation_task",
             "fetch_neurovault_ids", "fetch_oasis_vbm", "fetch_openneuro_dataset",
             "fetch_spm_auditory", "fetch_spm_multimodal_fmri", "fetch_surf_fsaverage",
-            "fetch_surf_nki_enhanced", "get_data_dirs", "load_fsaverage", "load_fsaverage_data",
+            "fetch_surf_nki_enhanced", "load_fsaverage", "load_fsaverage_data",
             "load_mni152_brain_mask", "load_mni152_gm_mask", "load_mni152_gm_template",
             "load_mni152_template", "load_mni152_wm_mask", "load_mni152_wm_template", "load_nki",
             "load_sample_motor_activation_image", "patch_openneuro_dataset", "select_from_index",

@@ -83,13 +83,16 @@ def _warn_of_overrides(estimator, own, theirs):
     said = [
         f"{name}={theirs[name]!r} instead of {own[name]!r}"
         for name in sorted(set(own) & set(theirs))
-        if own[name] is not defaults[name]
-        and str(own[name]) != str(defaults[name])
-        and str(own[name]) != str(theirs[name])
+        if not _alike(own[name], defaults[name]) and not _alike(own[name], theirs[name])
     ]
     if said:
         msg = f"The masker that is passed as mask has its own way: {', '.join(said)}."
         warnings.warn(msg, IgnoredWarning, stacklevel=5)
+
+
+def _alike(one, other):
+    """Whether two parameters are equal; images and arrays in spelling."""
+    return one == other if np.isscalar(one) and np.isscalar(other) else str(one) == str(other)
 
 
 def check_mask_size(n_voxels, n_components):

@@ -113,7 +113,10 @@ def scale_of(maps, *, cmap, threshold=0.0, vmin=None, vmax=None, symmetric_cbar=
     ValueError
         If the range is empty, or below the threshold.
     """
-    threshold = _without_rim(maps, check_threshold(maps, threshold))
+    threshold = check_threshold(maps, threshold)
+    rim = _without_rim(maps, threshold)
+    # Below a scale that ends early there is no place for a rim: colours are full at once.
+    threshold = rim if vmax is None or rim is None or vmax > rim else threshold
     if vmax == 0 and vmin is None:
         vmin = -_peak(maps, threshold)
     if vmax is None:

@@ -5,7 +5,7 @@ from numbers import Real
 
 import numpy as np
 
-from nbica.exceptions import DataWarning
+from nbica.exceptions import DataWarning, IgnoredWarning
 from nbica.image.mni import template_file
 from nbica.plotting.bars import BAR_WIDTH, key_width
 from nbica.plotting.colors import BLUE_ORANGE, listed
@@ -257,8 +257,12 @@ def colors_of_regions(numbers, cmap):
     if not hasattr(cmap, "columns"):
         return listed(len(numbers), cmap)
     if not {"index", "color"} <= set(cmap.columns):
-        msg = f"cmap is a table with {list(cmap.columns)}; expected columns 'index' and 'color'"
-        raise ValueError(msg)
+        msg = (
+            f"cmap is a table with the columns {list(cmap.columns)}; without 'index' and 'color' "
+            "it says no colours: those by default are taken."
+        )
+        warnings.warn(msg, IgnoredWarning, stacklevel=3)
+        return listed(len(numbers))
     known = dict(zip(cmap["index"], cmap["color"], strict=True))
     return [known.get(int(number), "#808080") for number in numbers]
 

@@ -184,7 +184,8 @@ def check_sample_mask(sample_mask, n_timepoints, name):
     found = np.asarray(sample_mask)
     if found.dtype.kind == "b" and found.shape == (n_timepoints,):
         found = np.flatnonzero(found)
-    increases = found.ndim == 1 and found.dtype.kind in "iu" and (np.diff(found) > 0).all()
+    is_index = found.ndim == 1 and found.dtype.kind in "iu"
+    increases = is_index and (np.diff(found.astype(np.int64)) > 0).all()
     if not increases or not len(found) or found[0] < 0 or found[-1] >= n_timepoints:
         what = f"{found.dtype} of shape {found.shape}"
         if found.ndim == 1 and found.size:

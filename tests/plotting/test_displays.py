@@ -434,7 +434,6 @@ def test_without_anatomy_there_is_a_brain_around_it(blob):
         (lambda: plotting.plot_connectome(np.ones((2, 3)), np.ones((2, 3))), r"shape \(2, 3\)"),
         (lambda: plotting.plot_connectome(np.ones((2, 2)), np.ones((2, 2))), "expected .n_nodes"),
         (lambda: plotting.plot_anat(ones(), dim="dark"), "dim='dark'; expected a number"),
-        (lambda: plotting.plot_roi(ones(), cmap=pd.DataFrame({"index": [1]})), "'color'"),
         (
             lambda: plotting.plot_connectome(np.ones((2, 2)), np.ones((2, 3)), edge_threshold="9"),
             "edge_threshold='9'",
