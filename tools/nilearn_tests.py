@@ -224,16 +224,22 @@ def is_rounding(error):
 # ---- the plugin --------------------------------------------------------------------------------
 
 
+def named(nodeid):
+    """A test by its place in nilearn, wherever that is installed."""
+    return nodeid.split("site-packages/nilearn/")[-1]
+
+
 class _Counting:
     """Keeps the tests that apply, and writes down how each ends."""
 
-    def __init__(self, path, plain):
-        self.path, self.plain = path, plain
+    def __init__(self, path, only=None):
+        self.path, self.only = path, only
 
     def pytest_collection_modifyitems(self, config, items):
-        if self.plain:
-            return
-        kept = [item for item in items if hasattr(item, "function") and applies(item)]
+        if self.only is None:
+            kept = [item for item in items if hasattr(item, "function") and applies(item)]
+        else:
+            kept = [item for item in items if named(item.nodeid) in self.only]
         config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
         items[:] = kept
 
@@ -242,19 +248,20 @@ class _Counting:
             return
         error = str(report.longrepr) if report.failed else ""
         told = "\n".join(line[4:] for line in error.splitlines() if line.startswith("E   "))
-        test = report.nodeid.split("site-packages/nilearn/")[-1]
+        test = named(report.nodeid)
         kind = kind_of(test, told) if report.failed else report.outcome
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"test": test, "kind": kind, "error": told[:1500]}) + "\n")
 
 
 def pytest_configure(config):
-    path = os.environ.get("NILEARN_TESTS_OUT")
-    if path:
-        plain = bool(os.environ.get("NILEARN_TESTS_PLAIN"))
-        config.pluginmanager.register(_Counting(Path(path), plain))
-        if not plain:
-            builtins.__import__ = _answering(builtins.__import__, ours_for_theirs())
+    path, only = os.environ.get("NILEARN_TESTS_OUT"), os.environ.get("NILEARN_TESTS_ONLY")
+    if path and only:  # on nilearn's own names
+        chosen = json.loads(Path(only).read_text(encoding="utf-8"))
+        config.pluginmanager.register(_Counting(Path(path), set(chosen)))
+    elif path:
+        config.pluginmanager.register(_Counting(Path(path)))
+        builtins.__import__ = _answering(builtins.__import__, ours_for_theirs())
 
 
 # ---- the program -------------------------------------------------------------------------------
@@ -265,19 +272,19 @@ def home():
     return Path(importlib.util.find_spec("nilearn").origin).parent
 
 
-def run(parts, out, options=(), plain=False):
+def run(parts, out, options=(), only=None):
     """Run some of nilearn's tests by pytest, in a process of their own.
 
     Parameters
     ----------
     parts : list of str
-        Folders, files or tests below nilearn.
+        Folders or files below nilearn.
     out : path
         Where rows are written, one line of JSON for each test that applies.
     options : list of str
         Of pytest.
-    plain : bool
-        All of them, on nilearn's own names.
+    only : list of str, optional
+        These tests of them, on nilearn's own names.
 
     Returns
     -------
@@ -295,14 +302,19 @@ def run(parts, out, options=(), plain=False):
     root = Path(__file__).parents[1]
     paths = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
     env = os.environ | {"NILEARN_TESTS_OUT": str(out), "PYTHONPATH": paths, "MPLBACKEND": "agg"}
-    subprocess.run(command, env=env | ({"NILEARN_TESTS_PLAIN": "1"} if plain else {}), check=False)
+    if only is not None:
+        chosen = out.with_suffix(".only")
+        chosen.write_text(json.dumps(sorted(only)), encoding="utf-8")
+        env["NILEARN_TESTS_ONLY"] = str(chosen)
+    subprocess.run(command, env=env, check=False)
     return [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
 
 
 def fail_anyway(rows, out):
     """Those of the failures that fail on nilearn's own names as well, on this machine."""
-    failed = [row["test"] for row in rows if row["kind"] not in ("passed", "skipped")]
-    again = run(failed, out, plain=True) if failed else []
+    failed = {row["test"] for row in rows if row["kind"] not in ("passed", "skipped")}
+    files = sorted({test.split("::")[0] for test in failed})
+    again = run(files, out, only=failed) if failed else []
     return {row["test"] for row in again if row["kind"] not in ("passed", "skipped")}
 
 

@@ -8,7 +8,6 @@ from nbica.decomposition.preflight import plan_before, plan_of
 from nbica.decomposition.projection import explain_run, project_run
 from nbica.decomposition.run_table import warn_about_runs
 from nbica.image.run import is_iterator, iter_runs, with_sample_mask
-from nbica.masking.transformer import ImageTags
 from nbica.runtime import machine
 from nbica.runtime.parallel import each_run, pair
 from nbica.runtime.tables import TableOutput
@@ -136,6 +135,8 @@ class GroupDecompositionMixin(TableOutput, TransformerMixin, auto_wrap_output_ke
 
     def __sklearn_tags__(self):
         """Say that images are taken."""
+        from nbica.masking.tags import ImageTags  # scikit-learn 1.5 asks for none
+
         tags = super().__sklearn_tags__()
         tags.input_tags = ImageTags()
         return tags

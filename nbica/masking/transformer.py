@@ -1,11 +1,9 @@
 """What all maskers have in common: images in, one array of cleaned signals out."""
 
-from dataclasses import dataclass
 from importlib import import_module
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import InputTags
 from sklearn.utils.validation import check_is_fitted
 
 from nbica.image.high_variance import high_variance_confounds
@@ -18,15 +16,6 @@ from nbica.signal.confounds import load_confounds
 
 # What `clean_args` may hold, besides options of the Butterworth filter.
 _CLEAN_ARGS = ("filter", "extrapolate")
-
-
-@dataclass
-class ImageTags(InputTags):
-    """What an estimator takes, as nilearn asks for it."""
-
-    two_d_array: bool = False
-    niimg_like: bool = True
-    surf_img: bool = False
 
 
 class RunTransformer(TableOutput, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
@@ -141,6 +130,8 @@ class RunTransformer(TableOutput, TransformerMixin, BaseEstimator, auto_wrap_out
 
     def __sklearn_tags__(self):
         """Say that images are taken."""
+        from nbica.masking.tags import ImageTags  # scikit-learn 1.5 asks for none
+
         tags = super().__sklearn_tags__()
         tags.input_tags = ImageTags()
         return tags

@@ -10,7 +10,7 @@ from nbica.image.run import load_run
 from nbica.masking.compute import compute_epi_mask
 from nbica.masking.extract import apply_mask
 from nbica.masking.mask import Mask, load_mask, mask_to_image
-from nbica.plotting.colors import listed
+from nbica.plotting.colors import colormap, listed
 from nbica.plotting.figures import BLACK, WHITE, as_written
 from nbica.plotting.layout import add_axes
 from nbica.plotting.options import Frame
@@ -161,7 +161,7 @@ def _open_axes(figure, place, names, has_motion, has_title):
 def _draw_greys(axes, signals, duration, cmap, vmin, vmax):
     middle, spread = np.nanmean(signals), 2 * np.nanstd(signals) or 1.0
     axes.imshow(
-        signals, aspect="auto", cmap=cmap, interpolation="nearest",
+        signals, aspect="auto", cmap=colormap(cmap), interpolation="nearest",
         vmin=middle - spread if vmin is None else vmin,
         vmax=middle + spread if vmax is None else vmax,
         extent=(0, duration, len(signals), 0),

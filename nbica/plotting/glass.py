@@ -3,7 +3,6 @@
 import warnings
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.collections import LineCollection
 from matplotlib.patches import FancyArrowPatch
 from scipy import ndimage
@@ -12,7 +11,7 @@ from scipy.sparse import issparse
 from nbica.exceptions import DataWarning, IgnoredWarning
 from nbica.image.slicing import plane_of
 from nbica.plotting.bars import BAR_WIDTH
-from nbica.plotting.colors import BLUE_ORANGE, BLUE_ORANGE_ON_WHITE, distinct
+from nbica.plotting.colors import BLUE_ORANGE, BLUE_ORANGE_ON_WHITE, colormap, distinct
 from nbica.plotting.displays import Display, interpolation_order
 from nbica.plotting.options import Frame, look_of
 from nbica.plotting.scales import Scale, scale_of
@@ -275,7 +274,7 @@ def _edge_scale(values, cmap, vmin, vmax):
     largest = float(np.abs(values).max(initial=0)) or 1.0
     vmax = largest if vmax is None else vmax
     vmin = -vmax if vmin is None else vmin
-    return Scale(colormaps.get_cmap(cmap), vmin, vmax, None)
+    return Scale(colormap(cmap), vmin, vmax, None)
 
 
 def _draw_edges(display, points, pairs, values, scale, style):

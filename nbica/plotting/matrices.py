@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import squareform
 
-from nbica.plotting.colors import BLUE_ORANGE_ON_WHITE
+from nbica.plotting.colors import BLUE_ORANGE_ON_WHITE, colormap
 from nbica.plotting.figures import BLACK, WHITE, as_written
 from nbica.plotting.layout import add_axes
 from nbica.plotting.options import Frame, root_of
@@ -63,7 +63,7 @@ def plot_matrix(
     frame = Frame(title, output_file, figure, axes)
     figure, axes, bar = _open(frame, labels, colorbar)
     cmap = BLUE_ORANGE_ON_WHITE if cmap is None else cmap
-    look = {"cmap": cmap, "vmin": vmin, "vmax": vmax, "interpolation": "nearest"}
+    look = {"cmap": colormap(cmap), "vmin": vmin, "vmax": vmax, "interpolation": "nearest"}
     image = axes.imshow(mat, **look | kwargs)
     _name_cells(axes, labels)
     if grid:

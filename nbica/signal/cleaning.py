@@ -59,7 +59,7 @@ class Cleaning:
     high_pass: float | None = None
     t_r: float | None = None
     filter: str | bool = "butterworth"
-    extrapolate: bool = True
+    extrapolate: bool = False
     butterworth: tuple = ()
 
     def check(self):
@@ -136,7 +136,7 @@ def _check_below_nyquist(name, cut, t_r):
 def clean(
     signals, runs=None, detrend=True, standardize="zscore_sample", sample_mask=None,
     confounds=None, standardize_confounds=True, filter="butterworth", low_pass=None,
-    high_pass=None, t_r=None, ensure_finite=False, extrapolate=True, **kwargs,
+    high_pass=None, t_r=None, ensure_finite=False, extrapolate=False, **kwargs,
 ):  # fmt: skip
     """Detrend, band-pass, remove confounds and standardize time series, in this order.
 

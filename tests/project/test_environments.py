@@ -20,7 +20,7 @@ ON_PYPI = {"matplotlib-base": "matplotlib", "python-isal": "isal"}
 # What environment.yml has for itself.
 OF_CONDA = {"python", "pip"}
 # What Binder needs of the extras.
-BINDER_EXTRAS = {"jupyterlab", "ipykernel", "nilearn"}
+BINDER_EXTRAS = {"jupyterlab", "ipykernel"}
 
 
 def bounds(lines):
