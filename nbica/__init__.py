@@ -25,8 +25,9 @@ __getattr__, __dir__, __all__ = door(
         ".exceptions": ["RunCancelled"],
     },
     rooms=[
-        "connectivity", "connectome", "datasets", "decomposition", "exceptions", "image", "maskers",
-        "masking", "matching", "plotting", "signal", "teaching", "viewer",
+        "connectivity", "connectome", "datasets", "decoding", "decomposition", "exceptions", "glm",
+        "image", "interfaces", "maskers", "masking", "mass_univariate", "matching", "plotting",
+        "regions", "reporting", "signal", "surface", "teaching", "viewer",
     ],
 )  # fmt: skip
 __all__ += ["NbicaWarning", "__version__"]

@@ -15,6 +15,7 @@ from nbica.connectivity.matrices import (
     vec_to_sym_matrix,
 )
 from nbica.exceptions import DataError
+from nbica.signal.cleaning import clean
 
 KINDS = {
     "covariance": lambda covariances: covariances,
@@ -134,21 +135,24 @@ class ConnectivityMeasure(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         self._learn(X)
         return self
 
-    def transform(self, X):
+    def transform(self, X, confounds=None):
         """Connectivity of each subject.
 
         Parameters
         ----------
         X : list of ndarray, each of shape (n_timepoints, n)
+        confounds : array of shape (n_subjects, n_confounds), DataFrame, path or None
+            Of the subjects, such as their motion: what they explain is removed from the vectors,
+            which `nbica.signal.clean` does with its defaults. Needs `vectorize`.
 
         Returns
         -------
         ndarray of shape (n_subjects, n, n), or of their lower triangles if `vectorize`
         """
         check_is_fitted(self)
-        return self._finished(self._measured(_check_series(X, self.n_features_in_)))
+        return self._finished(self._measured(_check_series(X, self.n_features_in_)), confounds)
 
-    def fit_transform(self, X, y=None):
+    def fit_transform(self, X, y=None, confounds=None):
         """Fit and transform the same subjects, estimating each covariance once.
 
         Raises
@@ -160,7 +164,7 @@ class ConnectivityMeasure(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         if self.kind == "tangent" and len(measured) < 2:
             msg = "kind='tangent' is a displacement from the mean of a group; got one subject."
             raise DataError(msg)
-        return self._finished(measured)
+        return self._finished(measured, confounds)
 
     def inverse_transform(self, connectivities, diagonal=None):
         """Matrices of connectivities; of tangent displacements, the covariances.
@@ -169,8 +173,8 @@ class ConnectivityMeasure(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         ----------
         connectivities : ndarray of shape (n_subjects, n, n) or (n_subjects, n_values)
         diagonal : ndarray of shape (n_subjects, n), optional
-            Diagonal of what was vectorized without one; by default 1 for correlations and partial
-            correlations.
+            Of what was vectorized without one, divided by sqrt(2) as `sym_matrix_to_vec` does; by
+            default that of 1 for correlations and partial correlations.
 
         Returns
         -------
@@ -216,15 +220,20 @@ class ConnectivityMeasure(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         covariances = _estimated(series, self.cov_estimator_, standardize)
         return KINDS[_SHORT.get(self.kind, self.kind)](covariances)
 
-    def _finished(self, measured):
+    def _finished(self, measured, confounds=None):
+        if confounds is not None and not self.vectorize:
+            msg = "confounds are removed from vectors: set vectorize=True, or leave them out."
+            raise ValueError(msg)
         if self.kind == "tangent":
             measured = map_eigenvalues(np.log, self.whitening_ @ measured @ self.whitening_)
-        return sym_matrix_to_vec(measured, self.discard_diagonal) if self.vectorize else measured
+        if not self.vectorize:
+            return measured
+        vectors = sym_matrix_to_vec(measured, self.discard_diagonal)
+        return vectors if confounds is None else clean(vectors, confounds=confounds)
 
     def _diagonal_of(self, vectors, diagonal):
         if diagonal is not None or not self.discard_diagonal:
-            # vec_to_sym_matrix undoes the division by sqrt(2), which a true diagonal has not had.
-            return None if diagonal is None else np.asarray(diagonal, dtype=float) / np.sqrt(2)
+            return diagonal
         if _SHORT.get(self.kind, self.kind) not in ("correlation", "partial correlation"):
             msg = (
                 f"The diagonals of kind={self.kind!r} were discarded and cannot be guessed: pass "

@@ -12,12 +12,13 @@ from nbica.decomposition.projection import explain_run, project_run
 from nbica.decomposition.provenance import record_of
 from nbica.decomposition.run_table import warn_about_runs
 from nbica.image.inputs import confounds_of, inputs_of
-from nbica.image.run import is_iterator
+from nbica.image.run import is_iterator, with_sample_mask
 from nbica.runtime import machine
 from nbica.runtime.parallel import each_run
+from nbica.runtime.tables import TableOutput
 
 
-class GroupDecompositionMixin(TransformerMixin):
+class GroupDecompositionMixin(TableOutput, TransformerMixin, auto_wrap_output_keys=None):
     """Methods of an estimator that is fitted to a group of runs.
 
     The estimator has the parameters that :func:`preflight.check_parameters` looks at, the methods
@@ -72,28 +73,37 @@ class GroupDecompositionMixin(TransformerMixin):
         self._check_parameters()
         return plan_before(self, imgs, confounds)
 
-    def transform(self, imgs, confounds=None):
+    def transform(self, imgs, confounds=None, sample_mask=None):
         """Time courses of the components in each run, by least squares.
 
         Memory is that of one run per process, and the results.
 
         Parameters
         ----------
-        imgs : as in :meth:`fit`
-        confounds : as in :meth:`fit`
+        imgs, confounds, sample_mask : as in :meth:`fit`
 
         Returns
         -------
-        list of ndarray, each of shape (n_timepoints, n_components)
-            The runs are smoothed and cleaned as in `fit`.
+        list of ndarray, each of shape (n_kept, n_components)
+            The runs are smoothed and cleaned as in `fit`. After `set_output(transform="pandas")`
+            or `"polars"`, tables.
         """
-        return self._map_runs(project_run, imgs, confounds)
+        courses = self._map_runs(project_run, with_sample_mask(imgs, sample_mask), confounds)
+        return [self._as_output(course) for course in courses]
 
-    def fit_transform(self, imgs, y=None, confounds=None):
+    def fit_transform(self, imgs=None, y=None, confounds=None, sample_mask=None, *, X=None):
         """Fit and transform the same runs; see :meth:`fit` and :meth:`transform`."""
+        imgs = X if imgs is None else imgs
         confounds = confounds_of(imgs, confounds)
         imgs = list(imgs) if is_iterator(imgs) else imgs
-        return self.fit(imgs, y, confounds).transform(imgs, confounds)
+        self.fit(imgs, y, confounds, sample_mask)
+        return self.transform(imgs, confounds, sample_mask)
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of the components: canica0, canica1, and so on."""
+        del input_features
+        name = type(self).__name__.lower()
+        return np.array([f"{name}{i}" for i in range(len(self.components_))], dtype=object)
 
     def inverse_transform(self, loadings):
         """Images that the components make with given time courses.
@@ -123,14 +133,14 @@ class GroupDecompositionMixin(TransformerMixin):
                 raise ValueError(msg)
         return [self.masker_.inverse_transform(rows @ self.components_) for rows in loadings]
 
-    def score(self, imgs, y=None, confounds=None, per_component=False):
+    def score(self, imgs, y=None, confounds=None, per_component=False, sample_mask=None):
         """Fraction of the runs' variance that the components explain.
 
         Memory is that of one run per process, for any number of runs.
 
         Parameters
         ----------
-        imgs, confounds : as in :meth:`fit`
+        imgs, confounds, sample_mask : as in :meth:`fit`
         y : None
         per_component : bool
             For each component by itself instead of for all together.
@@ -140,7 +150,7 @@ class GroupDecompositionMixin(TransformerMixin):
         float, or ndarray of shape (n_components,)
             From 0 to 1, over all cleaned signals.
         """
-        parts = self._map_runs(explain_run, imgs, confounds)
+        parts = self._map_runs(explain_run, with_sample_mask(imgs, sample_mask), confounds)
         together = np.sum([part.together for part in parts])
         total = np.sum([part.total for part in parts])
         alone = np.sum([part.alone for part in parts], axis=0)
@@ -160,6 +170,14 @@ class GroupDecompositionMixin(TransformerMixin):
         noticed = [(name, "; ".join(notices)) for name, (_, notices) in done]
         warn_about_runs(noticed, inputs.n_runs, stacklevel=3)
         return [result for _, (result, _) in done]
+
+    def __sklearn_tags__(self):
+        """Say that images are taken."""
+        from nbica.masking.tags import ImageTags  # scikit-learn 1.5 asks for none
+
+        tags = super().__sklearn_tags__()
+        tags.input_tags = ImageTags()
+        return tags
 
     def __sklearn_is_fitted__(self):
         """Tell scikit-learn whether `fit` has ended."""

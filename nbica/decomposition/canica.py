@@ -20,6 +20,8 @@ from nbica.decomposition.selection import (
 from nbica.decomposition.subspace import GroupSubspace
 from nbica.decomposition.weighting import weighted_rows, weighting_of
 from nbica.exceptions import DataError, DataWarning
+from nbica.image.inputs import confounds_of
+from nbica.image.run import with_sample_mask
 from nbica.masking.extract import unmask
 from nbica.masking.mask import load_mask
 from nbica.runtime.cache import Stage
@@ -32,7 +34,7 @@ MAPS_SO_FAR = 20
 SUBSPACE = Stage("subspace", version=3)
 
 
-class CanICA(GroupDecompositionMixin, BaseEstimator):
+class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None):
     """Group ICA of fMRI runs by CanICA, one run in memory at a time.
 
     Peak memory of `fit` is, for each of `n_jobs` processes, one cleaned run (n_timepoints x
@@ -213,7 +215,7 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
 
     # ---- fit --------------------------------------------------------------------------------
 
-    def fit(self, imgs, y=None, confounds=None):
+    def fit(self, imgs, y=None, confounds=None, sample_mask=None):
         """Find the components of a group of runs.
 
         Parameters
@@ -225,6 +227,10 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         confounds : list with one entry per run, optional
             Arrays, DataFrames, paths of tables, or None. By default those of the Bunch, if `imgs`
             is one.
+        sample_mask : list with one entry per run, optional
+            Frames to keep of each, as indices or booleans, or None for all. The others are left
+            out before the run is cleaned; a band-pass has them interpolated. By default that of
+            the Bunch.
 
         Returns
         -------
@@ -239,6 +245,7 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         """
         self._check_parameters()
         warn_of_y(y, stacklevel=2)
+        confounds, imgs = confounds_of(imgs, confounds), with_sample_mask(imgs, sample_mask)
         with self._group_fit(imgs, confounds) as fit:
             way = self.do_cca if isinstance(self.do_cca, str) else bool(self.do_cca)
             group = fit.cached(SUBSPACE, [self.n_components, way], lambda: self._group(fit))
@@ -258,14 +265,14 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         if self.order not in ("variance", "stability"):
             msg = f"order is {self.order!r}; expected 'variance' or 'stability'."
             raise ValueError(msg)
-        check_threshold(self.threshold)
+        check_threshold(self.threshold, self.n_components)
         check_random_state(self.random_state)
 
     def components_per_run(self):
         """How many principal components each run contributes."""
         return components_per_run(self.n_components, weighting_of(self.do_cca))
 
-    def partial_fit(self, imgs, y=None, confounds=None):
+    def partial_fit(self, imgs, y=None, confounds=None, sample_mask=None):
         """Add runs, one or more, and find the components of all so far.
 
         Costs what the new runs cost, and an ICA. Memory is that of `fit`, of which the stack of the
@@ -276,7 +283,7 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
 
         Parameters
         ----------
-        imgs, confounds : as in :meth:`fit`
+        imgs, confounds, sample_mask : as in :meth:`fit`
         y : None
 
         Returns
@@ -293,6 +300,7 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         self._check_parameters()
         warn_of_y(y, stacklevel=2)
         subspace = self._subspace_so_far()
+        confounds, imgs = confounds_of(imgs, confounds), with_sample_mask(imgs, sample_mask)
         with self._group_fit(imgs, confounds, goes_on=True) as fit:
             self.subspace_ = self._merge(fit, subspace)
             self._learn_runs(fit, stacklevel=2)

@@ -12,6 +12,8 @@ from nbica.decomposition.preflight import check_parameters
 from nbica.decomposition.sparse_coding import learn_dictionary
 from nbica.decomposition.subspace import GroupSubspace
 from nbica.exceptions import DataError, IgnoredWarning, NotConvergedWarning
+from nbica.image.inputs import confounds_of
+from nbica.image.run import with_sample_mask
 from nbica.masking.extract import apply_mask, unmask
 from nbica.runtime.cache import Stage
 from nbica.runtime.checks import check_count, warn_of_y
@@ -27,7 +29,7 @@ DICTIONARY_ROWS = Stage("dictionary rows", version=2)
 ONLINE = {"n_epochs": 1, "batch_size": 20, "reduction_ratio": "auto"}
 
 
-class DictLearning(GroupDecompositionMixin, BaseEstimator):
+class DictLearning(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None):
     """Group maps by sparse dictionary learning, one run in memory at a time.
 
     Peak memory of `fit` is that of CanICA: for each of `n_jobs` processes one cleaned run
@@ -143,7 +145,7 @@ class DictLearning(GroupDecompositionMixin, BaseEstimator):
         self.cache_limit = cache_limit
         self.on_error = on_error
 
-    def fit(self, imgs, y=None, confounds=None):
+    def fit(self, imgs, y=None, confounds=None, sample_mask=None):
         """Find the maps of a group of runs.
 
         Parameters
@@ -151,6 +153,8 @@ class DictLearning(GroupDecompositionMixin, BaseEstimator):
         imgs : list of paths or images, glob pattern, Bunch with `func`, or generator
         y : None
         confounds : list with one entry per run, optional
+        sample_mask : list with one entry per run, optional
+            Frames to keep of each, as indices or booleans, or None for all.
 
         Returns
         -------
@@ -167,6 +171,7 @@ class DictLearning(GroupDecompositionMixin, BaseEstimator):
         self._check_parameters()
         warn_of_y(y, stacklevel=2)
         self._warn_of_online(stacklevel=2)
+        confounds, imgs = confounds_of(imgs, confounds), with_sample_mask(imgs, sample_mask)
         with self._group_fit(imgs, confounds) as fit:
             parts = [self.n_components, self.dict_init is None]
             group = fit.cached(DICTIONARY_ROWS, parts, lambda: self._group(fit))

@@ -1,8 +1,11 @@
 """Finishing touches on component maps: sign, order, threshold; arrays only."""
 
+import warnings
+
 import numpy as np
 from scipy.special import ndtri
 
+from nbica.exceptions import IgnoredWarning
 from nbica.signal.ties import KNOWN
 
 P_KINDS = ("p", "robust p")
@@ -109,13 +112,16 @@ def p_cuts(maps, kind, p):
     return -ndtri(p / 2.0) * deviations
 
 
-def check_threshold(threshold):
+def check_threshold(threshold, n_maps=None):
     """A threshold in one form: None, a ratio, or a pair of a kind and a p-value.
+
+    Where the number of maps is known, a ratio at it, which keeps everything, is warned of.
 
     Raises
     ------
     ValueError
-        If it is neither None, "auto", a number above 0, nor such a pair.
+        If it is neither None, "auto", a number above 0, nor such a pair; or above the number of
+        maps.
     """
     if threshold is None:
         return None
@@ -132,7 +138,21 @@ def check_threshold(threshold):
             f"('p', 0.05), its kind one of {', '.join(map(repr, P_KINDS))}."
         )
         raise ValueError(msg)
+    if isinstance(n_maps, int | np.integer):
+        _check_ratio(float(threshold), n_maps)
     return float(threshold)
+
+
+def _check_ratio(ratio, n_maps):
+    if ratio > n_maps:
+        msg = (
+            f"threshold is {ratio:g}, a ratio to the number of voxels, and the {n_maps} maps have "
+            f"{n_maps} times as many values: give less than that, or None to keep all."
+        )
+        raise ValueError(msg)
+    if ratio == n_maps:
+        msg = f"A threshold of {ratio:g} for {n_maps} maps keeps all values; None says the same."
+        warnings.warn(msg, IgnoredWarning, stacklevel=4)
 
 
 def _is_number(value):

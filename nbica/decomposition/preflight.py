@@ -3,14 +3,18 @@
 An estimator is asked for its parameters; nothing is learnt here, and nothing but headers is read.
 """
 
+from inspect import signature
+
 import numpy as np
 
 from nbica.decomposition.reduction import stored_components
+from nbica.exceptions import IgnoredWarning
 from nbica.image.inputs import inputs_of
 from nbica.masking.masker import NiftiMasker
 from nbica.runtime import budget
 from nbica.runtime.checks import check_dtype, check_n_components, check_n_jobs
 from nbica.runtime.eviction import parse_limit
+from nbica.runtime.progress import warn
 from nbica.runtime.store import open_store
 from nbica.runtime.units import parse_ram
 from nbica.runtime.workload import workload_of
@@ -32,15 +36,50 @@ def check_parameters(estimator, allows_auto=False):
 def make_masker(estimator):
     """The masker that an estimator's parameters ask for, not yet fitted."""
     names = set(NiftiMasker().get_params()) - {"mask_img", "runs"}
-    own = {name: getattr(estimator, name) for name in names}
+    own = {name: value for name, value in estimator.get_params(deep=False).items() if name in names}
     mask = estimator.mask
     if not hasattr(mask, "get_params"):
         return NiftiMasker(mask_img=mask, **own)
     # Where and how to compute remains the estimator's business.
-    names -= {"memory", "memory_level", "n_jobs", "verbose", "dtype"}
+    names -= {"memory", "memory_level", "n_jobs", "verbose", "dtype", "reports", "cmap"}
     theirs = {name: value for name, value in mask.get_params().items() if name in names}
+    _check_masker(mask, theirs)
+    _warn_of_overrides(estimator, own, theirs)
     mask_img = getattr(mask, "mask_img_", None) or mask.mask_img
     return NiftiMasker(mask_img=mask_img, **(own | theirs))
+
+
+def _check_masker(mask, its):
+    if hasattr(mask, "labels_img") or hasattr(mask, "maps_img"):
+        msg = (
+            f"mask is a {type(mask).__name__}, whose regions a decomposition does not use; "
+            "it works on voxels: pass a mask image or a NiftiMasker."
+        )
+        raise TypeError(msg)
+    if its.get("high_variance_confounds"):
+        msg = (
+            "mask is a masker with high_variance_confounds=True, which a decomposition does not "
+            "compute: pass confounds=[nbica.image.high_variance_confounds(run), ...] to fit."
+        )
+        raise ValueError(msg)
+
+
+def _warn_of_overrides(estimator, own, theirs):
+    """Say which parameters that were set the masker replaces by others."""
+    defaults = {n: p.default for n, p in signature(type(estimator)).parameters.items()}
+    said = [
+        f"{name}={theirs[name]!r} instead of {own[name]!r}"
+        for name in sorted(set(own) & set(theirs))
+        if not _alike(own[name], defaults[name]) and not _alike(own[name], theirs[name])
+    ]
+    if said:
+        msg = f"The masker that is passed as mask has its own way: {', '.join(said)}."
+        warn(msg, IgnoredWarning, stacklevel=5)
+
+
+def _alike(one, other):
+    """Whether two parameters are equal; images and arrays in spelling."""
+    return one == other if np.isscalar(one) and np.isscalar(other) else str(one) == str(other)
 
 
 def check_mask_size(n_voxels, n_components):

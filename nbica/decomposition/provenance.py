@@ -67,6 +67,7 @@ def input_of(run, confounds):
         "fingerprint": None if in_memory else fingerprint(run),
         "confounds": described(confounds),
         "confounds_hash": content_of(confounds),
+        "sample_mask": None if run.kept is None else run.kept.tolist(),
     }
 
 
@@ -162,7 +163,9 @@ def repeat(record, **parameters):
     imgs = [one["path"] for one in record["inputs"]]
     tables = [one["confounds"] for one in record["inputs"]]
     confounds = tables if any(table is not None for table in tables) else None
-    return estimator.set_params(**chosen).fit(imgs, confounds=confounds)
+    kept = [one.get("sample_mask") for one in record["inputs"]]
+    kept = kept if any(mask is not None for mask in kept) else None
+    return estimator.set_params(**chosen).fit(imgs, confounds=confounds, sample_mask=kept)
 
 
 def _check_form(record):

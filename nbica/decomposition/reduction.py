@@ -294,7 +294,7 @@ def _values_of(run, preparation, n_components, confounds, scratch_folder):
         "components": components,
         "singular_values": s,
         "total_variance": total,
-        "n_timepoints": run.n_timepoints,
+        "n_timepoints": run.n_kept,
         "warnings": notices,
         "seconds": seconds,
     }

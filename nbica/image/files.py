@@ -60,7 +60,7 @@ def open_image(img, name="image in memory"):
     elif isinstance(img, nib.spatialimages.SpatialImage):
         name = img.get_filename() or name
     else:
-        msg = f"{name} is a {type(img).__name__}; expected a path or a nibabel image{_hint(img)}."
+        msg = f"{name} is a {type(img).__name__}; expected a path or a nibabel image{surface_hint(img)}."
         raise TypeError(msg)
     _check_numbers(img, name)
     return img, name
@@ -95,12 +95,12 @@ def load_image(path):
         msg = f"{path} cannot be read as an image ({error}). {_what_else(path)}"
         raise DataError(msg) from error
     if not isinstance(img, nib.spatialimages.SpatialImage):
-        msg = f"{path} is a {type(img).__name__}; expected a volume{_hint(img)}."
+        msg = f"{path} is a {type(img).__name__}; expected a volume{surface_hint(img)}."
         raise DataError(msg)
     return img
 
 
-def _hint(img):
+def surface_hint(img):
     """The end of a sentence, where surfaces were given."""
     kind = type(img).__name__
     if not isinstance(img, nib.filebasedimages.FileBasedImage) and "Surface" not in kind:

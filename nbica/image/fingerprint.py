@@ -8,7 +8,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 
-from nbica.image.run import ArrayFrames
+from nbica.image.run import ArrayFrames, VolumeFrames, run_of_image
 from nbica.runtime.compression import crc32
 
 WAYS = ("content", "full", "ends")
@@ -50,6 +50,10 @@ def fingerprint(run):
     """
     frames = run.frames
     place = (run.grid.shape, run.grid.affine.round(6).tolist(), run.n_timepoints)
+    if run.kept is not None:
+        place += (run.kept.tolist(),)
+    if isinstance(frames, VolumeFrames):
+        return joblib.hash((place, [fingerprint(run_of_image(img)[0]) for img in frames.images]))
     if isinstance(frames, ArrayFrames):
         return joblib.hash((place, frames.array))
     way = _chosen_way()

@@ -13,7 +13,7 @@ from nbica.exceptions import DataError
 from nbica.image import spatial
 from nbica.image.files import READ_ERRORS
 from nbica.image.grid import whole
-from nbica.image.run import ArrayFrames
+from nbica.image.run import ArrayFrames, VolumeFrames, run_of_image
 from nbica.image.stored import (
     check_unchanged,
     open_stream,
@@ -65,6 +65,9 @@ def iter_blocks(run, grid, box, n_frames=None, less_first=False):
     DataError
         If the file ends early or is damaged.
     """
+    if isinstance(run.frames, VolumeFrames):
+        yield from _volume_after_volume(run, grid, box)
+        return
     n_frames = n_frames or frames_per_block(max(run.grid.shape, box.shape, key=np.prod))
     is_same = run.grid.same_as(grid)
     blocks = _iter_cropped(run, box if is_same else whole(run.grid), n_frames)
@@ -88,19 +91,11 @@ def _less_first(blocks):
         yield block
 
 
-def iter_stored(run):
-    """Whole frames in the type in which they are stored, not scaled, a block at a time.
-
-    Yields
-    ------
-    start : int
-    values : ndarray of shape (n_frames, nz, ny, nx)
-    """
-    start = 0
-    for raw in _iter_raw(run, frames_per_block(run.grid.shape)):
-        checkpoint()
-        yield start, raw
-        start += len(raw)
+def _volume_after_volume(run, grid, box):
+    for number, img in enumerate(run.frames.images):
+        volume, _ = run_of_image(img)
+        for block in iter_blocks(volume, grid, box, n_frames=1):
+            yield block._replace(start=number)
 
 
 def read_ahead(blocks):

@@ -1,15 +1,19 @@
-"""An image in, an image out: smoothing, means and resampling, under nilearn.image's names.
+"""An image in, an image out, under nilearn.image's names: what streams or is faster than there.
 
 A fit does all of this by itself, block by block, and keeps no image of it; these functions are for
 looking, for masks and atlases, and for scripts that port by their import line. What a run is
 without its data is in `run.py`.
 """
 
+from functools import wraps
+from importlib import import_module
+
+import nibabel as nib
 import numpy as np
 
 from nbica.exceptions import DataError
 from nbica.image import frames, spatial
-from nbica.image.files import check_file, checked_affine, open_image, read_array
+from nbica.image.files import check_file, open_image, read_array
 from nbica.image.frames import mean_volume
 from nbica.image.grid import target_grid, volume_on_grid, whole
 from nbica.image.notices import notice_of_nonfinite, warn_of
@@ -17,12 +21,24 @@ from nbica.image.run import message_for_shape, run_of_image
 from nbica.image.space import image_of
 from nbica.image.stored import locate
 
-__all__ = ["index_img", "iter_img", "mean_img", "resample_img", "resample_to_img", "smooth_img"]
-
-# Orders of the splines.
-INTERPOLATIONS = {"continuous": 3, "linear": 1, "nearest": 0}
+__all__ = ["index_img", "iter_img", "mean_img", "smooth_img"]
 
 
+def or_surfaces(function):
+    """A function of images that leads on to nilearn's of the same name for a SurfaceImage."""
+
+    @wraps(function)
+    def of_either(imgs, *args, **kwargs):
+        first = imgs[0] if isinstance(imgs, list | tuple) and imgs else imgs
+        if type(first).__module__.startswith("nilearn.surface"):
+            theirs = getattr(import_module("nilearn.image"), function.__name__)
+            return theirs(imgs, *args, **kwargs)
+        return function(imgs, *args, **kwargs)
+
+    return of_either
+
+
+@or_surfaces
 def smooth_img(imgs, fwhm):
     """Images smoothed by a Gaussian.
 
@@ -31,9 +47,9 @@ def smooth_img(imgs, fwhm):
     Parameters
     ----------
     imgs : path or nibabel image, 3D or 4D; or a list of these
-    fwhm : float, sequence of three floats or None
+    fwhm : float, sequence of three floats, "fast" or None
         Full width at half maximum in mm, along all axes of the array or along each. None does not
-        smooth.
+        smooth; "fast", a filter of three voxels without a width in mm, is nilearn's.
 
     Returns
     -------
@@ -50,15 +66,18 @@ def smooth_img(imgs, fwhm):
     """
     if isinstance(imgs, list | tuple):
         return [smooth_img(img, fwhm) for img in imgs]
+    if isinstance(fwhm, str) and fwhm == "fast":
+        return import_module("nilearn.image").smooth_img(imgs, fwhm)
     run, is_volume = run_of_image(imgs)
     box = whole(run.grid)
     sigma = spatial.smoothing_sigma(fwhm, run.grid.affine)
     filters = spatial.smoothers(run.grid.shape, sigma, box, box)
-    data = _each_block(run, run.grid, lambda values: spatial.smooth_block(values, filters))
+    data = _each_block(run, lambda values: spatial.smooth_block(values, filters))
     return image_of(data[..., 0] if is_volume else data, run.grid, run.t_r)
 
 
-def mean_img(imgs, target_affine=None, target_shape=None):
+@or_surfaces
+def mean_img(imgs, target_affine=None, target_shape=None, verbose=0, n_jobs=1, copy_header=True):
     """Mean over time, and over images.
 
     Memory is one volume and a few blocks of frames, whatever the length of the runs; each file is
@@ -69,129 +88,50 @@ def mean_img(imgs, target_affine=None, target_shape=None):
     imgs : path or nibabel image, 3D or 4D; or a list of these
         For several, the mean of their means, on the grid of the first.
     target_affine, target_shape : optional
-        Another grid, as in :func:`resample_img`.
+        Another grid, as nilearn's `resample_img` takes it.
+    verbose, n_jobs : int
+        Accepted so that scripts port.
+    copy_header : bool
+        Keep what the header of the first says besides place and type.
 
     Returns
     -------
     Nifti1Image of float32, 3D
     """
-    grid, total, n_images = None, 0.0, 0
+    del verbose, n_jobs
+    grid, header, total, n_images = None, None, 0.0, 0
     for img in imgs if isinstance(imgs, list | tuple) else [imgs]:
         run, _ = run_of_image(img)
-        grid = grid or target_grid(run.grid, target_affine, target_shape)
+        if grid is None:
+            grid = target_grid(run.grid, target_affine, target_shape)
+            header = getattr(open_image(img)[0], "header", None) if copy_header else None
         total = total + volume_on_grid(mean_volume(run), run.grid.affine, grid)
         warn_of(run, list(filter(None, [run.notice])))
         n_images += 1
     if grid is None:
         msg = "No images to average: the list is empty."
         raise ValueError(msg)
-    return image_of((total / n_images).astype(np.float32), grid)
+    data = (total / n_images).astype(np.float32)
+    if header is None:
+        return image_of(data, grid)
+    mean = nib.Nifti1Image(data, grid.affine, header)
+    mean.set_data_dtype(np.float32)
+    return mean
 
 
-def resample_img(img, target_affine=None, target_shape=None, interpolation="continuous", clip=True):
-    """An image on another grid: the same place in mm, other voxels.
-
-    Memory is that of the result and a few blocks of frames; each frame costs a spline filter.
-
-    Parameters
-    ----------
-    img : path or nibabel image, 3D or 4D
-    target_affine : array of shape (3, 3) or (4, 4), optional
-        Voxel to mm. A 3 x 3 one keeps the corner of the image's field of view.
-    target_shape : tuple of three ints, optional
-        Needs a 4 x 4 `target_affine`; by default all of the image is held.
-    interpolation : {"continuous", "linear", "nearest"}
-        Cubic splines; the neighbours on both sides along each axis; or the closest voxel, which
-        alone is right for labels and masks.
-    clip : bool
-        Keep to the range of the image: cubic splines overshoot at edges.
-
-    Returns
-    -------
-    Nifti1Image
-        float32, or by "nearest" the image's own type; 0 outside of its field of view.
-
-    Raises
-    ------
-    ValueError
-        For an interpolation, a shape or an affine that cannot be, or a field of view that holds
-        none of the image.
-    """
-    if interpolation not in INTERPOLATIONS:
-        msg = f"interpolation is {interpolation!r}; expected one of {', '.join(INTERPOLATIONS)}."
-        raise ValueError(msg)
-    run, is_volume = run_of_image(img)
-    grid = target_grid(run.grid, target_affine, target_shape)
-    order = INTERPOLATIONS[interpolation]
-    where = spatial.voxel_map(run.grid.affine, grid.affine, whole(grid))
-    if interpolation == "nearest" and is_whole(run.frames):
-        data = _whole_numbers(run, grid, lambda v: spatial.resample_block(v, *where, grid.shape, 0))
-        return image_of(data[..., 0] if is_volume else data, grid, run.t_r)
-    limits = [0.0, 0.0]
-
-    def resample(values):
-        limits[:] = min(limits[0], values.min()), max(limits[1], values.max())
-        return spatial.resample_block(values, *where, grid.shape, order)
-
-    data = _each_block(run, grid, resample)
-    if clip:
-        np.clip(data, *limits, out=data)
-    return image_of(data[..., 0] if is_volume else data, grid, run.t_r)
-
-
-def resample_to_img(source_img, target_img, interpolation="continuous", clip=False):
-    """An image on the grid of another.
-
-    Costs, parameters and result are those of :func:`resample_img`.
-
-    Parameters
-    ----------
-    source_img : path or nibabel image, 3D or 4D
-    target_img : path or nibabel image
-        Gives shape and affine; its values are not read.
-    interpolation, clip
-        As in :func:`resample_img`; here not clipped by default, as in nilearn.
-
-    Returns
-    -------
-    Nifti1Image
-    """
-    target, name = open_image(target_img, "The target image")
-    affine = checked_affine(target, name)
-    return resample_img(source_img, affine, target.shape[:3], interpolation, clip)
-
-
-def _each_block(run, grid, change):
+def _each_block(run, change):
     """All frames of a run after a change of each block, shape (nx, ny, nz, n_timepoints)."""
-    data = np.empty((*grid.shape, run.n_timepoints), np.float32, order="F")
+    data = np.empty((*run.grid.shape, run.n_timepoints), np.float32, order="F")
     n_nonfinite = 0
     for block in frames.iter_blocks(run, run.grid, whole(run.grid)):
         data[..., block.start : block.start + len(block.values)] = change(block.values).T
         n_nonfinite += block.n_nonfinite
     notices = [notice_of_nonfinite(n_nonfinite, run)] if n_nonfinite else []
-    warn_of(run, [*filter(None, [run.notice]), *notices], stacklevel=3)
+    warn_of(run, [*filter(None, [run.notice]), *notices], stacklevel=4)
     return data
 
 
-def is_whole(stored):
-    """Whether frames hold whole numbers that no scaling changes: labels, masks."""
-    return stored.dtype.kind in "iu" and (stored.slope, stored.inter) == (1.0, 0.0)
-
-
-def _whole_numbers(run, grid, change):
-    """As :func:`_each_block`, of the frames' own type: float32 would merge numbers above 2²⁴."""
-    data = np.empty((*grid.shape, run.n_timepoints), run.frames.dtype.newbyteorder("="), order="F")
-    for start, values in frames.iter_stored(run):
-        data[..., start : start + len(values)] = change(values).T
-    warn_of(run, list(filter(None, [run.notice])), stacklevel=3)
-    if data.dtype.itemsize < 8:
-        return data
-    # 64 bits are what few programs read.
-    low, high = data.min(), data.max()
-    fits = (np.dtype(t) for t in ("i4", "u4") if np.iinfo(t).min <= low <= high <= np.iinfo(t).max)
-    return data.astype(next(fits, np.float64), copy=False)
-
-
+@or_surfaces
 def iter_img(imgs):
     """The volumes of a 4D image, one by one.
 
@@ -201,9 +141,9 @@ def iter_img(imgs):
     ----------
     imgs : path or nibabel image, 4D; or a list of 3D ones
 
-    Yields
-    ------
-    nibabel image, 3D
+    Returns
+    -------
+    iterator of nibabel images, 3D
 
     Raises
     ------
@@ -211,13 +151,12 @@ def iter_img(imgs):
         Naming the image, what was found and what was expected.
     """
     if isinstance(imgs, list | tuple):
-        yield from (open_image(img)[0] for img in imgs)
-        return
+        return (open_image(img)[0] for img in imgs)
     img, _ = _series(imgs)
-    for index in range(img.shape[3]):
-        yield img.slicer[..., index]
+    return (img.slicer[..., index] for index in range(img.shape[3]))
 
 
+@or_surfaces
 def index_img(imgs, index):
     """One volume of a 4D image, or several.
 
@@ -225,7 +164,7 @@ def index_img(imgs, index):
 
     Parameters
     ----------
-    imgs : path or nibabel image, 4D
+    imgs : path or nibabel image, 4D; or a list of 3D ones
     index : int, slice, or list, array or Series of int or bool
         As numpy takes it.
 
@@ -238,6 +177,8 @@ def index_img(imgs, index):
     IndexError
         If there is no such volume, or `index` is no such thing.
     """
+    if isinstance(imgs, list | tuple):
+        imgs = nib.concat_images([open_image(img)[0] for img in imgs])
     img, name = _series(imgs)
     if isinstance(index, slice):
         return img.slicer[..., index]
@@ -265,6 +206,8 @@ def _series(imgs):
 def _checked_index(index, n_volumes, name):
     """Numbers of volumes; an IndexError for those that are not there, or are no numbers."""
     chosen = np.asarray(index)
+    if chosen.ndim == 2 and chosen.shape[1] == 1:  # a table of one column
+        chosen = chosen[:, 0]
     if chosen.dtype == bool and chosen.shape == (n_volumes,):
         return np.flatnonzero(chosen)
     if chosen.size == 0 and chosen.ndim == 1:
@@ -272,10 +215,14 @@ def _checked_index(index, n_volumes, name):
     if chosen.ndim > 1 or chosen.dtype.kind not in "iu":
         msg = (
             f"index is {index!r}; expected a whole number, a slice, a list of whole numbers, or "
-            f"a mask of {n_volumes} True and False: one for each volume of {name}."
+            f"True or False for each of the {n_volumes} volumes of {name}."
         )
         raise IndexError(msg)
-    if (chosen < -n_volumes).any() or (chosen >= n_volumes).any():
-        msg = f"{name} has volumes 0 to {n_volumes - 1}; there is no {index}."
+    outside = np.atleast_1d(chosen)[np.atleast_1d((chosen < -n_volumes) | (chosen >= n_volumes))]
+    if outside.size:
+        msg = (
+            f"index is out of range: {name} has volumes 0 to {n_volumes - 1}; there is no "
+            f"{outside[0]}."
+        )
         raise IndexError(msg)
     return chosen

@@ -10,14 +10,15 @@ import glob
 import os
 import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 
 from nbica.exceptions import DataError, DataWarning
-from nbica.image.files import (
+from nbica.image.files import (, surface_hint
     checked_affine,
     load_volume,
     notice_of_rest,
@@ -27,6 +28,7 @@ from nbica.image.files import (
 from nbica.image.grid import Grid
 from nbica.image.space import space_of, unit_of
 from nbica.image.stored import FileFrames, locate
+from nbica.signal.confounds import check_sample_mask
 
 _UNFINISHED = (".part", ".partial", ".crdownload", ".download")
 
@@ -51,6 +53,14 @@ class ArrayFrames:
 
 
 @dataclass(frozen=True, eq=False)
+class VolumeFrames:
+    """Frames that are 3D images of their own, as paths or nibabel images: opened one by one."""
+
+    images: tuple
+    dtype = np.dtype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
 class Run:
     """One 4D image without its data.
 
@@ -63,17 +73,93 @@ class Run:
     n_timepoints : int
     t_r : float or None
         Seconds between frames, where the header says it.
-    frames : FileFrames or ArrayFrames
+    frames : FileFrames, ArrayFrames or VolumeFrames
     notice : str
         What the header and the size of the file let suspect; mostly nothing.
+    kept : ndarray of int or None
+        Frames that count, in order, where a `sample_mask` leaves out some.
     """
 
     name: str
     grid: Grid
     n_timepoints: int
     t_r: float | None
-    frames: FileFrames | ArrayFrames
+    frames: FileFrames | ArrayFrames | VolumeFrames
     notice: str = ""
+    kept: np.ndarray | None = None
+
+    @property
+    def n_kept(self):
+        """Number of frames that count."""
+        return self.n_timepoints if self.kept is None else len(self.kept)
+
+    def keep(self, sample_mask):
+        """The same run with only some frames: indices, one boolean per frame, or None for all.
+
+        Raises
+        ------
+        ValueError
+            For what are no frames of the run, or none at all.
+        """
+        return replace(self, kept=check_sample_mask(sample_mask, self.n_timepoints, self.name))
+
+
+@dataclass(frozen=True, eq=False)
+class SomeFrames:
+    """An image of which only some frames count; becomes a Run when its header is read."""
+
+    img: object
+    sample_mask: object
+
+    def __str__(self):
+        return str(self.img)
+
+
+def with_sample_mask(imgs, sample_mask=None):
+    """What a user passes as runs, with the frames that count of each.
+
+    Parameters
+    ----------
+    imgs : as :func:`iter_runs` takes them
+    sample_mask : list with one entry per run, or None
+        Indices or booleans of the frames to keep, or None for all. For one image, the entry
+        itself will do.
+
+    Returns
+    -------
+    The same, or a list or an iterator of SomeFrames
+
+    Raises
+    ------
+    ValueError
+        If there is not one entry for each run.
+    """
+    if sample_mask is None:
+        return imgs
+    if _is_of_one_run(sample_mask):
+        sample_mask = [sample_mask]
+    imgs = imgs.func if hasattr(imgs, "func") else imgs
+    pairs = _with_masks(iter_images(imgs), sample_mask)
+    return pairs if is_iterator(imgs) else list(pairs)
+
+
+def _is_of_one_run(sample_mask):
+    if isinstance(sample_mask, np.ndarray):
+        return sample_mask.dtype.kind in "biu" and sample_mask.ndim == 1
+    return len(sample_mask) > 0 and isinstance(sample_mask[0], int | np.integer | np.bool_)
+
+
+def _with_masks(imgs, sample_masks):
+    nothing = object()
+    for n_pairs, (img, mask) in enumerate(zip_longest(imgs, sample_masks, fillvalue=nothing)):
+        if img is nothing or mask is nothing:
+            fewer = "runs" if img is nothing else "entries of sample_mask"
+            msg = (
+                f"Got {n_pairs} {fewer} and more of the other; expected one entry of sample_mask "
+                "(or None) for each run."
+            )
+            raise ValueError(msg)
+        yield SomeFrames(img, mask)
 
 
 def iter_runs(imgs):
@@ -94,16 +180,20 @@ def iter_runs(imgs):
         Naming the image, what was found and what was expected.
     """
     number = 0
-    for number, img in enumerate(_iter_images(imgs), start=1):
+    for number, img in enumerate(iter_images(imgs), start=1):
         yield load_run(img, name=f"image {number} (in memory)")
     if number == 0:
         msg = "No images: the list is empty. Pass at least one 4D image, path or glob pattern."
         raise DataError(msg)
 
 
-def _iter_images(imgs):
+def iter_images(imgs):
+    """Images and paths of whatever a user passes, one by one; nothing is opened.
+
+    The frames of a Bunch of runs that its `sample_mask` leaves out do not count.
+    """
     if hasattr(imgs, "func"):
-        imgs = imgs.func
+        imgs = with_sample_mask(imgs.func, getattr(imgs, "sample_mask", None))
     if isinstance(imgs, np.ndarray):
         msg = (
             "Got an array, which does not say where its voxels are. "
@@ -116,13 +206,14 @@ def _iter_images(imgs):
         for img in imgs:
             yield from _expand(img)
     else:
-        msg = f"Expected images or paths, got {type(imgs).__name__}."
+        msg = f"Expected images or paths, got {type(imgs).__name__}{surface_hint(imgs)}."
         raise TypeError(msg)
 
 
 def is_one(img):
     """Whether this is one image, path or pattern, and not a collection of them."""
-    return isinstance(img, str | os.PathLike | nib.spatialimages.SpatialImage | Run)
+    kinds = str | os.PathLike | nib.spatialimages.SpatialImage | Run | SomeFrames
+    return isinstance(img, kinds)
 
 
 def _expand(img):
@@ -175,6 +266,8 @@ def load_run(img, name="image in memory"):
     """
     if isinstance(img, Run):
         return img
+    if isinstance(img, SomeFrames):
+        return load_run(img.img, name).keep(img.sample_mask)
     img, name = open_image(img, name)
     if len(img.shape) != 4:
         raise DataError(message_for_shape(name, img.shape))

@@ -24,6 +24,7 @@ NAME = "MNI152 (ICBM 2009a)"
 SHAPE = (91, 109, 91)
 AFFINE = nib.affines.from_matvec(np.diag([2.0, 2.0, 2.0]), [-90, -126, -72])
 
+TISSUES = {"whole-brain": "t1", "gm": "gm", "wm": "wm"}
 _FILE = "mni_icbm152_{}_tal_nlin_sym_09a_converted.nii.gz"
 _CENTRE = np.array([0.0, -18.0])  # mm: the middle of the fields of view in use, along x and y
 
@@ -51,6 +52,31 @@ def nilearn_data():
         "`pip install nilearn`, or pass an anatomy of your own, or None."
     )
     raise DataError(msg)
+
+
+def template_file(mask_type="whole-brain"):
+    """The file of a template at 1 mm, without the skull.
+
+    Parameters
+    ----------
+    mask_type : {"whole-brain", "gm", "wm"}
+        T1, or the share of grey or white matter.
+
+    Returns
+    -------
+    pathlib.Path
+
+    Raises
+    ------
+    ValueError
+        For another type.
+    DataError
+        If nilearn is not installed.
+    """
+    if mask_type not in TISSUES:
+        msg = f"mask_type is {mask_type!r}; expected one of {', '.join(TISSUES)}."
+        raise ValueError(msg)
+    return nilearn_data() / _FILE.format(TISSUES[mask_type])
 
 
 @cache

@@ -10,5 +10,8 @@ __getattr__, __dir__, __all__ = door(
         ".mask": ["intersect_masks", "load_mask"],
         ".masker": ["NiftiMasker"],
         ".region_maskers": ["NiftiLabelsMasker", "NiftiMapsMasker"],
+        "nilearn.masking": [
+            "compute_multi_background_mask", "compute_multi_brain_mask", "compute_multi_epi_mask",
+        ],
     },
-)
+)  # fmt: skip

@@ -4,9 +4,6 @@ The rules are nilearn's, so that a script gives the same mask in both; here a ru
 block and only its mean is kept.
 """
 
-import os
-
-import nibabel as nib
 import numpy as np
 from joblib import delayed
 
@@ -17,8 +14,10 @@ from nbica.image.fingerprint import fingerprint
 from nbica.image.frames import mean_volume
 from nbica.image.grid import Grid, target_grid, volume_on_grid
 from nbica.image.notices import warn_of
-from nbica.image.run import iter_runs
+from nbica.image.run import is_one, iter_runs
+from nbica.image.series import runs_of_images
 from nbica.image.space import space_of
+from nbica.image.template import template_file
 from nbica.masking.mask import Mask, intersect, is_thick, mask_to_image, tidy
 from nbica.runtime.cache import Stage
 from nbica.runtime.parallel import StoppableParallel
@@ -29,8 +28,9 @@ MEAN = Stage("mean", version=1)
 
 
 def compute_epi_mask(
-    imgs, lower_cutoff=0.2, upper_cutoff=0.85, connected=True, opening=2, exclude_zeros=False,
-    threshold=0.5, target_affine=None, target_shape=None, n_jobs=1, memory=None,
+    epi_img, lower_cutoff=0.2, upper_cutoff=0.85, connected=True, opening=2, exclude_zeros=False,
+    ensure_finite=True, target_affine=None, target_shape=None, memory=None, verbose=0,
+    threshold=0.5, n_jobs=1,
 ):  # fmt: skip
     """Brain mask of functional images, from the gap in the histogram of their mean.
 
@@ -41,8 +41,9 @@ def compute_epi_mask(
 
     Parameters
     ----------
-    imgs : path, image, or list of these
-        With several runs, a mask of each is made and they are intersected.
+    epi_img : path, image, or list of these
+        With several runs, a mask of each is made and they are intersected; of 3D images, one of
+        their mean.
     lower_cutoff, upper_cutoff : float
         Quantiles of the mean image between which the gap is sought.
     connected : bool
@@ -52,14 +53,16 @@ def compute_epi_mask(
         slices or fewer, such as a single slice, within the slices only.
     exclude_zeros : bool
         Leave zeros out of the histogram (images that were already masked).
-    threshold : float in [0, 1]
-        Fraction of the runs' masks that a voxel must be in; 1 is the intersection.
+    ensure_finite, verbose
+        Accepted so that scripts port; what is not finite counts as 0.
     target_affine, target_shape
         Grid of the mask; by default that of the first run.
-    n_jobs : int
-        Runs read at once, each by a process of its own.
     memory : None, path or joblib.Memory
         Where the runs' mean images are kept.
+    threshold : float in [0, 1]
+        Fraction of the runs' masks that a voxel must be in; 1 is the intersection.
+    n_jobs : int
+        Runs read at once, each by a process of its own.
 
     Returns
     -------
@@ -70,6 +73,7 @@ def compute_epi_mask(
     DataError
         If a mask comes out empty, naming the run.
     """
+    del ensure_finite, verbose
 
     def of_mean(mean):
         smooth = spatial.smooth_volume(mean, np.eye(4), 1.0) if opening else mean
@@ -80,15 +84,15 @@ def compute_epi_mask(
         "was not removed? Pass a mask, exclude_zeros=True for images with wide margins of 0, or "
         "mask_strategy='background' for images that are 0 outside."
     )
-    means = _means(imgs, n_jobs, open_store(memory))
+    means = _means(epi_img, n_jobs, open_store(memory))
     tidying = {"opening": opening, "connected": connected}
     masks = _masks_of_means(means, of_mean, why, tidying, target_affine, target_shape)
     return mask_to_image(intersect(masks, threshold, connected))
 
 
 def compute_background_mask(
-    imgs, border_size=2, connected=None, opening=None, threshold=0.5,
-    target_affine=None, target_shape=None, n_jobs=1, memory=None,
+    data_imgs, border_size=2, connected=None, opening=None, target_affine=None,
+    target_shape=None, memory=None, verbose=0, threshold=0.5, n_jobs=1,
 ):  # fmt: skip
     """Brain mask of images whose background has one constant value.
 
@@ -98,14 +102,14 @@ def compute_background_mask(
 
     Parameters
     ----------
-    imgs : path, image, or list of these
+    data_imgs : path, image, or list of these
     border_size : int
         Voxels that make the border.
     connected : bool, optional
         Keep the largest connected component only; by default for a list of images.
     opening : int or False, optional
         Voxels of erosion and dilation; by default 2 for a list of images and none for one.
-    threshold, target_affine, target_shape, n_jobs, memory
+    target_affine, target_shape, memory, verbose, threshold, n_jobs
         As in :func:`compute_epi_mask`.
 
     Returns
@@ -117,7 +121,8 @@ def compute_background_mask(
     DataError
         If a mask comes out empty, naming the run.
     """
-    is_list = not isinstance(imgs, str | os.PathLike | nib.spatialimages.SpatialImage)
+    del verbose
+    is_list = not is_one(runs_of_images(data_imgs))
     connected = is_list if connected is None else connected
     opening = 2 * is_list if opening is None else opening
 
@@ -128,28 +133,34 @@ def compute_background_mask(
         "All of its mean image looks like background. Is it constant? "
         "Pass a mask, or mask_strategy='epi' for images with a noisy background."
     )
-    means = _means(imgs, n_jobs, open_store(memory))
+    means = _means(data_imgs, n_jobs, open_store(memory))
     tidying = {"opening": opening, "connected": connected}
     masks = _masks_of_means(means, of_mean, why, tidying, target_affine, target_shape)
     return mask_to_image(intersect(masks, threshold, connected))
 
 
-def compute_brain_mask(target_img, template_img, threshold=0.5, connected=True, opening=2):
+def compute_brain_mask(
+    target_img, threshold=0.5, connected=True, opening=2, memory=None, verbose=0,
+    mask_type="whole-brain", template_img=None,
+):  # fmt: skip
     """Mask of a template (a probability map or a brain), on the grid of an image.
 
-    Costs one resampling of the template. As nilearn's `compute_brain_mask`, whose template is the
-    MNI152 one.
+    Costs one resampling of the template. As nilearn's `compute_brain_mask`.
 
     Parameters
     ----------
     target_img : path or image
         Gives the grid.
-    template_img : path or image
-        3D; scaled to a maximum of 1 before the threshold.
     threshold : float
         Values from it on are brain.
     connected, opening
         As in :func:`compute_epi_mask`.
+    memory, verbose
+        Accepted so that scripts port.
+    mask_type : {"whole-brain", "gm", "wm"}
+        The brain, its grey or its white matter, in MNI152 as nilearn's wheel has it.
+    template_img : path or image, optional
+        3D, in place of MNI152; scaled to a maximum of 1 before the threshold.
 
     Returns
     -------
@@ -162,11 +173,16 @@ def compute_brain_mask(target_img, template_img, threshold=0.5, connected=True, 
     """
     target, name = open_image(target_img, "The target image")
     grid = Grid(tuple(target.shape[:3]), checked_affine(target, name), space_of(target))
-    return brain_mask_on(grid, template_img, threshold, connected, opening)
+    del memory, verbose
+    return brain_mask_on(grid, template_img, threshold, connected, opening, mask_type)
 
 
-def brain_mask_on(grid, template_img, threshold=0.5, connected=True, opening=2):
+def brain_mask_on(
+    grid, template_img=None, threshold=0.5, connected=True, opening=2, mask_type="whole-brain"
+):
     """As :func:`compute_brain_mask`, on a Grid."""
+    if template_img is None:
+        template_img = template_file(mask_type)
     data, affine, name = load_volume(template_img, "The template image")
     data = np.nan_to_num(data.astype(np.float32), posinf=0, neginf=0)
     volume = volume_on_grid(data / max(data.max(), 1e-30), affine, grid)
@@ -182,7 +198,7 @@ def brain_mask_on(grid, template_img, threshold=0.5, connected=True, opening=2):
 
 def _means(imgs, n_jobs, memory):
     """Each run with its mean, in order; runs are read by several processes."""
-    runs = list(iter_runs(imgs))
+    runs = list(iter_runs(runs_of_images(imgs)))
     parallel = StoppableParallel(n_jobs=n_jobs, return_as="generator")
     means = parallel(delayed(_recalled_mean)(run, memory) for run in runs)
     return zip(runs, means, strict=True)

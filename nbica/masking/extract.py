@@ -9,7 +9,7 @@ import numpy as np
 
 from nbica.image import frames, spatial
 from nbica.image.notices import notice_of_nonfinite, warn_of
-from nbica.image.run import run_of_image
+from nbica.image.series import run_of_images
 from nbica.image.space import image_of
 from nbica.masking.compute import compute_background_mask, compute_brain_mask, compute_epi_mask
 from nbica.masking.mask import intersect_masks, load_mask
@@ -72,7 +72,7 @@ def extract(run, mask, smoothing_fwhm=None):
         `signals` of float32, shape (n_timepoints, n_voxels); values that were not finite are set
         to 0 *before* smoothing.
     """
-    signals = RamSignals(run.n_timepoints, mask.n_voxels)
+    signals = RamSignals(run.n_kept, mask.n_voxels)
     read = read_into(signals, run, mask, smoothing_fwhm)
     return Extracted(signals.array, read.n_nonfinite)
 
@@ -85,6 +85,7 @@ def read_into(signals, run, mask, smoothing_fwhm=None, watch=None, less_baseline
     Parameters
     ----------
     signals : scratch.RamSignals or scratch.DiskSignals
+        With a row for each frame of the run that is kept.
     run, mask, smoothing_fwhm
         As in :func:`extract`.
     watch : stopwatch.Stopwatch, optional
@@ -110,6 +111,8 @@ def read_into(signals, run, mask, smoothing_fwhm=None, watch=None, less_baseline
     wide_box = spatial.widen(mask.box, spatial.kernel_reach(sigma), mask.grid.shape)
     smoothers = spatial.smoothers(mask.grid.shape, sigma, mask.box, wide_box)
     positions, n_nonfinite, watch = mask.positions(), 0, watch or Stopwatch()
+    if run.kept is not None:
+        signals = _KeptRows(signals, run.kept, mask.n_voxels)
     baseline = np.zeros(mask.n_voxels, np.float32)
     less_first = sigma.any() or not run.grid.same_as(mask.grid)
     blocks = frames.iter_blocks(run, mask.grid, wide_box, less_first=less_first)
@@ -129,40 +132,66 @@ def read_into(signals, run, mask, smoothing_fwhm=None, watch=None, less_baseline
     return Read(n_nonfinite, baseline if less_baseline else np.zeros_like(baseline))
 
 
+class _KeptRows:
+    """Passes on the rows of frames that are kept, and drops the others."""
+
+    def __init__(self, signals, kept, n_voxels):
+        self._signals, self._kept = signals, kept
+        self._rows = np.empty((0, n_voxels), np.float32)
+
+    def rows(self, start, n_rows):
+        """Where some frames are to be written."""
+        del start
+        if len(self._rows) < n_rows:
+            self._rows = np.empty((n_rows, self._rows.shape[1]), np.float32)
+        return self._rows[:n_rows]
+
+    def put_rows(self, start, rows):
+        """Pass on what is kept of frames that were written."""
+        first, last = np.searchsorted(self._kept, [start, start + len(rows)])
+        if last > first:
+            out = self._signals.rows(first, last - first)
+            np.take(rows, self._kept[first:last] - start, axis=0, out=out)
+            self._signals.put_rows(first, out)
+
+
 def _gather(block, positions, out):
     # Frame by frame the source stays in the cache; "clip" lets numpy write without a buffer.
     for frame, row in zip(block, out, strict=True):
         np.take(frame.ravel(), positions, out=row, mode="clip")
 
 
-def apply_mask(imgs, mask_img, dtype="f", smoothing_fwhm=None):
+def apply_mask(imgs, mask_img, dtype="f", smoothing_fwhm=None, ensure_finite=True):
     """Values of an image in the voxels of a mask.
 
     Memory is that of the result and a few frames; values that are not finite become 0.
 
     Parameters
     ----------
-    imgs : path or nibabel image
-        One 4D image, or a 3D one.
+    imgs : path or nibabel image, or list of 3D ones
+        One 4D image, a 3D one, or 3D images: a row for each.
     mask_img : path or nibabel image
         The image is resampled to its grid where that differs.
     dtype : dtype, default=float32
     smoothing_fwhm : float, sequence of three floats or None
         In mm.
+    ensure_finite : bool
+        Accepted so that scripts port.
 
     Returns
     -------
     ndarray of shape (n_timepoints, n_voxels), or (n_voxels,) for a 3D image
     """
+    del ensure_finite
     mask = load_mask(mask_img)
-    run, is_volume = run_of_image(imgs)
+    run, is_volume = run_of_images(imgs)
     signals, n_nonfinite = extract(run, mask, smoothing_fwhm)
     warn_of(run, notices_of(run, mask, n_nonfinite))
     signals = signals.astype(dtype, copy=False)
     return signals[0] if is_volume else signals
 
 
-def unmask(X, mask_img, t_r=None):
+def unmask(X, mask_img, order="F", t_r=None):
     """Arrays over a mask's voxels, back in the brain.
 
     Memory is that of the full image: n_rows x nx x ny x nz.
@@ -173,6 +202,8 @@ def unmask(X, mask_img, t_r=None):
     mask_img : path, nibabel image or Mask
     t_r : float, optional
         Seconds between rows, for the header; by default it says that they are no frames.
+    order : {"F", "C"}
+        How the voxels lie in memory; in a file they are neighbours by "F".
 
     Returns
     -------
@@ -186,7 +217,7 @@ def unmask(X, mask_img, t_r=None):
     """
     mask = load_mask(mask_img)
     if isinstance(X, list | tuple):
-        return [unmask(one, mask, t_r) for one in X]
+        return [unmask(one, mask, order, t_r) for one in X]
     X = np.asarray(X)
     if X.ndim not in {1, 2} or X.shape[-1] != mask.n_voxels:
         msg = (
@@ -195,8 +226,7 @@ def unmask(X, mask_img, t_r=None):
         )
         raise ValueError(msg)
     X = X.astype(_READABLE.get(X.dtype.name, X.dtype), copy=False)
-    # Fortran order: the voxels of one row are neighbours in memory, and in the file.
-    data = np.zeros(mask.array.shape + X.shape[:-1], X.dtype, order="F")
+    data = np.zeros(mask.array.shape + X.shape[:-1], X.dtype, order=order)
     data[mask.array] = X.T
     return image_of(data, mask.grid, t_r)
 

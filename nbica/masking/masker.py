@@ -2,55 +2,25 @@
 
 import joblib
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from nbica.image import spatial
 from nbica.image.fingerprint import fingerprint
 from nbica.image.grid import target_grid
-from nbica.image.notices import warn_of
 from nbica.image.run import iter_runs
-from nbica.masking.compute import (
-    brain_mask_on,
-    compute_background_mask,
-    compute_brain_mask,
-    compute_epi_mask,
-)
+from nbica.image.series import runs_of_images
+from nbica.masking.compute import brain_mask_on, compute_background_mask, compute_epi_mask
 from nbica.masking.extract import unmask
 from nbica.masking.mask import load_mask, mask_to_image, resample_mask
 from nbica.masking.preparation import Preparation, prepare
+from nbica.masking.transformer import RunTransformer, float_type
 from nbica.runtime.cache import Stage
-from nbica.runtime.checks import warn_of_y
 from nbica.runtime.store import open_store
-from nbica.signal.cleaning import Cleaning
-from nbica.signal.confounds import load_confounds
+from nbica.signal.cleaning import check_parts
 
-SIGNALS = Stage("signals", version=2)
-STRATEGIES = {
-    "background": compute_background_mask,
-    "epi": compute_epi_mask,
-    "whole-brain-template": compute_brain_mask,
-}
-
-
-class RunTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
-    """What all maskers have in common: one 4D image in, one array of cleaned signals out."""
-
-    def fit_transform(self, imgs, y=None, confounds=None):
-        """Fit to one image and transform it; see :meth:`fit` and :meth:`transform`."""
-        if np.ndim(y) != 1:  # labels of frames, in a Pipeline, are; a table of confounds is not
-            warn_of_y(y, stacklevel=2)
-        return self.fit(imgs, y).transform(imgs, confounds)
-
-    def _checked_cleaning(self):
-        return Cleaning(
-            self.detrend, self.standardize, self.standardize_confounds,
-            self.low_pass, self.high_pass, self.t_r,
-        ).check()  # fmt: skip
-
-    def _as_output(self, signals):
-        # What comes from the cache is mapped from a file: the user's own copy may be changed.
-        return np.require(signals, float_type(self.dtype), ["ENSUREARRAY", "WRITEABLE"])
+SIGNALS = Stage("signals", version=3)
+STRATEGIES = {"background": compute_background_mask, "epi": compute_epi_mask}
+TEMPLATES = {f"{what}-template": what for what in ("whole-brain", "gm", "wm")}
 
 
 class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
@@ -72,14 +42,18 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
     standardize_confounds : bool
     detrend : bool
         Remove the linear trend of each time course.
+    high_variance_confounds : bool
+        Remove as well what the most variable voxels share; see
+        :func:`nbica.image.high_variance_confounds`. Reads the file twice more.
     low_pass, high_pass : float or None
         Cut-off frequencies in Hz (Butterworth); they need `t_r`.
     t_r : float or None
         Seconds between frames.
     target_affine, target_shape
         Grid to work on; by default the mask's.
-    mask_strategy : {"background", "epi", "whole-brain-template"}
-        How to compute a mask. The last needs `mask_args={"template_img": ...}`.
+    mask_strategy : {"background", "epi", "whole-brain-template", "gm-template", "wm-template"}
+        How to compute a mask: of the images, or of MNI152 (or of
+        `mask_args={"template_img": ...}`) on their grid.
     mask_args : dict, optional
         Passed to the function that computes the mask (see :mod:`nbica.masking`).
     dtype : dtype, optional
@@ -89,9 +63,15 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
         Where results are kept.
     memory_level : int
         Accepted so that scripts port; all results are kept as soon as there is a `memory`.
+    verbose : int
+    reports : bool
+        Remember what was fitted to, for :meth:`generate_report`.
+    cmap : str
+        Colours of that report.
+    clean_args : dict, optional
+        Further options of :func:`nbica.signal.clean`: `filter`, `extrapolate`, `butterworth__...`.
     n_jobs : int
         Images read at once where a mask is computed from several.
-    verbose : int
 
     Attributes
     ----------
@@ -108,9 +88,10 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
 
     def __init__(
         self, mask_img=None, runs=None, smoothing_fwhm=None, standardize=False,
-        standardize_confounds=True, detrend=False, low_pass=None, high_pass=None, t_r=None,
-        target_affine=None, target_shape=None, mask_strategy="background", mask_args=None,
-        dtype=None, memory=None, memory_level=1, n_jobs=1, verbose=0,
+        standardize_confounds=True, detrend=False, high_variance_confounds=False, low_pass=None,
+        high_pass=None, t_r=None, target_affine=None, target_shape=None,
+        mask_strategy="background", mask_args=None, dtype=None, memory=None, memory_level=1,
+        verbose=0, reports=True, cmap="gray", clean_args=None, n_jobs=1,
     ):  # fmt: skip
         self.mask_img = mask_img
         self.runs = runs
@@ -118,6 +99,7 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
         self.standardize = standardize
         self.standardize_confounds = standardize_confounds
         self.detrend = detrend
+        self.high_variance_confounds = high_variance_confounds
         self.low_pass = low_pass
         self.high_pass = high_pass
         self.t_r = t_r
@@ -128,8 +110,11 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
         self.dtype = dtype
         self.memory = memory
         self.memory_level = memory_level
-        self.n_jobs = n_jobs
         self.verbose = verbose
+        self.reports = reports
+        self.cmap = cmap
+        self.clean_args = clean_args
+        self.n_jobs = n_jobs
 
     def fit(self, imgs=None, y=None):
         """Load the mask, or compute it from images.
@@ -161,13 +146,13 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
         self.preparation_ = Preparation(mask, self.smoothing_fwhm, cleaning)
         self.mask_img_ = mask_to_image(mask)
         self.n_elements_ = mask.n_voxels
+        self._remember(imgs)
         return self
 
     def _check_strategy(self):
-        if self.mask_strategy not in STRATEGIES:
-            msg = (
-                f"mask_strategy is {self.mask_strategy!r}; expected one of {', '.join(STRATEGIES)}."
-            )
+        known = [*STRATEGIES, *TEMPLATES]
+        if self.mask_strategy not in known:
+            msg = f"mask_strategy is {self.mask_strategy!r}; expected one of {', '.join(known)}."
             raise ValueError(msg)
 
     def _given_mask(self):
@@ -182,61 +167,41 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
             msg = "There is no mask_img to use and no image to compute a mask from: pass either."
             raise ValueError(msg)
         options = dict(self.mask_args or {})
-        if self.mask_strategy == "whole-brain-template":
-            return load_mask(self._template_mask(imgs, options))
+        if self.mask_strategy in TEMPLATES:
+            first = next(iter_runs(runs_of_images(imgs)))
+            grid = target_grid(first.grid, self.target_affine, self.target_shape)
+            return load_mask(
+                brain_mask_on(grid, mask_type=TEMPLATES[self.mask_strategy], **options)
+            )
         options = {"target_affine": self.target_affine, "target_shape": self.target_shape} | options
         compute = STRATEGIES[self.mask_strategy]
         return load_mask(compute(imgs, n_jobs=self.n_jobs, memory=self.memory, **options))
 
-    def _template_mask(self, imgs, options):
-        if "template_img" not in options:
-            msg = (
-                "mask_strategy='whole-brain-template' needs a template in the space of the images: "
-                "mask_args={'template_img': path or image}."
-            )
-            raise ValueError(msg)
-        grid = next(iter_runs(imgs)).grid
-        grid = target_grid(grid, self.target_affine, self.target_shape)
-        return brain_mask_on(grid, **options)
-
-    def transform(self, imgs, confounds=None):
-        """Cleaned time courses of one image.
-
-        Peak memory is the result and a few frames.
-
-        Parameters
-        ----------
-        imgs : path or nibabel image
-            One 4D image; resampled to the mask's grid where it has another.
-        confounds : array, DataFrame, path or list of these, optional
-            What to remove, one row per frame.
-
-        Returns
-        -------
-        ndarray of shape (n_timepoints, n_voxels)
-        """
-        check_is_fitted(self)
-        run = one_run(imgs)
-        confounds = load_confounds(confounds, run.n_timepoints, run.name)
-        parts = _check_parts(self.runs, run)
-        signals, notices = self._signals(run, confounds, parts)
-        warn_of(run, notices)
-        return self._as_output(signals)
-
-    def _signals(self, run, confounds, parts):
+    def _signals(self, run, confounds, sample_mask):
         preparation = self.preparation_
+        parts = None if self.runs is None else check_parts(self.runs, run.n_timepoints, run.name)
+        if parts is None and sample_mask is not None:
+            run, sample_mask = run.keep(sample_mask), None
 
         def key():
-            rest = joblib.hash(confounds), joblib.hash(parts)
+            rest = joblib.hash(confounds), joblib.hash((parts, sample_mask))
             return SIGNALS.key(fingerprint(run), preparation.key(), rest)
 
         def compute():
-            signals, notices = prepare(run, preparation, confounds, parts)
+            signals, notices = prepare(run, preparation, confounds, parts, sample_mask)
             return {"signals": signals, "notices": list(notices)}
 
         about = {"run": run.name, "parameters": f"{preparation.mask.n_voxels} voxels"}
         found = SIGNALS.get_or_compute_once(open_store(self.memory), key, compute, about)
         return found.values["signals"], [*found.values["notices"], *found.notes]
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of the columns: niftimasker0, niftimasker1, and so on."""
+        del input_features
+        return np.array([f"niftimasker{i}" for i in range(self.n_elements_)], dtype=object)
+
+    def _as_fitted(self):
+        return {"mask_img": self.mask_img_, "target_affine": None, "target_shape": None}
 
     def inverse_transform(self, X):
         """Arrays over the mask's voxels as an image.
@@ -253,44 +218,8 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
             4D, or 3D for one row without its dimension.
         """
         check_is_fitted(self)
-        return unmask(np.asarray(X), self.preparation_.mask, self.t_r)
+        return unmask(np.asarray(X), self.preparation_.mask, t_r=self.t_r)
 
     def __sklearn_is_fitted__(self):
         """Tell scikit-learn whether `fit` was called."""
         return hasattr(self, "preparation_")
-
-
-def float_type(dtype):
-    """The type of the arrays that come out; a ValueError for what is no float type."""
-    if dtype is None or (isinstance(dtype, str) and dtype == "auto"):
-        return np.dtype(np.float32)
-    try:
-        found = np.dtype(dtype)
-    except TypeError:
-        found = None
-    if found is None or found.kind != "f":
-        msg = f"dtype is {dtype!r}; expected a float type, such as numpy.float32, or None."
-        raise ValueError(msg)
-    return found
-
-
-def _check_parts(labels, run):
-    if labels is None:
-        return None
-    labels = np.asarray(labels)
-    if labels.shape != (run.n_timepoints,):
-        msg = (
-            f"runs has shape {labels.shape}; {run.name} has {run.n_timepoints} frames, so "
-            f"expected one label for each: ({run.n_timepoints},)."
-        )
-        raise ValueError(msg)
-    return labels
-
-
-def one_run(imgs):
-    """The one 4D image of what a user passes, as a Run; a ValueError for several."""
-    runs = list(iter_runs(imgs))
-    if len(runs) != 1:
-        msg = f"Got {len(runs)} images; transform takes one 4D image at a time."
-        raise ValueError(msg)
-    return runs[0]

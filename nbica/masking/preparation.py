@@ -10,7 +10,7 @@ from nbica.masking.extract import notices_of, read_into
 from nbica.masking.mask import Mask
 from nbica.runtime.scratch import DiskSignals, RamSignals
 from nbica.runtime.stopwatch import Stopwatch
-from nbica.signal.cleaning import Cleaner, Cleaning
+from nbica.signal.cleaning import Cleaner, Cleaning, clean_parts
 from nbica.signal.confounds import load_confounds
 
 
@@ -59,10 +59,10 @@ class PreparedRun:
     """
 
     def __init__(self, run, preparation, confounds=None, scratch_folder=None):
-        shape = (run.n_timepoints, preparation.mask.n_voxels)
+        shape = (run.n_kept, preparation.mask.n_voxels)
         self._run, self._mask = run, preparation.mask
         confounds = load_confounds(confounds, run.n_timepoints, run.name)
-        self._cleaner = Cleaner(preparation.cleaning, confounds, run.n_timepoints)
+        self._cleaner = Cleaner(preparation.cleaning, confounds, run.n_timepoints, kept=run.kept)
         self._is_clean = False
         self._signals = (
             DiskSignals(*shape, scratch_folder) if scratch_folder else RamSignals(*shape)
@@ -79,7 +79,7 @@ class PreparedRun:
 
     @property
     def n_timepoints(self):
-        """Number of frames."""
+        """Number of frames that are kept."""
         return self._signals.shape[0]
 
     @property
@@ -122,10 +122,11 @@ class PreparedRun:
         self.close()
 
 
-def prepare(run, preparation, confounds=None, parts=None):
+def prepare(run, preparation, confounds=None, parts=None, sample_masks=None):
     """Signals of a run, smoothed, masked and cleaned, as one array.
 
-    Peak memory is n_timepoints x n_voxels x 4 B and a few blocks of frames.
+    Peak memory is n_timepoints x n_voxels x 4 B and a few blocks of frames; twice that where frames
+    are left out of parts.
 
     Parameters
     ----------
@@ -134,35 +135,27 @@ def prepare(run, preparation, confounds=None, parts=None):
     confounds : ndarray, DataFrame, path, list of these or None
     parts : ndarray of shape (n_timepoints,), optional
         Labels of the parts of a run that were recorded apart; each is cleaned by itself.
+    sample_masks : list of ndarray, optional
+        Frames to keep of each part; for a run without parts, `run.kept` says it.
 
     Returns
     -------
-    signals : ndarray of float32, shape (n_timepoints, n_voxels)
+    signals : ndarray of float32, shape (n_kept, n_voxels)
     notices : list of str
         What was noticed about the run.
     """
-    mask = preparation.mask
+    mask, cleaning = preparation.mask, preparation.cleaning
     confounds = load_confounds(confounds, run.n_timepoints, run.name)
-    matrix = RamSignals(run.n_timepoints, mask.n_voxels)
+    matrix = RamSignals(run.n_kept, mask.n_voxels)
     read = read_into(matrix, run, mask, preparation.smoothing_fwhm, less_baseline=True)
-    signals, of_parts = matrix.array, [slice(None)]
-    if parts is not None:
-        of_parts = [parts == label for label in np.unique(parts)]
-    cleaners = [
-        _clean_rows(signals, rows, preparation.cleaning, confounds, read.baseline)
-        for rows in of_parts
-    ]
-    n_constant = min(cleaner.n_constant for cleaner in cleaners)
+    signals = matrix.array
+    if parts is None:
+        cleaners = [Cleaner(cleaning, confounds, run.n_timepoints, kept=run.kept)]
+        cleaners[0].clean(signals, read.baseline)
+    else:
+        signals, cleaners = clean_parts(
+            signals, cleaning, confounds, parts, sample_masks, read.baseline
+        )
+    n_constant = min(cleaner.n_constant for cleaner in cleaners) if run.n_kept > 1 else 0
     noticed = [notice for cleaner in cleaners for notice in cleaner.notices()]
-    t_r = preparation.cleaning.t_r
-    return signals, notices_of(run, mask, read.n_nonfinite, n_constant, t_r) + noticed
-
-
-def _clean_rows(signals, rows, cleaning, confounds, baseline):
-    """Clean some timepoints by themselves, in place; returns the Cleaner that did it."""
-    part = signals[rows]  # a view of all of them, a copy of some
-    cleaner = Cleaner(cleaning, None if confounds is None else confounds[rows], len(part))
-    cleaner.clean(part, baseline)
-    if part.base is not signals:
-        signals[rows] = part
-    return cleaner
+    return signals, notices_of(run, mask, read.n_nonfinite, n_constant, cleaning.t_r) + noticed

@@ -1,6 +1,7 @@
 """NiftiLabelsMasker and NiftiMapsMasker: an image to the signals of an atlas's regions and back."""
 
 import joblib
+import nibabel as nib
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
@@ -8,12 +9,11 @@ from nbica.image import spatial
 from nbica.image.files import open_image
 from nbica.image.fingerprint import fingerprint
 from nbica.image.grid import Grid
-from nbica.image.notices import warn_of
 from nbica.image.run import iter_runs
+from nbica.image.series import runs_of_images
 from nbica.image.space import space_of
 from nbica.masking.extract import unmask
-from nbica.masking.mask import load_mask, resample_mask
-from nbica.masking.masker import RunTransformer, float_type, one_run
+from nbica.masking.mask import load_mask, mask_to_image, resample_mask
 from nbica.masking.regions import (
     STRATEGIES,
     cleaned_signals,
@@ -23,10 +23,11 @@ from nbica.masking.regions import (
     map_regions,
     names_of,
     nonempty,
+    table_of,
 )
+from nbica.masking.transformer import RunTransformer, float_type
 from nbica.runtime.cache import Stage
 from nbica.runtime.store import open_store
-from nbica.signal.confounds import load_confounds
 
 SIGNALS = Stage("region signals", version=2)
 
@@ -39,53 +40,56 @@ class _RegionMasker(RunTransformer, auto_wrap_output_keys=None):
         self.cleaning_ = self._checked_cleaning()
         float_type(self.dtype)
         spatial.smoothing_sigma(self.smoothing_fwhm, atlas_grid.affine)
-        if self.resampling_target not in ("data", own, None):
-            found = self.resampling_target
-            msg = f"resampling_target is {found!r}; expected 'data', {own!r} or None."
-            raise ValueError(msg)
-        grid = atlas_grid
-        if imgs is not None and self.resampling_target == "data":
-            grid = next(iter_runs(imgs)).grid
-        self.regions_ = self._regions_on(grid)
+        self._check_target(own)
+        grid = atlas_grid if imgs is None else next(iter_runs(runs_of_images(imgs))).grid
+        if self.resampling_target is None:
+            self._check_grids(grid, atlas_grid)
+        if self.resampling_target == "mask":
+            grid = load_mask(self.mask_img).grid
+        self.regions_ = self._regions_on(
+            atlas_grid if self.resampling_target in (own, None) else grid
+        )
         self.n_elements_ = self.regions_.n_regions
+        self._remember(imgs)
+
+    def _check_target(self, own):
+        known = ["data", own, *(["mask"] if own == "maps" else [])]
+        if self.resampling_target is not None and self.resampling_target not in known:
+            found, known = self.resampling_target, ", ".join(map(repr, known))
+            msg = f"resampling_target is {found!r}; expected {known} or None."
+            raise ValueError(msg)
+        if self.resampling_target == "mask" and self.mask_img is None:
+            msg = (
+                "resampling_target is 'mask', but there is no mask_img: pass one or another target."
+            )
+            raise ValueError(msg)
+
+    def _check_grids(self, grid, atlas_grid):
+        """Raise ValueError for grids that differ where nothing may be resampled."""
+        grids = {"image": grid}
+        if self.mask_img is not None:
+            grids["mask_img"] = load_mask(self.mask_img).grid
+        for what, other in grids.items():
+            if not other.same_as(atlas_grid):
+                msg = (
+                    f"The {what} is on a grid of {other.shape}, the atlas on one of "
+                    f"{atlas_grid.shape} or with another affine; resampling_target='data' brings "
+                    "the atlas to the image."
+                )
+                raise ValueError(msg)
 
     def _mask_on(self, grid):
         if self.mask_img is None:
             return None
         return resample_mask(load_mask(self.mask_img), grid).array
 
-    def transform(self, imgs, confounds=None):
-        """Cleaned signals of the regions in one image.
-
-        Peak memory is the result and a few frames.
-
-        Parameters
-        ----------
-        imgs : path or nibabel image
-            One 4D image.
-        confounds : array, DataFrame, path or list of these, optional
-            What to remove, one row per frame.
-
-        Returns
-        -------
-        ndarray of shape (n_timepoints, n_regions)
-            The same columns for every image. A region of which the image's grid holds no voxel is
-            0, with a warning.
-
-        Raises
-        ------
-        DataError
-            If no region is left on the image's grid.
-        ValueError
-            If `resampling_target` is None and the image is on another grid than the atlas.
-        """
+    @property
+    def mask_img_(self):
+        """The mask on the grid of the regions, or None without one."""
         check_is_fitted(self)
-        run = one_run(imgs)
-        confounds = load_confounds(confounds, run.n_timepoints, run.name)
-        regions = self._regions_for(run)
-        signals, notices = self._signals(run, regions, confounds)
-        warn_of(run, notices)
-        return self._as_output(signals)
+        if self.mask_img is None:
+            return None
+        return mask_to_image(resample_mask(load_mask(self.mask_img), self.regions_.mask.grid))
 
     def inverse_transform(self, X):
         """Signals of the regions as an image: each region's value in its voxels.
@@ -115,7 +119,7 @@ class _RegionMasker(RunTransformer, auto_wrap_output_keys=None):
                 f"expected (n_rows, {self.n_elements_}) or ({self.n_elements_},)."
             )
             raise ValueError(msg)
-        return unmask(self.regions_.spread(X), self.regions_.mask, self.t_r)
+        return unmask(self.regions_.spread(X), self.regions_.mask, t_r=self.t_r)
 
     def _regions_for(self, run):
         grid = self.regions_.mask.grid
@@ -129,7 +133,10 @@ class _RegionMasker(RunTransformer, auto_wrap_output_keys=None):
             raise ValueError(msg)
         return self._regions_on(run.grid) if self.resampling_target == "data" else self.regions_
 
-    def _signals(self, run, regions, confounds):
+    def _signals(self, run, confounds, sample_mask):
+        run = run.keep(sample_mask) if sample_mask is not None else run
+        regions = self._regions_for(run)
+
         def key():
             width = spatial.smoothing_sigma(self.smoothing_fwhm, np.eye(4)).tolist()
             rest = width, vars(self.cleaning_), joblib.hash(confounds)
@@ -148,7 +155,7 @@ class _RegionMasker(RunTransformer, auto_wrap_output_keys=None):
         return hasattr(self, "regions_")
 
 
-class NiftiLabelsMasker(_RegionMasker):
+class NiftiLabelsMasker(_RegionMasker, auto_wrap_output_keys=None):
     """Take the mean time course of each region of a labelled atlas out of an image, and clean it.
 
     Peak memory of `transform` is n_timepoints x n_regions x 8 B and a few frames: the 4D image is
@@ -159,16 +166,18 @@ class NiftiLabelsMasker(_RegionMasker):
     labels_img : path or nibabel image, 3D
         Whole numbers, one for each region.
     labels : list of str, optional
-        Names of the regions by increasing number, with or without one for the background in front.
-    lut : DataFrame, optional
-        Instead of `labels`: columns `index` (number) and `name`, as `fetch_atlas_...` gives it.
+        Names of the regions by increasing number, with or without one for the "Background" in
+        front. Where regions are missing from the image, the n-th name is that of number n.
+    lut : DataFrame or path, optional
+        Instead of `labels`: columns `index` (number) and `name`, as `fetch_atlas_...` gives it, or
+        a table of text with them.
     background_label : int
         The number that is no region.
     mask_img : path or nibabel image, optional
         Voxels outside are in no region. Regions that lie outside altogether are dropped.
     smoothing_fwhm : float, sequence of three floats or None
         Smoothing of the frames, in mm, before the mean is taken.
-    standardize, standardize_confounds, detrend, low_pass, high_pass, t_r
+    standardize, standardize_confounds, high_variance_confounds, detrend, low_pass, high_pass, t_r
         As :class:`NiftiMasker`; of the regions' signals.
     dtype : dtype, optional
         Float type of the arrays that come out; by default float32.
@@ -181,13 +190,27 @@ class NiftiLabelsMasker(_RegionMasker):
         Accepted so that scripts port.
     strategy : {"mean", "median", "sum", "minimum", "maximum", "variance", "standard_deviation"}
         What stands for a region's voxels.
+    keep_masked_labels : bool
+        Keep regions of which the mask leaves nothing, as columns of 0.
+    reports, cmap
+        As :class:`NiftiMasker`.
+    clean_args : dict, optional
+        As :class:`NiftiMasker`.
 
     Attributes
     ----------
-    region_ids_ : dict of int to int
-        The number in the atlas of each column.
+    region_ids_ : dict
+        The number in the atlas of each column, and of the "background".
     region_names_ : dict of int to str
-        Its name.
+        The name of each column.
+    lut_ : DataFrame
+        Numbers and names of all of the atlas, the background first if it has one: `index`, `name`,
+        and `color` if known.
+    labels_ : list of int
+        Numbers of the background and the columns.
+    labels_img_, region_atlas_ : Nifti1Image
+        The atlas on the grid of the image that was given to `fit`, all of it and within the mask.
+    mask_img_ : Nifti1Image or None
     n_elements_ : int
         Columns.
     regions_ : regions.LabelledRegions
@@ -201,9 +224,10 @@ class NiftiLabelsMasker(_RegionMasker):
 
     def __init__(
         self, labels_img=None, labels=None, lut=None, background_label=0, mask_img=None,
-        smoothing_fwhm=None, standardize=False, standardize_confounds=True, detrend=False,
-        low_pass=None, high_pass=None, t_r=None, dtype=None, resampling_target="data",
-        memory=None, memory_level=1, verbose=0, strategy="mean",
+        smoothing_fwhm=None, standardize=False, standardize_confounds=True,
+        high_variance_confounds=False, detrend=False, low_pass=None, high_pass=None, t_r=None,
+        dtype=None, resampling_target="data", memory=None, memory_level=1, verbose=0,
+        strategy="mean", keep_masked_labels=False, reports=True, cmap=None, clean_args=None,
     ):  # fmt: skip
         self.labels_img = labels_img
         self.labels = labels
@@ -213,6 +237,7 @@ class NiftiLabelsMasker(_RegionMasker):
         self.smoothing_fwhm = smoothing_fwhm
         self.standardize = standardize
         self.standardize_confounds = standardize_confounds
+        self.high_variance_confounds = high_variance_confounds
         self.detrend = detrend
         self.low_pass = low_pass
         self.high_pass = high_pass
@@ -223,6 +248,10 @@ class NiftiLabelsMasker(_RegionMasker):
         self.memory_level = memory_level
         self.verbose = verbose
         self.strategy = strategy
+        self.keep_masked_labels = keep_masked_labels
+        self.reports = reports
+        self.cmap = cmap
+        self.clean_args = clean_args
 
     def fit(self, imgs=None, y=None):
         """Load the atlas, and bring it to the grid of an image if one is given.
@@ -250,13 +279,14 @@ class NiftiLabelsMasker(_RegionMasker):
         self._labels, self._affine, name = load_labels(self.labels_img)
         numbers = np.unique(self._labels)
         self._numbers = numbers[numbers != self.background_label]
-        names = names_of(self._numbers, self.labels, self.lut)
+        names = names_of(self._numbers, self.labels, self.lut, self.background_label)
         space = space_of(open_image(self.labels_img)[0])
         grid = Grid(self._labels.shape, self._affine, space)
-        kept = nonempty(self._regions_on(grid), names, name)
+        kept = nonempty(self._regions_on(grid), names, name, self.keep_masked_labels)
+        background = self.background_label if self.background_label in numbers else None
+        self.lut_ = table_of(self._numbers, names, self.lut, background)
         self._numbers = self._numbers[kept]
-        self.region_ids_ = dict(enumerate(self._numbers.tolist()))
-        self.region_names_ = dict(enumerate(np.array(names, dtype=object)[kept].tolist()))
+        self._names = [names[place] for place in kept]
         self._prepare(imgs, grid, "labels")
         return self
 
@@ -266,8 +296,67 @@ class NiftiLabelsMasker(_RegionMasker):
             self._labels, self._affine, self._numbers, grid, mask, self.strategy
         )
 
+    @property
+    def labels_(self):
+        """Numbers of the background, if the atlas has one, and of the columns, in order."""
+        check_is_fitted(self)
+        return list(self.region_ids_.values())
 
-class NiftiMapsMasker(_RegionMasker):
+    @property
+    def region_ids_(self):
+        """The number in the atlas of each column, and of the "background" if the atlas has one."""
+        check_is_fitted(self)
+        has_background = self.background_label in set(self.lut_["index"])
+        background = {"background": self.background_label} if has_background else {}
+        return background | dict(enumerate(self._numbers.tolist()))
+
+    @property
+    def region_names_(self):
+        """The name of each column; of "background" as well, if it is asked for."""
+        check_is_fitted(self)
+        return NamesOfColumns(enumerate(self._names))
+
+    @property
+    def labels_img_(self):
+        """The atlas on the grid that is used."""
+        check_is_fitted(self)
+        numbers = self.lut_["index"].to_numpy()
+        numbers = numbers[numbers != self.background_label]
+        grid = self.regions_.mask.grid
+        return _image_of(labelled_regions(self._labels, self._affine, numbers, grid), numbers)
+
+    @property
+    def region_atlas_(self):
+        """The atlas in the voxels that are used: within the mask."""
+        check_is_fitted(self)
+        return _image_of(self.regions_, self._numbers)
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of the regions."""
+        del input_features
+        return np.array(list(self.region_names_.values()), dtype=object)
+
+    def _as_fitted(self):
+        return {"labels": None, "lut": self.lut_}
+
+
+def _image_of(regions, numbers):
+    img = unmask(numbers[regions.which].astype(np.float64), regions.mask)
+    largest = int(numbers.max(initial=0))
+    dtype = np.int32 if int(numbers.min(initial=0)) >= -(2**31) and largest < 2**31 else np.int64
+    return nib.Nifti1Image(np.asarray(img.dataobj).astype(dtype), img.affine, dtype=dtype)
+
+
+class NamesOfColumns(dict):
+    """Names by column; knows "background" besides, which is no column."""
+
+    def __missing__(self, key):
+        if key == "background":
+            return "Background"
+        raise KeyError(key)
+
+
+class NiftiMapsMasker(_RegionMasker, auto_wrap_output_keys=None):
     """Take the time course of each map of a probabilistic atlas out of an image, and clean it.
 
     Each frame is fitted by all maps together, by least squares: where maps overlap, each gets its
@@ -284,20 +373,27 @@ class NiftiMapsMasker(_RegionMasker):
         False refuses maps that share voxels.
     smoothing_fwhm : float, sequence of three floats or None
         Smoothing of the frames, in mm, before they are fitted.
-    standardize, standardize_confounds, detrend, low_pass, high_pass, t_r
+    standardize, standardize_confounds, high_variance_confounds, detrend, low_pass, high_pass, t_r
         As :class:`NiftiMasker`; of the regions' signals.
     dtype : dtype, optional
         Float type of the arrays that come out; by default float32.
-    resampling_target : {"data", "maps", None}
-        Bring the maps to the image (linear; cheap), the image to the maps (splines), or refuse
-        what is on another grid.
+    resampling_target : {"data", "maps", "mask", None}
+        Bring the maps to the image (linear; cheap), the image to the maps (splines), both to the
+        mask, or refuse what is on another grid.
     memory : None, path or joblib.Memory
         Where results are kept.
     memory_level, verbose : int
         Accepted so that scripts port.
+    keep_masked_maps : bool
+        Keep maps of which the mask leaves nothing, as columns of 0.
+    reports, cmap, clean_args
+        As :class:`NiftiMasker`.
 
     Attributes
     ----------
+    maps_img_ : Nifti1Image
+        The maps on the grid of the image that was given to `fit`.
+    mask_img_ : Nifti1Image or None
     n_elements_ : int
         Columns.
     kept_ : ndarray of int
@@ -307,9 +403,10 @@ class NiftiMapsMasker(_RegionMasker):
 
     def __init__(
         self, maps_img=None, mask_img=None, allow_overlap=True, smoothing_fwhm=None,
-        standardize=False, standardize_confounds=True, detrend=False, low_pass=None,
-        high_pass=None, t_r=None, dtype=None, resampling_target="data", memory=None,
-        memory_level=0, verbose=0,
+        standardize=False, standardize_confounds=True, high_variance_confounds=False,
+        detrend=False, low_pass=None, high_pass=None, t_r=None, dtype=None,
+        resampling_target="data", keep_masked_maps=False, memory=None, memory_level=0, verbose=0,
+        reports=True, cmap="CMRmap_r", clean_args=None,
     ):  # fmt: skip
         self.maps_img = maps_img
         self.mask_img = mask_img
@@ -317,6 +414,7 @@ class NiftiMapsMasker(_RegionMasker):
         self.smoothing_fwhm = smoothing_fwhm
         self.standardize = standardize
         self.standardize_confounds = standardize_confounds
+        self.high_variance_confounds = high_variance_confounds
         self.detrend = detrend
         self.low_pass = low_pass
         self.high_pass = high_pass
@@ -326,6 +424,10 @@ class NiftiMapsMasker(_RegionMasker):
         self.memory = memory
         self.memory_level = memory_level
         self.verbose = verbose
+        self.keep_masked_maps = keep_masked_maps
+        self.reports = reports
+        self.cmap = cmap
+        self.clean_args = clean_args
 
     def fit(self, imgs=None, y=None):
         """Load the maps, and bring them to the grid of an image if one is given.
@@ -336,7 +438,8 @@ class NiftiMapsMasker(_RegionMasker):
         space = space_of(open_image(self.maps_img)[0])
         grid = Grid(self._maps.shape[:3], self._affine, space)
         on_own_grid = self._regions_on(grid)
-        self.kept_ = nonempty(on_own_grid, [f"map {i}" for i in range(self._maps.shape[3])], name)
+        names = [f"map {i}" for i in range(self._maps.shape[3])]
+        self.kept_ = nonempty(on_own_grid, names, name, self.keep_masked_maps)
         self._maps = self._maps[..., self.kept_]
         if not self.allow_overlap and np.count_nonzero(on_own_grid.maps > 0, axis=0).max() > 1:
             msg = f"The maps of {name} overlap, and allow_overlap is False."
@@ -346,3 +449,14 @@ class NiftiMapsMasker(_RegionMasker):
 
     def _regions_on(self, grid):
         return map_regions(self._maps, self._affine, grid, self._mask_on(grid))
+
+    @property
+    def maps_img_(self):
+        """The maps, in the voxels and on the grid that are used."""
+        check_is_fitted(self)
+        return unmask(self.regions_.maps, self.regions_.mask)
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of the columns: niftimapsmasker0, niftimapsmasker1, and so on."""
+        del input_features
+        return np.array([f"niftimapsmasker{i}" for i in range(self.n_elements_)], dtype=object)

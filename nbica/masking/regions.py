@@ -4,9 +4,11 @@ A region is a set of voxels (a label) or a map of weights. Frames are summarised
 read, so that of a run only (n_timepoints, n_regions) is ever in memory.
 """
 
+import os
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -137,11 +139,15 @@ def labelled_regions(labels, affine, numbers, grid, mask=None, strategy="mean"):
     LabelledRegions
         In the order of `numbers`.
     """
-    labels = volume_on_grid(labels, affine, grid, order=0)
-    inside = np.isin(labels, numbers)
+    # Places in the table are resampled, not labels: float32 would merge those above 2**24.
+    known, places = np.unique(labels, return_inverse=True)
+    place_of = np.where(np.isin(known, numbers), np.searchsorted(numbers, known) + 1, 0)
+    places = place_of[places].reshape(labels.shape).astype(np.float32)
+    places = volume_on_grid(places, affine, grid, order=0).astype(np.int64)
+    inside = places > 0
     if mask is not None:
         inside &= mask
-    which = np.searchsorted(numbers, labels[inside])
+    which = places[inside] - 1
     return LabelledRegions(Mask(inside, grid.affine, grid.space), which, len(numbers), strategy)
 
 
@@ -186,7 +192,7 @@ def region_signals(run, regions, smoothing_fwhm=None):
     n_nonfinite : int
         Values that were not finite, and became 0.
     """
-    summary = _Summary(run.n_timepoints, regions)
+    summary = _Summary(run.n_kept, regions)
     read = read_into(summary, run, regions.mask, smoothing_fwhm)
     return summary.array, read.n_nonfinite
 
@@ -236,13 +242,13 @@ def cleaned_signals(run, regions, smoothing_fwhm, cleaning, confounds):
         msg = f"No region of the atlas is left on the grid of {run.name}: do they overlap in mm?"
         raise DataError(msg)
     signals, n_nonfinite = region_signals(run, regions, smoothing_fwhm)
-    cleaner = Cleaner(cleaning, confounds, len(signals), signals.dtype)
+    cleaner = Cleaner(cleaning, confounds, run.n_timepoints, signals.dtype, run.kept)
     cleaner.clean(signals)
     lost = np.flatnonzero(regions.sizes == 0)
     notices = notices_of(run, regions.mask, n_nonfinite, t_r=cleaning.t_r)
     if len(lost):
         notices.append(f"no voxel is left of the regions of columns {lost.tolist()}: they are 0")
-    elif cleaner.n_constant:
+    elif cleaner.n_constant and run.n_kept > 1:
         notices.append(f"{cleaner.n_constant} of {regions.n_regions} regions are constant")
     return signals, [*notices, *cleaner.notices()]
 
@@ -257,7 +263,7 @@ def load_labels(labels_img):
     if (volume != np.round(volume)).any():
         msg = f"{name} holds fractions; expected a whole number per region. See NiftiMapsMasker."
         raise DataError(msg)
-    return volume.astype(np.int32), affine, name
+    return volume.astype(np.int64), affine, name
 
 
 def load_maps(maps_img):
@@ -269,33 +275,116 @@ def load_maps(maps_img):
     return np.nan_to_num(read_array(img, name)), checked_affine(img, name), name
 
 
-def names_of(numbers, labels, lut):
-    """One name per region: of a table, of a list, or its number."""
+def names_of(numbers, labels, lut, background=0):
+    """One name per region: of a table, of a list, or its number.
+
+    Parameters
+    ----------
+    numbers : ndarray of int
+        Of the regions in the image, increasing.
+    labels : list of str, optional
+        As many as regions, in order; or more where regions are missing from the image: the n-th is
+        then that of number n. One for the background may come first.
+    lut : DataFrame or path, optional
+        With columns `index` and `name`.
+    background : int
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    ValueError
+        For both, for names that do not fit, and for a number that a table has twice.
+    """
     if labels is not None and lut is not None:
         msg = "Both labels and lut name the regions: pass one of them."
         raise ValueError(msg)
     if lut is not None:
-        names = dict(zip(lut["index"].tolist(), lut["name"].tolist(), strict=True))
-        return [str(names.get(number, number)) for number in numbers.tolist()]
+        return _names_of_table(numbers, load_lut(lut), background)
     if labels is None:
         return [str(number) for number in numbers.tolist()]
-    names = list(map(str, labels))
-    if len(names) == len(numbers) + 1:
-        names = names[1:]  # atlases name the background first
+    names = [as_text(name) for name in labels]
+    if names and len(names) != len(numbers) and names[0].lower() in _BACKGROUND:
+        names = names[1:]
+    if len(names) > len(numbers) and numbers[0] >= 1 and numbers[-1] <= len(names):
+        by_number = [names[number - 1] for number in numbers]
+        _warn_of_missing([name for name in names if name not in by_number])
+        return by_number
     if len(names) != len(numbers):
         msg = f"{len(names)} labels for {len(numbers)} regions; give one each, or a lut."
         raise ValueError(msg)
     return names
 
 
-def nonempty(regions, names, atlas):
-    """Indices of the regions that have voxels; the others are named in a notice."""
+_BACKGROUND = ("background", "bg", "unknown", "???", "0", "")
+
+
+def _names_of_table(numbers, lut, background):
+    found = dict(zip(lut["index"].tolist(), map(as_text, lut["name"]), strict=True))
+    if len(found) < len(lut):
+        twice = lut["index"][lut["index"].duplicated()].tolist()
+        msg = f"The lookup table has more than one name for {twice}: leave one for each number."
+        raise ValueError(msg)
+    unnamed = [number for number in numbers.tolist() if number not in found]
+    if unnamed:
+        msg = f"The lookup table has no name for {unnamed}: they are named by their numbers."
+        warnings.warn(msg, DataWarning, stacklevel=4)
+    there = {background, *numbers.tolist()}
+    _warn_of_missing([name for number, name in found.items() if number not in there])
+    return [found.get(number, str(number)) for number in numbers.tolist()]
+
+
+def _warn_of_missing(names):
+    if names:
+        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+        msg = f"The image has no region {', '.join(names[:5])}{more}: their names are left out."
+        warnings.warn(msg, DataWarning, stacklevel=5)
+
+
+def as_text(name):
+    """A name as text; some atlases keep bytes."""
+    return name.decode() if isinstance(name, bytes) else str(name)
+
+
+def load_lut(lut):
+    """A lookup table with columns `index` and `name`, of itself or of a file of text."""
+    if isinstance(lut, str | os.PathLike):
+        import pandas as pd
+
+        lut = pd.read_csv(Path(lut).expanduser(), sep=None, engine="python")
+    if not {"index", "name"} <= set(getattr(lut, "columns", ())):
+        msg = (
+            f"lut has the columns {list(getattr(lut, 'columns', ()))}; expected a table with "
+            "'index' (the numbers in the image) and 'name'."
+        )
+        raise ValueError(msg)
+    return lut
+
+
+def table_of(numbers, names, lut, background):
+    """The lookup table of an atlas: the background first, if it has one, then the regions."""
+    import pandas as pd
+
+    table = pd.DataFrame({"index": numbers, "name": names})
+    if background is not None:
+        first = pd.DataFrame({"index": [background], "name": ["Background"]})
+        table = pd.concat([first, table], ignore_index=True)
+    if lut is None or "color" not in (lut := load_lut(lut)).columns:
+        return table
+    return table.merge(lut[["index", "color"]], on="index", how="left")
+
+
+def nonempty(regions, names, atlas, keep_all=False):
+    """Indices of the regions that have voxels, or of all; the others are named in a notice."""
     kept = np.flatnonzero(regions.sizes)
     if not len(kept):
         msg = f"No region of {atlas} is left: it is empty, or mask_img covers none of it."
         raise DataError(msg)
     if len(kept) < len(names):
-        dropped = [name for name, size in zip(names, regions.sizes, strict=True) if not size]
-        msg = f"mask_img leaves nothing of {', '.join(dropped)}: dropped from {atlas}."
+        lost = [name for name, size in zip(names, regions.sizes, strict=True) if not size]
+        what = "kept as columns of 0" if keep_all else f"dropped from {atlas}"
+        msg = f"mask_img leaves nothing of {', '.join(lost)}: {what}."
         warnings.warn(msg, DataWarning, stacklevel=3)
-    return kept
+    return np.arange(len(names)) if keep_all else kept

@@ -13,8 +13,11 @@ def key_width(names):
     return 0.4 + 0.062 * max(map(len, names))
 
 
-def draw_colorbar(axes, scale, *, ink, vertical=True, fontsize=6.5):
-    """Draw a scale into axes of its own, grey where values are hidden."""
+def draw_colorbar(axes, scale, *, ink, vertical=True, fontsize=6.5, tick_format=None):
+    """Draw a scale into axes of its own, grey where values are hidden.
+
+    `tick_format` is a format such as "%.2g", or a function of a number; two digits by default.
+    """
     low, high = scale.limits
     values = np.linspace(low, high, 512)
     colours = scale.colours(values)
@@ -26,7 +29,8 @@ def draw_colorbar(axes, scale, *, ink, vertical=True, fontsize=6.5):
         strip, extent = colours[:, np.newaxis], (0, 1, low, high)
     axes.imshow(strip, aspect="auto", extent=extent, origin="lower", interpolation="nearest")
     ticks = ticks_of(scale, apart=0.1 if vertical else 0.2)
-    texts = [in_short(tick) for tick in ticks]
+    write = in_short if tick_format is None else _writer(tick_format)
+    texts = [write(tick) for tick in ticks]
     if vertical:
         axes.yaxis.tick_right()
         axes.set(xticks=[], yticks=ticks, yticklabels=texts)
@@ -34,6 +38,10 @@ def draw_colorbar(axes, scale, *, ink, vertical=True, fontsize=6.5):
         axes.set(yticks=[], xticks=ticks, xticklabels=texts)
     axes.tick_params(colors=ink, labelsize=fontsize, length=2, width=0.5)
     axes.spines[:].set_visible(False)
+
+
+def _writer(tick_format):
+    return tick_format if callable(tick_format) else lambda value: tick_format % value
 
 
 def ticks_of(scale, apart=0.1):

@@ -10,7 +10,7 @@ from nbica.image.run import load_run
 from nbica.masking.compute import compute_epi_mask
 from nbica.masking.extract import apply_mask
 from nbica.masking.mask import Mask, load_mask, mask_to_image
-from nbica.plotting.colors import listed
+from nbica.plotting.colors import colormap, listed
 from nbica.plotting.figures import BLACK, WHITE, as_written
 from nbica.plotting.layout import add_axes
 from nbica.plotting.options import Frame
@@ -43,8 +43,8 @@ def plot_carpet(
     ----------
     img : image or path, 4D
     mask_img : image or path, 3D, optional
-        Voxels to show; with `mask_labels` an image of whole-numbered regions. By default a mask
-        is computed from the run.
+        Voxels to show; a mask, or an image of whole-numbered regions, which `mask_labels` may
+        name. By default a mask is computed from the run.
     mask_labels : dict of str to int, optional
         Names of regions and their numbers in `mask_img`; rows are sorted by them.
     t_r : float, optional
@@ -94,6 +94,8 @@ def plot_carpet(
 
 
 def _rows_of(img, mask_img, mask_labels):
+    if mask_labels is None and mask_img is not None:
+        mask_labels = _names_by_number(mask_img)
     if mask_labels is None:
         mask = load_mask(compute_epi_mask(img) if mask_img is None else mask_img)
         regions, names = np.zeros(mask.n_voxels, int), []
@@ -102,6 +104,15 @@ def _rows_of(img, mask_img, mask_labels):
     order = np.argsort(regions, kind="stable")
     chosen = order[np.linspace(0, len(order) - 1, min(_N_ROWS, len(order))).astype(int)]
     return _Rows(mask, chosen, regions[chosen], names)
+
+
+def _names_by_number(mask_img):
+    """Names of the regions of an image of labels, or None for a mask."""
+    numbers = np.unique(np.nan_to_num(load_map(mask_img, "mask_img").data))
+    numbers = numbers[numbers != 0]
+    if len(numbers) < 2 or (numbers != np.round(numbers)).any():
+        return None
+    return {str(int(number)): int(number) for number in numbers}
 
 
 def _labelled(img, mask_img, mask_labels):
@@ -150,7 +161,7 @@ def _open_axes(figure, place, names, has_motion, has_title):
 def _draw_greys(axes, signals, duration, cmap, vmin, vmax):
     middle, spread = np.nanmean(signals), 2 * np.nanstd(signals) or 1.0
     axes.imshow(
-        signals, aspect="auto", cmap=cmap, interpolation="nearest",
+        signals, aspect="auto", cmap=colormap(cmap), interpolation="nearest",
         vmin=middle - spread if vmin is None else vmin,
         vmax=middle + spread if vmax is None else vmax,
         extent=(0, duration, len(signals), 0),

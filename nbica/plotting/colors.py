@@ -1,8 +1,22 @@
 """Colours that all kinds of colour vision tell apart."""
 
+from importlib import import_module
+
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import LinearSegmentedColormap, ListedColormap
+
+# Modules that give matplotlib more colour maps, for names that it does not know.
+_MORE_MAPS = ("nilearn.plotting",)
+
+
+def colormap(cmap):
+    """A colour map of itself or of its name; names of nilearn's, such as "cold_hot", count too."""
+    if isinstance(cmap, str) and cmap not in colormaps:
+        for module in _MORE_MAPS:
+            import_module(module)
+    return colormaps.get_cmap(cmap)
+
 
 # On black. Blue against orange is told apart by all common kinds of colour vision, and both grow
 # lighter outwards, so that the peaks stand out in grey print too.
@@ -52,7 +66,7 @@ def listed(n, cmap=None):
     """N colours: the distinct ones, or those evenly along a colour map."""
     if cmap is None:
         return distinct(n)
-    cmap = colormaps.get_cmap(cmap)
+    cmap = colormap(cmap)
     if isinstance(cmap, ListedColormap) and cmap.N <= 20:
         return [cmap(i % cmap.N) for i in range(n)]
     return [cmap(i / max(n - 1, 1)) for i in range(n)]

@@ -48,6 +48,7 @@ class Display:
         bar_width=0.0, align="centre",
     ):  # fmt: skip
         self.bounds = bounds
+        self._radiological = radiological
         self._paper, self.ink = (PAPER, INK) if black_bg else (WHITE, BLACK)
         sizes = [[self._size(view) for view in row] for row in rows]
         has_title = bool(frame.title)
@@ -65,12 +66,12 @@ class Display:
         if has_title:
             self._write_title(frame.title, layout.title)
         if annotate:
-            self.annotate(radiological)
+            self.annotate()
 
     @property
     def axes(self):
         """The panels' axes by name."""
-        letters = ["xyz"[panel.view.axis] for panel in self.panels]
+        letters = [panel.view.letter for panel in self.panels]
         names = [
             letter if letters.count(letter) == 1 else f"{letter}{letters[:i].count(letter)}"
             for i, letter in enumerate(letters)
@@ -147,8 +148,9 @@ class Display:
 
     # ---- with arrays ------------------------------------------------------------------------
 
-    def paint(self, volume, scale, *, alpha=1.0, order=1):
+    def paint(self, volume, scale, *, alpha=1.0, order=1, **drawing):
         """Colour a volume by a scale, in every panel; `alpha` is a number or a Volume."""
+        drawing.setdefault("interpolation", "nearest" if order == 0 else "bilinear")
         prepare = self.panels[0].view.prepare
         ready = prepare(volume, self.bounds)
         varies = isinstance(alpha, Volume)
@@ -158,10 +160,10 @@ class Display:
             rgba = scale.colours(values)
             here = panel.view.picture(opacity, self.bounds, order) if varies else opacity
             rgba[..., 3] *= np.nan_to_num(here)
-            self.draw(panel, rgba, "nearest" if order == 0 else "bilinear")
+            self.draw(panel, rgba, **drawing)
 
-    def draw(self, panel, rgba, interpolation="bilinear"):
-        """Put a picture in its place."""
+    def draw(self, panel, rgba, interpolation="bilinear", **drawing):
+        """Put a picture in its place; `drawing` goes on to matplotlib's `imshow`."""
         half = panel.view.step / 2
         across, up = plane_of(panel.view.axis)
         n_up, n_across = rgba.shape[:2]
@@ -170,8 +172,9 @@ class Display:
         extent = (left, left + 2 * half * n_across, bottom, bottom + 2 * half * n_up)
         limits = panel.axes.axis()
         panel.axes.imshow(
-            rgba, origin="lower", extent=extent, interpolation=interpolation, aspect="auto"
-        )
+            rgba, origin="lower", extent=extent, interpolation=interpolation, aspect="auto",
+            **drawing,
+        )  # fmt: skip
         panel.axes.axis(limits)
 
     def contour(self, volume, levels, **options):
@@ -218,18 +221,47 @@ class Display:
             if up in cuts:
                 panel.axes.axhline(cuts[up], **style)
 
-    def annotate(self, radiological=False):
-        """Write coordinates, and which side is left."""
+    def annotate(
+        self, radiological=None, *, left_right=True, positions=True, scalebar=False, size=None,
+        **options,
+    ):  # fmt: skip
+        """Write coordinates, and which side is left; draw a bar of 5 cm.
+
+        Parameters
+        ----------
+        radiological : bool, optional
+            Which side is where; by default as the panels show it.
+        left_right, positions, scalebar : bool
+        size : float, optional
+            Of the letters, in points.
+        **options
+            Of matplotlib's texts, such as `color`.
+        """
+        radiological = self._radiological if radiological is None else radiological
         heights = [panel.axes.get_position().height for panel in self.panels]
         inches = min(heights) * self.figure.get_size_inches()[1]
-        style = {"color": self.ink, "fontsize": float(np.clip(4.2 * inches, 5, 9)), "zorder": 6}
+        size = float(np.clip(4.2 * inches, 5, 9)) if size is None else size
+        style = {"color": self.ink, "fontsize": size, "zorder": 6} | options
+        if scalebar:
+            self._draw_scalebar(style)
         for axes, view in self.panels:
             style["transform"] = axes.transAxes
-            axes.text(0.02, 0.01, view.label, ha="left", va="bottom", **style)
-            if view.shows_sides:
+            if positions:
+                axes.text(0.02, 0.01, view.label, ha="left", va="bottom", **style)
+            if left_right and view.shows_sides:
                 left, right = "RL" if radiological else "LR"
                 axes.text(0.02, 0.99, left, ha="left", va="top", **style)
                 axes.text(0.98, 0.99, right, ha="right", va="top", **style)
+
+    def _draw_scalebar(self, style, length=50.0):
+        """A bar of 5 cm in the lower right corner of each panel."""
+        for axes, _ in self.panels:
+            (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+            end = right - 0.04 * (right - left)
+            ends = [end - np.sign(right - left) * length, end]
+            height = low + 0.05 * (high - low)
+            axes.plot(ends, [height, height], color=style["color"], linewidth=1.5, zorder=6)
+            axes.text(np.mean(ends), height, "5 cm", ha="center", va="bottom", **style)
 
     def _write_title(self, text, strip):
         axes = add_axes(self.figure, strip)
@@ -249,6 +281,9 @@ class Display:
         axes.set(xlim=self.bounds[across], ylim=self.bounds[up])
         if view.is_mirrored(radiological):
             axes.invert_xaxis()
+        # As nilearn's displays have them: display.axes["x"].ax, and what the panel shows.
+        axes.ax, axes.direction, axes.coord = axes, view.letter, getattr(view, "mm", None)
+        axes.radiological = radiological
         return axes
 
     def describe(self, what):

@@ -1,19 +1,21 @@
 """Glass brains: maximum-intensity projections, and networks of nodes and edges, in an outline."""
 
+import warnings
 from functools import cache
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.collections import LineCollection
+from matplotlib.patches import FancyArrowPatch
 from scipy import ndimage
 from scipy.sparse import issparse
 
+from nbica.exceptions import DataWarning, IgnoredWarning
 from nbica.image import template
 from nbica.image.slicing import plane_of
 from nbica.plotting.bars import BAR_WIDTH
-from nbica.plotting.colors import BLUE_ORANGE, BLUE_ORANGE_ON_WHITE, distinct
-from nbica.plotting.displays import Display
-from nbica.plotting.options import Frame
+from nbica.plotting.colors import BLUE_ORANGE, BLUE_ORANGE_ON_WHITE, colormap, distinct
+from nbica.plotting.displays import Display, interpolation_order
+from nbica.plotting.options import Frame, look_of
 from nbica.plotting.scales import Scale, scale_of
 from nbica.plotting.views import Projection
 from nbica.plotting.volumes import Volume, box_around, load_map, load_opacity
@@ -27,9 +29,10 @@ _SOFT = 3.0  # mm over which the surface of a mask is softened
 
 def plot_glass_brain(
     stat_map_img, *, mask_img=None, display_mode="ortho", threshold="auto", plot_abs=True,
-    cmap=None, vmin=None, vmax=None, symmetric_cbar="auto", colorbar=True, alpha=0.9, title=None,
-    output_file=None, figure=None, axes=None, annotate=True, black_bg=False, radiological=False,
-    transparency=None, transparency_range=None,
+    cmap=None, vmin=None, vmax=None, symmetric_cbar="auto", colorbar=True, cbar_tick_format=None,
+    alpha=0.9, title=None, output_file=None, figure=None, axes=None, annotate=True, black_bg=False,
+    radiological=False, resampling_interpolation="continuous", transparency=None,
+    transparency_range=None, **kwargs,
 ):  # fmt: skip
     """Show a map through a brain of glass: the strongest value along each line of sight.
 
@@ -53,16 +56,25 @@ def plot_glass_brain(
         Opacity of the colours, unless there is a `transparency`.
     transparency, transparency_range
         See :func:`plot_stat_map`; of an image, the largest value along each line of sight counts.
+    cbar_tick_format, **kwargs
+        See :func:`plot_stat_map`.
+    resampling_interpolation
+        Accepted so that scripts port: lines of sight pass between voxels.
 
     Returns
     -------
     Display
     """
+    interpolation_order(resampling_interpolation)
+    _, drawing = look_of(kwargs)
     frame = Frame(title, output_file, figure, axes)
     if stat_map_img is None:
         display = open_glass(display_mode, mask_img, frame, 0.0, annotate, black_bg, radiological)
         return _finish(display, frame, "a brain of glass")
     volume = load_map(stat_map_img, "stat_map_img")
+    if plot_abs and vmin is not None and vmin < 0:
+        msg = "vmin is negative but plot_abs is True: no absolute value is below 0."
+        warnings.warn(msg, IgnoredWarning, stacklevel=2)
     if plot_abs:
         volume = Volume(np.abs(volume.data), volume.affine)
     default = BLUE_ORANGE if black_bg else BLUE_ORANGE_ON_WHITE
@@ -75,8 +87,8 @@ def plot_glass_brain(
         display_mode, mask_img, frame, bar_width, annotate, black_bg, radiological, volume
     )
     opacity = alpha if transparency is None else load_opacity(transparency, transparency_range)
-    display.paint(volume, scale, alpha=opacity)
-    display.draw_bar(scale)
+    display.paint(volume, scale, alpha=opacity, **drawing)
+    display.draw_bar(scale, tick_format=cbar_tick_format)
     return _finish(display, frame, "a brain map in a glass brain")
 
 
@@ -84,7 +96,8 @@ def plot_connectome(
     adjacency_matrix, node_coords, *, node_color="auto", node_size=40,
     edge_threshold=None, edge_cmap=None, edge_vmin=None, edge_vmax=None, mask_img=None,
     display_mode="ortho", colorbar=True, alpha=0.8, title=None, output_file=None, figure=None,
-    axes=None, annotate=True, black_bg=False, radiological=False,
+    axes=None, annotate=True, black_bg=False, radiological=False, edge_kwargs=None,
+    node_kwargs=None,
 ):  # fmt: skip
     """Show a network in a glass brain: nodes at their places, edges in the colour of their weight.
 
@@ -93,7 +106,8 @@ def plot_connectome(
     Parameters
     ----------
     adjacency_matrix : ndarray or sparse matrix of shape (n_nodes, n_nodes)
-        Symmetric weights; 0 and NaN are no edges, the diagonal is not drawn.
+        Weights; 0 and NaN are no edges, the diagonal is not drawn. What is not symmetric is drawn
+        as a directed network, an arrow from the node of the row to that of the column.
     node_coords : array of shape (n_nodes, 3)
         In mm.
     node_color : colour, sequence of colours or "auto"
@@ -107,6 +121,8 @@ def plot_connectome(
         Opacity of the edges.
     mask_img, display_mode, title, output_file, figure, axes, annotate, black_bg, radiological
         See :func:`plot_glass_brain`.
+    edge_kwargs, node_kwargs : dict, optional
+        Go on to matplotlib: to `LineCollection` (or `FancyArrowPatch`), and to `Axes.scatter`.
 
     Returns
     -------
@@ -115,11 +131,22 @@ def plot_connectome(
     Raises
     ------
     ValueError
-        If the matrix is not square and symmetric, or does not fit the coordinates.
+        If the matrix is not square, or does not fit the coordinates.
     """
     weights, points = check_network(adjacency_matrix, node_coords)
+    node_kwargs = _check_node_kwargs(node_kwargs)
+    is_directed = not np.allclose(weights, weights.T, rtol=1e-3)
+    if is_directed:
+        warnings.warn(
+            "adjacency_matrix is not symmetric. A directed graph will be plotted.",
+            DataWarning,
+            stacklevel=2,
+        )
     weights = keep_strong(weights, edge_threshold)
-    pairs = np.argwhere(np.triu(weights != 0, 1))
+    is_edge = weights != 0
+    pairs = np.argwhere(
+        is_edge & ~np.eye(len(weights), dtype=bool) if is_directed else np.triu(is_edge, 1)
+    )
     values = weights[tuple(pairs.T)]
     frame = Frame(title, output_file, figure, axes)
     has_bar = colorbar and len(values) > 0
@@ -128,15 +155,15 @@ def plot_connectome(
     )
     default = BLUE_ORANGE if black_bg else BLUE_ORANGE_ON_WHITE
     scale = _edge_scale(values, default if edge_cmap is None else edge_cmap, edge_vmin, edge_vmax)
-    _draw_edges(display, points, pairs, values, scale, alpha)
+    draw = _draw_arrows if is_directed else _draw_edges
+    draw(display, points, pairs, values, scale, {"alpha": alpha} | (edge_kwargs or {}))
     if isinstance(node_color, str) and node_color == "auto":
         node_color = [distinct(14)[i % 14] for i in range(len(points))]
     display.add_markers(
         points,
         node_color,
         node_size,
-        edgecolors="white" if not black_bg else "black",
-        linewidths=0.5,
+        **{"edgecolors": "black" if black_bg else "white", "linewidths": 0.5} | node_kwargs,
     )
     if has_bar:
         display.draw_bar(scale)
@@ -217,10 +244,16 @@ def check_network(adjacency_matrix, node_coords):
             "expected one row and one column for each node"
         )
         raise ValueError(msg)
-    if not np.allclose(weights, weights.T, rtol=1e-3):
-        msg = "adjacency_matrix is not symmetric; draw (matrix + matrix.T) / 2, or its two halves"
-        raise ValueError(msg)
     return weights, points
+
+
+def _check_node_kwargs(node_kwargs):
+    node_kwargs = dict(node_kwargs or {})
+    for name, way in {"s": "node_size", "c": "node_color"}.items():
+        if name in node_kwargs:
+            msg = f"node_kwargs holds {name!r}; give it as {way}=..."
+            raise ValueError(msg)
+    return node_kwargs
 
 
 def keep_strong(weights, edge_threshold):
@@ -233,7 +266,9 @@ def keep_strong(weights, edge_threshold):
         if text == edge_threshold.strip() or not _is_percentage(text):
             msg = f"edge_threshold={edge_threshold!r}; expected a number or such as '80%'"
             raise ValueError(msg)
-        edges = magnitude[np.triu(magnitude > 0, 1)]
+        is_symmetric = np.allclose(magnitude, magnitude.T, rtol=1e-3)
+        others = np.triu(magnitude > 0, 1) if is_symmetric else magnitude > 0
+        edges = magnitude[others & ~np.eye(len(magnitude), dtype=bool)]
         edge_threshold = np.percentile(edges, float(text)) if edges.size else 0.0
     return np.where(magnitude >= edge_threshold, weights, 0)
 
@@ -249,22 +284,35 @@ def _edge_scale(values, cmap, vmin, vmax):
     largest = float(np.abs(values).max(initial=0)) or 1.0
     vmax = largest if vmax is None else vmax
     vmin = -vmax if vmin is None else vmin
-    return Scale(colormaps.get_cmap(cmap), vmin, vmax, None)
+    return Scale(colormap(cmap), vmin, vmax, None)
 
 
-def _draw_edges(display, points, pairs, values, scale, alpha):
+def _draw_edges(display, points, pairs, values, scale, style):
+    for panel, ends, colors, widths in _edges_by_panel(display, points, pairs, values, scale):
+        look = {"colors": colors, "linewidths": widths, "capstyle": "round", "zorder": 4}
+        panel.axes.add_collection(LineCollection(ends, **look | style), autolim=False)
+
+
+def _draw_arrows(display, points, pairs, values, scale, style):
+    for panel, ends, colors, widths in _edges_by_panel(display, points, pairs, values, scale):
+        for (start, end), color, width in zip(ends, colors, widths, strict=True):
+            look = {
+                "color": color, "linewidth": width, "arrowstyle": "-|>", "mutation_scale": 8,
+                "connectionstyle": "arc3,rad=0.12", "shrinkA": 3, "shrinkB": 3, "zorder": 4,
+            }  # fmt: skip
+            panel.axes.add_patch(FancyArrowPatch(tuple(start), tuple(end), **look | style))
+
+
+def _edges_by_panel(display, points, pairs, values, scale):
+    """Of each panel, the edges that are seen: their ends, colours and widths."""
     order = np.argsort(np.abs(values))  # the strong ones above
     pairs, values = pairs[order], values[order]
-    strength = np.abs(values) / max(abs(scale.vmin), abs(scale.vmax))
+    widths = 0.6 + 2.4 * np.abs(values) / max(abs(scale.vmin), abs(scale.vmax))
     for panel in display.panels:
         near = panel.view.near(points)
         seen = near[pairs].all(axis=1) if len(pairs) else np.zeros(0, bool)
         plane = points[:, list(plane_of(panel.view.axis))]
-        lines = LineCollection(
-            plane[pairs[seen]], colors=scale.colours(values[seen]), alpha=alpha,
-            linewidths=0.6 + 2.4 * strength[seen], capstyle="round", zorder=4,
-        )  # fmt: skip
-        panel.axes.add_collection(lines, autolim=False)
+        yield panel, plane[pairs[seen]], scale.colours(values[seen]), widths[seen]
 
 
 def _finish(display, frame, sentence):

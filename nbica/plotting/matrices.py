@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import squareform
 
-from nbica.plotting.colors import BLUE_ORANGE_ON_WHITE
+from nbica.plotting.colors import BLUE_ORANGE_ON_WHITE, colormap
 from nbica.plotting.figures import BLACK, WHITE, as_written
 from nbica.plotting.layout import add_axes
 from nbica.plotting.options import Frame, root_of
@@ -15,7 +15,7 @@ _TRI = {"full": None, "lower": -1, "diag": 0}
 
 def plot_matrix(
     mat, labels=None, *, title=None, colorbar=True, cmap=None, vmin=None, vmax=None, tri="full",
-    grid=False, reorder=False, figure=None, axes=None, output_file=None,
+    grid=False, reorder=False, figure=None, axes=None, output_file=None, auto_fit=True, **kwargs,
 ):  # fmt: skip
     """Show a matrix, such as correlations between regions.
 
@@ -41,11 +41,16 @@ def plot_matrix(
         that neighbours are most alike).
     title, figure, axes, output_file
         See :func:`plot_stat_map`; in given axes the matrix itself is drawn.
+    auto_fit : bool
+        Accepted so that scripts port: labels always have room.
+    **kwargs
+        Go on to matplotlib's `imshow`.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
+    del auto_fit
     mat = np.array(mat, dtype=float)
     _check(mat, labels, tri, reorder)
     labels = None if labels is None else list(map(str, labels))
@@ -58,7 +63,8 @@ def plot_matrix(
     frame = Frame(title, output_file, figure, axes)
     figure, axes, bar = _open(frame, labels, colorbar)
     cmap = BLUE_ORANGE_ON_WHITE if cmap is None else cmap
-    image = axes.imshow(mat, cmap=cmap, vmin=vmin, vmax=vmax, interpolation="nearest")
+    look = {"cmap": colormap(cmap), "vmin": vmin, "vmax": vmax, "interpolation": "nearest"}
+    image = axes.imshow(mat, **look | kwargs)
     _name_cells(axes, labels)
     if grid:
         _draw_lines(axes, mat.shape, "#bbbbbb" if grid is True else grid)

@@ -71,6 +71,33 @@ class SliceOptions(Frame):
     radiological: bool = False
 
 
+# What goes on to matplotlib, where a picture is drawn.
+DRAWING = (
+    "antialiased", "filterrad", "filternorm", "interpolation", "linestyles", "linewidth",
+    "linewidths", "rasterized", "resample", "zorder",
+)  # fmt: skip
+
+
+def look_of(options):
+    """SliceOptions, and what goes on to matplotlib, of the keywords that a function was given.
+
+    Raises
+    ------
+    TypeError
+        For a keyword that is neither.
+    """
+    names = [field.name for field in fields(SliceOptions)]
+    unknown = sorted(set(options) - {*names, *DRAWING})
+    if unknown:
+        known = ", ".join([*names, *DRAWING])
+        msg = f"unknown keywords: {', '.join(unknown)}; further ones are {known}"
+        raise TypeError(msg)
+    drawing = {name: value for name, value in options.items() if name in DRAWING}
+    if "linewidth" in drawing:
+        drawing["linewidths"] = drawing.pop("linewidth")
+    return SliceOptions(**{name: options[name] for name in names if name in options}), drawing
+
+
 def takes(options):
     """Decorate a function of `**options`: its signature names the fields of a dataclass instead.
 
@@ -84,7 +111,8 @@ def takes(options):
             inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default)
             for field in fields(options)
         ]
-        function.__signature__ = signature.replace(parameters=[*own, *more])
+        rest = inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD)
+        function.__signature__ = signature.replace(parameters=[*own, *more, rest])
         return function
 
     return decorate

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.colors import Colormap, ListedColormap, to_rgba
 
 from nbica.image.display import display_threshold
+from nbica.plotting.colors import colormap
 from nbica.plotting.volumes import grey_range
 
 
@@ -85,7 +85,7 @@ def grey_scale(data, cmap, vmin=None, vmax=None, threshold=None, brightness=1.0)
         vmin, vmax = low if vmin is None else vmin, high if vmax is None else vmax
     if not vmax > vmin:
         vmax = vmin + 1  # a constant image is black
-    cmap = colormaps.get_cmap(cmap)
+    cmap = colormap(cmap)
     colours = cmap(np.linspace(0, 1, 256))
     colours[:, :3] = np.clip(brightness * colours[:, :3], 0, 1)
     return Scale(ListedColormap(colours), float(vmin), float(vmax), threshold)
@@ -113,7 +113,12 @@ def scale_of(maps, *, cmap, threshold=0.0, vmin=None, vmax=None, symmetric_cbar=
     ValueError
         If the range is empty, or below the threshold.
     """
-    threshold = _without_rim(maps, check_threshold(maps, threshold))
+    threshold = check_threshold(maps, threshold)
+    rim = _without_rim(maps, threshold)
+    # Below a scale that ends early there is no place for a rim: colours are full at once.
+    threshold = rim if vmax is None or rim is None or vmax > rim else threshold
+    if vmax == 0 and vmin is None:
+        vmin = -_peak(maps, threshold)
     if vmax is None:
         vmax = abs(vmin) if vmin is not None and symmetric_cbar is True else _peak(maps, threshold)
     if symmetric_cbar is True and vmin not in (None, -vmax):
@@ -121,13 +126,13 @@ def scale_of(maps, *, cmap, threshold=0.0, vmin=None, vmax=None, symmetric_cbar=
         raise ValueError(msg)
     if vmin is not None and vmin != -vmax:
         _check_range(vmin, vmax)
-        return Scale(colormaps.get_cmap(cmap), vmin, vmax, threshold)
+        return Scale(colormap(cmap), vmin, vmax, threshold)
     if not vmax > (threshold or 0):
         msg = f"vmax={vmax:.3g} is not above threshold={threshold or 0:.3g}; lower the threshold"
         raise ValueError(msg)
     signs = _signs(maps, threshold) if symmetric_cbar == "auto" else (symmetric_cbar, True)
     shown = {(True, False): (-vmax, 0.0), (False, True): (0.0, vmax)}.get(tuple(signs))
-    return Scale(colormaps.get_cmap(cmap), -vmax, vmax, threshold, shown)
+    return Scale(colormap(cmap), -vmax, vmax, threshold, shown)
 
 
 def check_threshold(maps, threshold):

@@ -1,12 +1,17 @@
 """Slices of anatomy, functional images, maps, regions and atlases."""
 
+import warnings
+from numbers import Real
+
 import numpy as np
 
+from nbica.exceptions import DataWarning, IgnoredWarning
+from nbica.image.template import template_file
 from nbica.plotting.bars import BAR_WIDTH, key_width
 from nbica.plotting.colors import BLUE_ORANGE, listed
 from nbica.plotting.cuts import rows_of_slices
 from nbica.plotting.displays import Display, interpolation_order
-from nbica.plotting.options import SliceOptions, takes
+from nbica.plotting.options import SliceOptions, look_of, takes
 from nbica.plotting.scales import LabelScale, check_threshold, grey_scale, scale_of
 from nbica.plotting.volumes import (
     Volume,
@@ -25,23 +30,27 @@ _KEY_LENGTH = 16  # names that a key holds
 
 @takes(SliceOptions)
 def plot_anat(
-    anat_img, *, threshold=None, cmap="gray", vmin=None, vmax=None, dim=0, colorbar=False, **look
-):
+    anat_img=None, *, threshold=None, cmap="gray", vmin=None, vmax=None, dim=0, colorbar=False,
+    cbar_tick_format=None, **look,
+):  # fmt: skip
     """Show slices of an anatomical image.
 
     Memory: the image as float32. Time: some 10 ms per slice, and as much to draw it.
 
     Parameters
     ----------
-    anat_img : image or path, 3D
+    anat_img : image or path, 3D, optional
+        By default the MNI152 template.
     threshold : float, optional
         Smaller values are transparent.
     cmap : str or Colormap
     vmin, vmax : float, optional
         Values of black and white; by default percentiles 1 and 99.5 of what is above 0.
-    dim : float
+    dim : float or "auto"
         Above 0 darker, below 0 lighter.
     colorbar : bool
+    cbar_tick_format : str or callable, optional
+        How numbers are written beside it, such as "%.2g".
     display_mode, cut_coords, draw_cross, annotate, black_bg, radiological, title, output_file, \
     figure, axes
         See :func:`plot_stat_map`.
@@ -50,15 +59,17 @@ def plot_anat(
     -------
     Display
     """
-    volume = load_map(anat_img, "anat_img")
-    scale = grey_scale(volume.data, cmap, vmin, vmax, threshold, brightness=_DIM**dim)
-    return _plot_greys(
-        volume, scale, colorbar, SliceOptions(**look), "slices of an anatomical image"
-    )
+    volume = load_map(template_file() if anat_img is None else anat_img, "anat_img")
+    threshold = check_threshold(volume.data[np.newaxis], threshold)
+    scale = grey_scale(volume.data, cmap, vmin, vmax, threshold, brightness=_brightness(dim, 0))
+    what = "slices of an anatomical image"
+    return _plot_greys(volume, scale, colorbar, look_of(look), what, cbar_tick_format)
 
 
 @takes(SliceOptions)
-def plot_epi(epi_img, *, cmap="gray", vmin=None, vmax=None, colorbar=False, **look):
+def plot_epi(
+    epi_img, *, cmap="gray", vmin=None, vmax=None, colorbar=False, cbar_tick_format=None, **look
+):
     """Show slices of a functional image: one frame, or a mean over time.
 
     Cost, parameters and result are those of :func:`plot_anat`. A 4D image is refused:
@@ -66,16 +77,15 @@ def plot_epi(epi_img, *, cmap="gray", vmin=None, vmax=None, colorbar=False, **lo
     """
     volume = load_map(epi_img, "epi_img")
     scale = grey_scale(volume.data, cmap, vmin, vmax)
-    return _plot_greys(
-        volume, scale, colorbar, SliceOptions(**look), "slices of a functional image"
-    )
+    what = "slices of a functional image"
+    return _plot_greys(volume, scale, colorbar, look_of(look), what, cbar_tick_format)
 
 
 @takes(SliceOptions)
 def plot_stat_map(
     stat_map_img, bg_img="auto", *, threshold=1e-6, cmap=None, vmin=None, vmax=None,
-    symmetric_cbar="auto", colorbar=True, dim=1, resampling_interpolation="continuous",
-    transparency=None, transparency_range=None, **look,
+    symmetric_cbar="auto", colorbar=True, cbar_tick_format=None, dim=1,
+    resampling_interpolation="continuous", transparency=None, transparency_range=None, **look,
 ):  # fmt: skip
     """Show slices of a map over anatomy.
 
@@ -100,7 +110,9 @@ def plot_stat_map(
     symmetric_cbar : bool or "auto"
         Whether the colour bar shows both signs; "auto": if the map has both.
     colorbar : bool
-    dim : float
+    cbar_tick_format : str or callable, optional
+        How numbers are written beside it, such as "%.2g".
+    dim : float or "auto"
         How much darker the anatomy is drawn; 0: as it is.
     resampling_interpolation : {"continuous", "nearest"}
         Between voxels, or the voxels as they are.
@@ -131,6 +143,8 @@ def plot_stat_map(
     figure : Figure, or (width, height) in inches, optional
     axes : Axes, or (left, bottom, width, height) in fractions of the figure, optional
         Where to draw; by default a figure of its own.
+    interpolation, rasterized, zorder, ...
+        Go on to matplotlib's `imshow`.
 
     Returns
     -------
@@ -150,20 +164,21 @@ def plot_stat_map(
         volume.data[np.newaxis], cmap=BLUE_ORANGE if cmap is None else cmap, threshold=threshold,
         vmin=vmin, vmax=vmax, symmetric_cbar=symmetric_cbar,
     )  # fmt: skip
-    look = SliceOptions(**look)
+    look, drawing = look_of(look)
     opacity = load_opacity(transparency, transparency_range)
     display = _open_over(volume, bg_img, look, scale.threshold, BAR_WIDTH * colorbar, dim)
-    display.paint(volume, scale, alpha=opacity, order=order)
-    display.draw_bar(scale)
+    display.paint(volume, scale, alpha=opacity, order=order, **drawing)
+    display.draw_bar(scale, tick_format=cbar_tick_format)
     return _finish(display, look, "slices of a brain map")
 
 
 @takes(SliceOptions)
 def plot_roi(
     roi_img, bg_img="auto", *, labels=None, cmap=None, alpha=0.7, view_type="continuous",
-    linewidths=1.5, threshold=0.5, colorbar=True, dim=1, **look,
+    linewidths=1.5, threshold=0.5, colorbar=True, cbar_tick_format=None, vmin=None, vmax=None,
+    resampling_interpolation="nearest", dim=1, **look,
 ):  # fmt: skip
-    """Show regions: a mask, or an image of integer labels.
+    """Show regions: a mask, or an image of integer labels; or any values above a threshold.
 
     Memory: regions and anatomy as float32. Time: as :func:`plot_stat_map`; outlines take some
     20 ms per region and slice.
@@ -171,13 +186,15 @@ def plot_roi(
     Parameters
     ----------
     roi_img : image or path, 3D
-        Voxels below the threshold belong to no region.
+        Voxels below the threshold belong to no region. Values that are no labels are drawn as they
+        are, beside a colour bar.
     bg_img : image or path, 3D; "auto" or None
         See :func:`plot_stat_map`.
     labels : sequence of str or dict of int to str, optional
         Names of the regions, in the order of their numbers.
-    cmap : str or Colormap, optional
-        By default colours that colour-blind readers tell apart, as far as there are any.
+    cmap : str, Colormap or DataFrame, optional
+        By default colours that colour-blind readers tell apart, as far as there are any. A lookup
+        table has columns `index` and `color`, and may have `name`.
     alpha : float
         Opacity of the colours.
     view_type : {"continuous", "contours"}
@@ -187,6 +204,10 @@ def plot_roi(
     threshold : float
     colorbar : bool
         A key of the regions, if they are not more than 16.
+    cbar_tick_format, vmin, vmax
+        Of values that are no labels; see :func:`plot_stat_map`.
+    resampling_interpolation : {"nearest"}
+        Accepted so that scripts port: between voxels there is no region.
     dim, display_mode, cut_coords, draw_cross, annotate, black_bg, radiological, title, \
     output_file, figure, axes
         See :func:`plot_stat_map`.
@@ -195,33 +216,70 @@ def plot_roi(
     -------
     Display
     """
+    del resampling_interpolation
     volume = load_map(roi_img, "roi_img")
+    look, drawing = look_of(look)
+    style = {"linewidths": linewidths} | drawing
     numbers = _numbers(volume.data, threshold)
-    names = _names_of(numbers, labels)
-    colours = listed(len(numbers), cmap)
-    look = SliceOptions(**look)
-    has_key = colorbar and 0 < len(numbers) <= _KEY_LENGTH
-    key = key_width(names) if has_key else 0.0
-    regions = Volume((volume.data >= threshold).astype(np.float32), volume.affine)
-    display = _open_over(regions, bg_img, look, 0.5, key, dim)
-    if view_type == "continuous":
-        display.paint(volume, LabelScale(numbers, colours), alpha=alpha, order=0)
-    elif view_type == "contours":
-        for number, colour in zip(numbers, colours, strict=True):
-            one = Volume((volume.data == number).astype(np.float32), volume.affine)
-            display.contour(one, [0.5], colors=[colour], linewidths=linewidths)
-    else:
+    if view_type not in ("continuous", "contours"):
         msg = f"view_type={view_type!r} is unknown; use 'continuous' or 'contours'"
         raise ValueError(msg)
+    if numbers is None:
+        scale = scale_of(
+            volume.data[np.newaxis], cmap="viridis" if cmap is None else cmap, threshold=threshold,
+            vmin=vmin, vmax=vmax,
+        )  # fmt: skip
+        display = _open_over(volume, bg_img, look, threshold, BAR_WIDTH * colorbar, dim)
+        _draw_values(display, volume, scale, view_type, alpha, threshold, drawing, style)
+        display.draw_bar(scale, tick_format=cbar_tick_format)
+        return _finish(display, look, "slices of values")
+    colours, names = colors_of_regions(numbers, cmap), _names_of(numbers, _labels(labels, cmap))
+    has_key = colorbar and 0 < len(numbers) <= _KEY_LENGTH
+    regions = Volume((volume.data >= threshold).astype(np.float32), volume.affine)
+    display = _open_over(regions, bg_img, look, 0.5, key_width(names) if has_key else 0.0, dim)
+    if view_type == "continuous":
+        display.paint(volume, LabelScale(numbers, colours), alpha=alpha, order=0, **drawing)
+    for number, colour in zip(numbers, colours, strict=True) if view_type == "contours" else ():
+        one = Volume((volume.data == number).astype(np.float32), volume.affine)
+        display.contour(one, [0.5], colors=[colour], **style)
     if has_key:
         display.draw_key(colours, names)
     return _finish(display, look, f"slices of {len(numbers)} regions")
 
 
+def _draw_values(display, volume, scale, view_type, alpha, threshold, drawing, style):
+    if view_type == "continuous":
+        display.paint(volume, scale, alpha=alpha, order=0, **drawing)
+    else:
+        display.contour(volume, [threshold], colors=[scale.cmap(1.0)], **style)
+
+
+def colors_of_regions(numbers, cmap):
+    """A colour for each region: of a colour map, or of a lookup table with `index` and `color`."""
+    if not hasattr(cmap, "columns"):
+        return listed(len(numbers), cmap)
+    if not {"index", "color"} <= set(cmap.columns):
+        msg = (
+            f"cmap is a table with the columns {list(cmap.columns)}; without 'index' and 'color' "
+            "it says no colours: those by default are taken."
+        )
+        warnings.warn(msg, IgnoredWarning, stacklevel=3)
+        return listed(len(numbers))
+    known = dict(zip(cmap["index"], cmap["color"], strict=True))
+    return [known.get(int(number), "#808080") for number in numbers]
+
+
+def _labels(labels, cmap):
+    """Names of regions that were given, else those of a lookup table."""
+    if labels is None and "name" in getattr(cmap, "columns", ()):
+        return dict(zip(cmap["index"], cmap["name"], strict=True))
+    return labels
+
+
 @takes(SliceOptions)
 def plot_prob_atlas(
     maps_img, bg_img="auto", *, labels=None, view_type="auto", threshold="auto", cmap=None,
-    alpha=0.6, linewidths=1.5, colorbar=True, dim=1, **look,
+    alpha=0.6, linewidths=1.5, colorbar=True, vmin=None, vmax=None, dim=1, **look,
 ):  # fmt: skip
     """Show the maps of an atlas, or the components of an ICA, together: where each is strong.
 
@@ -243,6 +301,8 @@ def plot_prob_atlas(
         See :func:`plot_roi`.
     colorbar : bool
         A key of the maps, if they are not more than 16.
+    vmin, vmax
+        Accepted so that scripts port: a map has one colour.
     dim, display_mode, cut_coords, draw_cross, annotate, black_bg, radiological, title, \
     output_file, figure, axes
         See :func:`plot_stat_map`.
@@ -256,7 +316,9 @@ def plot_prob_atlas(
     level = check_threshold(maps, threshold) or np.finfo(np.float32).tiny
     names = _names_of(range(len(maps)), labels)
     colours = listed(len(maps), cmap)
-    look = SliceOptions(**look)
+    del vmin, vmax
+    look, drawing = look_of(look)
+    linewidths = drawing.pop("linewidths", linewidths)
     has_key = colorbar and len(maps) <= _KEY_LENGTH
     key = key_width(names) if has_key else 0.0
     strongest = Volume(np.where(maps.max(axis=0) >= level, maps.max(axis=0), 0), affine)
@@ -266,7 +328,9 @@ def plot_prob_atlas(
     if view_type == "continuous":
         winner = np.where(strongest.data > 0, 1 + maps.argmax(axis=0), 0).astype(np.float32)
         numbers = np.arange(1, 1 + len(maps))
-        display.paint(Volume(winner, affine), LabelScale(numbers, colours), alpha=alpha, order=0)
+        display.paint(
+            Volume(winner, affine), LabelScale(numbers, colours), alpha=alpha, order=0, **drawing
+        )
     elif view_type in ("contours", "filled_contours"):
         for one, colour in zip(maps, colours, strict=True):
             style = {"linewidths": linewidths, "colors": [colour]}
@@ -275,7 +339,7 @@ def plot_prob_atlas(
                     Volume(one, affine), [level], filled=True, alpha=alpha, colors=[colour]
                 )
                 style["linewidths"] = 0.6 * linewidths
-            display.contour(Volume(one, affine), [level], **style)
+            display.contour(Volume(one, affine), [level], **style, **drawing)
     else:
         msg = (
             f"view_type={view_type!r} is unknown; use 'auto', 'contours', 'filled_contours' or "
@@ -287,13 +351,23 @@ def plot_prob_atlas(
     return _finish(display, look, f"slices of {len(maps)} maps together")
 
 
-def _plot_greys(volume, scale, colorbar, look, sentence):
+def _plot_greys(volume, scale, colorbar, look, sentence, tick_format=None):
+    look, drawing = look
     positive = Volume(np.clip(np.nan_to_num(volume.data), 0, None), volume.affine)
     whole = Volume((positive.data > 0.2 * scale.vmax).astype(np.float32), volume.affine)
     display = _open(whole, box_around(positive), look, 0.0, BAR_WIDTH * colorbar, strongest=100)
-    display.paint(volume, scale)
-    display.draw_bar(scale)
+    display.paint(volume, scale, **drawing)
+    display.draw_bar(scale, tick_format=tick_format)
     return _finish(display, look, sentence)
+
+
+def _brightness(dim, usual):
+    """What greys are multiplied with."""
+    dim = usual if isinstance(dim, str) and dim == "auto" else dim
+    if not isinstance(dim, Real):
+        msg = f"dim={dim!r}; expected a number (0: as it is, above darker) or 'auto'"
+        raise ValueError(msg)
+    return _DIM ** float(dim)
 
 
 def _open_over(volume, bg_img, look, threshold, bar_width, dim):
@@ -301,17 +375,41 @@ def _open_over(volume, bg_img, look, threshold, bar_width, dim):
     background = load_background(bg_img, volume)
     box = box_of_scene(background, volume)
     display = _open(volume, box, look, threshold, bar_width)
-    display.paint(background, grey_scale(None, "gray", 0.0, 1.0, 1e-6, brightness=_DIM**dim))
+    display.paint(
+        background, grey_scale(None, "gray", 0.0, 1.0, 1e-6, brightness=_brightness(dim, 1))
+    )
     return display
 
 
 def _open(volume, bounds, look, threshold, bar_width, strongest=20):
     rows = rows_of_slices(look.display_mode, look.cut_coords, volume, threshold, strongest)
+    if look.cut_coords is not None and not isinstance(look.cut_coords, int | np.integer):
+        _warn_of_cuts_outside([cut for row in rows for cut in row], field_of_view(volume))
     return Display(
         rows, bounds, look, annotate=look.annotate, black_bg=look.black_bg,
         radiological=look.radiological, bar_width=bar_width,
         align="left" if look.display_mode == "tiled" else "centre",
     )  # fmt: skip
+
+
+def field_of_view(volume):
+    """The box in mm of all voxels of a volume, shape (3, 2)."""
+    last = np.array(volume.data.shape) - 1
+    corners = [
+        volume.affine[:3, :3] @ (last * c) + volume.affine[:3, 3] for c in np.ndindex(2, 2, 2)
+    ]
+    half = np.abs(volume.affine[:3, :3]).sum(axis=1) / 2
+    return np.column_stack([np.min(corners, axis=0) - half, np.max(corners, axis=0) + half])
+
+
+def _warn_of_cuts_outside(cuts, bounds):
+    """Say which slices lie outside of the image: they are empty."""
+    outside = [
+        cut.label for cut in cuts if not bounds[cut.axis][0] <= cut.mm <= bounds[cut.axis][1]
+    ]
+    if outside:
+        msg = f"The cuts {', '.join(outside)} seem to be out of the image: they show nothing of it."
+        warnings.warn(msg, DataWarning, stacklevel=5)
 
 
 def _finish(display, look, sentence):
@@ -324,13 +422,10 @@ def _finish(display, look, sentence):
 
 
 def _numbers(data, threshold):
+    """Numbers of regions, or None where the values are no labels."""
     values = np.unique(data[np.isfinite(data) & (data >= threshold)])
     if len(values) > 1000 or (values != np.round(values)).any():
-        msg = (
-            f"roi_img has {len(values)} different values, up to {values.max():.3g}; a mask or an "
-            "image of whole-numbered labels was expected. plot_stat_map shows other images"
-        )
-        raise ValueError(msg)
+        return None
     return values.astype(int)
 
 

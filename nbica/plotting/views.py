@@ -23,6 +23,11 @@ class Slice(NamedTuple):
     shows_sides = property(lambda self: self.axis != 0)
 
     @property
+    def letter(self):
+        """What the panel is called."""
+        return "xyz"[self.axis]
+
+    @property
     def label(self):
         """Where it lies."""
         return f"{'xyz'[self.axis]} = {in_mm(self.mm)}"
@@ -53,6 +58,11 @@ class Projection(NamedTuple):
 
     step = 2.0
     shows_sides = property(lambda self: self.axis != 0)
+
+    @property
+    def letter(self):
+        """What the panel is called."""
+        return self.side or "xyz"[self.axis]
 
     @property
     def label(self):

@@ -1,14 +1,14 @@
 """The door of a folder: its public names, each imported when it is first touched.
 
 So `import nbica` costs next to nothing, and a worker process that unpickles one function loads
-neither scikit-learn nor pandas.
+neither scikit-learn nor pandas. Names of a module of nilearn are nilearn's own, handed on.
 """
 
 import sys
 from importlib import import_module
 
 
-def door(package, homes, rooms=()):
+def door(package, homes, rooms=(), adapt=None):
     """Return what a module needs to import its public names lazily.
 
     Parameters
@@ -19,6 +19,8 @@ def door(package, homes, rooms=()):
         Names by the module that defines them. A module that begins with a dot lies in the package.
     rooms : sequence of str
         Modules of the package that are public themselves.
+    adapt : callable, optional
+        What becomes of a name that is nilearn's: called with its value and `package`.
 
     Returns
     -------
@@ -40,7 +42,10 @@ def door(package, homes, rooms=()):
             raise AttributeError(_message_for_unknown(package, name, public))
         if name in rooms:
             return import_module(f"{package}.{name}")
-        value = getattr(import_module(home_of[name], package), name)
+        home = home_of[name]
+        value = getattr(import_module(home, package), name)
+        if adapt is not None and home.startswith("nilearn."):
+            value = adapt(value, package)
         setattr(sys.modules[package], name, value)
         return value
 

@@ -3,5 +3,10 @@
 from nbica.runtime.doors import door
 
 __getattr__, __dir__, __all__ = door(
-    __name__, {".cleaning": ["Cleaning", "clean"], ".confounds": ["load_confounds"]}
-)
+    __name__,
+    {
+        ".cleaning": ["Cleaning", "clean"],
+        ".confounds": ["load_confounds"],
+        "nilearn.signal": ["butterworth", "high_variance_confounds"],
+    },
+)  # fmt: skip

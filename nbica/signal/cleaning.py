@@ -12,9 +12,9 @@ from numbers import Real
 
 import numpy as np
 
-from nbica.exceptions import DataWarning
-from nbica.signal.confounds import load_confounds
-from nbica.signal.time_operator import compose
+from nbica.exceptions import DataWarning, IgnoredWarning
+from nbica.signal.confounds import check_sample_mask, load_confounds
+from nbica.signal.time_operator import compose, with_cosines
 
 _STANDARDIZE = (True, False, None, "zscore_sample", "psc")
 
@@ -43,6 +43,13 @@ class Cleaning:
         Cut-off frequencies of the band-pass in Hz.
     t_r : float or None
         Repetition time in seconds; needed by the band-pass only.
+    filter : {"butterworth", "cosine", False}
+        How the band-pass works: a Butterworth filter, or slow cosines that are removed like
+        confounds (a high-pass only), or not at all.
+    extrapolate : bool
+        For the Butterworth filter, continue kept frames by splines beyond the first and the last.
+    butterworth : tuple of (str, value)
+        Options of the Butterworth filter: "order", "padtype", "padlen", as `scipy.signal` has them.
     """
 
     detrend: bool = True
@@ -51,6 +58,9 @@ class Cleaning:
     low_pass: float | None = None
     high_pass: float | None = None
     t_r: float | None = None
+    filter: str | bool = "butterworth"
+    extrapolate: bool = False
+    butterworth: tuple = ()
 
     def check(self):
         """Return the same cleaning with one spelling for each choice, or raise ValueError."""
@@ -58,25 +68,45 @@ class Cleaning:
             allowed = ", ".join(map(repr, _STANDARDIZE))
             msg = f"standardize={self.standardize!r} is unknown; use one of {allowed}"
             raise ValueError(msg)
+        self._check_filter()
         self._check_band()
         scaling = "zscore_sample" if self.standardize is True else self.standardize or None
         return replace(self, standardize=scaling)
 
     @property
     def band(self):
-        """The cut-offs that are set, in Hz, by increasing frequency."""
+        """The cut-offs of the Butterworth filter, in Hz, by increasing frequency."""
+        return self._cuts if self.filter == "butterworth" else []
+
+    @property
+    def _cuts(self):
         return [cut for cut in (self.high_pass, self.low_pass) if cut is not None]
+
+    def _check_filter(self):
+        if self.filter not in ("butterworth", "cosine", False):
+            msg = f"filter={self.filter!r} is unknown; use 'butterworth', 'cosine' or False"
+            raise ValueError(msg)
+        if self.filter == "cosine" and (self.high_pass is None or self.t_r is None):
+            msg = (
+                "filter='cosine' removes what is slower than high_pass, in Hz, and needs t_r in "
+                f"seconds; got high_pass={self.high_pass}, t_r={self.t_r}"
+            )
+            raise ValueError(msg)
+        unknown = {name for name, _ in self.butterworth} - {"order", "padtype", "padlen"}
+        if unknown:
+            msg = f"unknown options of the Butterworth filter: {', '.join(sorted(unknown))}"
+            raise ValueError(msg)
 
     def _check_band(self):
         for name in ("low_pass", "high_pass", "t_r"):
             _check_positive(name, getattr(self, name))
-        if self.band and self.t_r is None:
+        if self._cuts and self.t_r is None and self.filter:
             msg = (
                 f"low_pass={self.low_pass} and high_pass={self.high_pass} are in Hz and need the "
                 "repetition time in seconds: pass t_r=..."
             )
             raise ValueError(msg)
-        for name in ("low_pass", "high_pass"):
+        for name in ("low_pass", "high_pass") if self.filter == "butterworth" else ():
             _check_below_nyquist(name, getattr(self, name), self.t_r)
         if len(self.band) == 2 and self.high_pass >= self.low_pass:
             msg = (
@@ -95,7 +125,7 @@ def _check_positive(name, value):
 
 
 def _check_below_nyquist(name, cut, t_r):
-    if cut is not None and cut >= 0.5 / t_r:
+    if cut is not None and t_r is not None and cut >= 0.5 / t_r:
         msg = (
             f"{name}={cut} Hz is not below {0.5 / t_r:.4g} Hz, the highest frequency (Nyquist) "
             f"that t_r={t_r} s can show; lower {name}, or check that t_r is in seconds"
@@ -104,16 +134,10 @@ def _check_below_nyquist(name, cut, t_r):
 
 
 def clean(
-    signals,
-    *,
-    detrend=True,
-    standardize="zscore_sample",
-    confounds=None,
-    standardize_confounds=True,
-    low_pass=None,
-    high_pass=None,
-    t_r=None,
-):
+    signals, runs=None, detrend=True, standardize="zscore_sample", sample_mask=None,
+    confounds=None, standardize_confounds=True, filter="butterworth", low_pass=None,
+    high_pass=None, t_r=None, ensure_finite=False, extrapolate=False, **kwargs,
+):  # fmt: skip
     """Detrend, band-pass, remove confounds and standardize time series, in this order.
 
     Memory: one copy of the signals. Time: a few passes over it; a band-pass costs
@@ -123,14 +147,22 @@ def clean(
     ----------
     signals : ndarray of shape (n_timepoints, n_voxels)
         Left as it is. float32 and float64 are kept, integers become floats.
-    detrend, standardize, standardize_confounds, low_pass, high_pass, t_r
+    runs : array of shape (n_timepoints,), optional
+        Labels of the parts that were recorded apart; each is cleaned by itself.
+    detrend, standardize, standardize_confounds, filter, low_pass, high_pass, t_r, extrapolate
         See `Cleaning`.
+    sample_mask : array of int or bool, or a list with one for each part, optional
+        Frames to keep; the others are left out of everything.
     confounds : array, DataFrame, path, list of these, or None
         See `nbica.signal.confounds.load_confounds`.
+    ensure_finite : bool
+        Let what is NaN or infinite be 0.
+    **kwargs
+        `butterworth__order`, `butterworth__padtype`, `butterworth__padlen`.
 
     Returns
     -------
-    ndarray of shape (n_timepoints, n_voxels)
+    ndarray of shape (n_kept, n_voxels)
         The cleaned signals. Constant voxels are exactly zero once detrended or standardized; a
         voxel that holds a NaN is NaN, the others do not notice.
 
@@ -147,10 +179,119 @@ def clean(
     .. [1] https://nilearn.github.io/stable/modules/generated/nilearn.signal.clean.html
     .. [2] Lindquist et al. (2019), Human Brain Mapping 40, doi:10.1002/hbm.24528.
     """
-    cleaning = Cleaning(detrend, standardize, standardize_confounds, low_pass, high_pass, t_r)
+    cleaning = Cleaning(
+        detrend, standardize, standardize_confounds, low_pass, high_pass, t_r, filter, extrapolate,
+        butterworth_options(kwargs, "clean()"),
+    ).check()  # fmt: skip
+    _warn_of_unused(cleaning)
     cleaned = np.array(signals, dtype=_float_type(np.asarray(signals).dtype), order="C")
-    clean_inplace(cleaned, cleaning, confounds)
+    _check_signals(cleaned)
+    if ensure_finite:
+        np.nan_to_num(cleaned, copy=False, posinf=0, neginf=0)
+    confounds = load_confounds(confounds, len(cleaned), "signals")
+    cleaned, cleaners = clean_parts(cleaned, cleaning, confounds, runs, sample_mask)
+    for notice in dict.fromkeys(notice for cleaner in cleaners for notice in cleaner.notices()):
+        warnings.warn(notice, DataWarning, stacklevel=2)
     return cleaned
+
+
+def _warn_of_unused(cleaning):
+    """Say which cut-offs have no say with the filter that was chosen."""
+    idle = {False: ("low_pass", "high_pass"), "cosine": ("low_pass",)}.get(cleaning.filter, ())
+    idle = [name for name in idle if getattr(cleaning, name) is not None]
+    if idle:
+        msg = f"filter={cleaning.filter!r} does not perform filtering by {' and '.join(idle)}."
+        warnings.warn(msg, IgnoredWarning, stacklevel=3)
+
+
+def butterworth_options(options, taker):
+    """Options of the Butterworth filter as `Cleaning` takes them; a TypeError for others."""
+    known = {f"butterworth__{name}": name for name in ("order", "padtype", "padlen")}
+    unknown = set(options) - set(known)
+    if unknown:
+        msg = f"{taker} takes no {', '.join(sorted(unknown))}; but, further, {', '.join(known)}"
+        raise TypeError(msg)
+    return tuple((known[name], value) for name, value in sorted(options.items()))
+
+
+def clean_parts(signals, cleaning, confounds=None, parts=None, sample_mask=None, baseline=None):
+    """Clean parts of a run that were recorded apart, each by itself; may overwrite the signals.
+
+    Parameters
+    ----------
+    signals : ndarray of shape (n_timepoints, n_voxels), float32 or float64
+    cleaning : Cleaning
+    confounds : ndarray of shape (n_timepoints, n_confounds) or None
+    parts : array of shape (n_timepoints,), optional
+        Labels; without them all is one part.
+    sample_mask : array, or a list with one for each part, optional
+        Frames to keep, counted within the part.
+    baseline : ndarray of shape (n_voxels,), optional
+        See :meth:`Cleaner.clean`.
+
+    Returns
+    -------
+    signals : ndarray of shape (n_kept, n_voxels)
+        Of the parts by increasing label, as in nilearn, where frames are left out.
+    cleaners : list of Cleaner
+        Who cleaned each part.
+    """
+    rows = [np.arange(len(signals))]
+    if parts is not None:
+        rows = [
+            np.flatnonzero(parts == label) for label in np.unique(check_parts(parts, len(signals)))
+        ]
+    kept = _kept_of_parts(sample_mask, rows)
+    of_parts = [
+        _clean_rows(signals, *of_part, cleaning, confounds, baseline)
+        for of_part in zip(rows, kept, strict=True)
+    ]
+    cleaners = [cleaner for cleaner, _ in of_parts]
+    if len(rows) == 1:
+        return of_parts[0][1], cleaners
+    if sample_mask is not None:
+        return np.vstack([part for _, part in of_parts]), cleaners
+    for its_rows, (_, part) in zip(rows, of_parts, strict=True):
+        signals[its_rows] = part
+    return signals, cleaners
+
+
+def _clean_rows(signals, rows, kept, cleaning, confounds, baseline):
+    """Clean some timepoints by themselves; returns the Cleaner that did it, and what is kept."""
+    # All of the signals are cleaned where they are, of some a copy.
+    part = signals if len(rows) == len(signals) else signals[rows]
+    part = part if kept is None else part[kept]
+    confounds = None if confounds is None else confounds[rows]
+    cleaner = Cleaner(cleaning, confounds, len(rows), part.dtype, kept)
+    cleaner.clean(part, baseline)
+    return cleaner, part
+
+
+def check_parts(parts, n_timepoints, name="signals"):
+    """Labels of parts as an array; a ValueError if there is not one for each timepoint."""
+    parts = np.asarray(parts)
+    if parts.shape != (n_timepoints,):
+        msg = (
+            f"runs has shape {parts.shape}; {name} has {n_timepoints} frames, so expected one "
+            f"label for each: ({n_timepoints},)."
+        )
+        raise ValueError(msg)
+    return parts
+
+
+def _kept_of_parts(sample_mask, rows):
+    if sample_mask is None:
+        return [None] * len(rows)
+    masks = sample_mask if isinstance(sample_mask, list | tuple) else [sample_mask]
+    if len(masks) != len(rows) and np.ndim(sample_mask) == 1 and len(rows) == 1:
+        masks = [sample_mask]  # a list of numbers
+    if len(masks) != len(rows):
+        msg = f"Got {len(masks)} sample masks for {len(rows)} runs; expected one for each."
+        raise ValueError(msg)
+    return [
+        check_sample_mask(mask, len(of_part), "signals")
+        for mask, of_part in zip(masks, rows, strict=True)
+    ]
 
 
 def clean_inplace(signals, cleaning, confounds=None):
@@ -190,8 +331,11 @@ class Cleaner:
     ----------
     cleaning : Cleaning
     confounds : array, DataFrame, path, list of these, or None
+        Of all frames.
     n_timepoints : int
     dtype : {float32, float64}
+    kept : ndarray of int, optional
+        Frames that are cleaned, where others are left out.
 
     Attributes
     ----------
@@ -199,13 +343,19 @@ class Cleaner:
         Voxels cleaned so far that are constant in time after the cleaning (to rounding).
     """
 
-    def __init__(self, cleaning, confounds, n_timepoints, dtype=np.float32):
+    def __init__(self, cleaning, confounds, n_timepoints, dtype=np.float32, kept=None):
         self.cleaning = cleaning.check()
         self.n_constant = self._n_without_mean = 0
-        self._n_timepoints, self._dtype = n_timepoints, np.dtype(dtype)
+        self._n_timepoints = n_timepoints if kept is None else len(kept)
+        self._dtype = np.dtype(dtype)
         confounds = load_confounds(confounds, n_timepoints, "signals")
-        if n_timepoints > 1:
-            self._operator = compose(self.cleaning, confounds, n_timepoints).finish(self._dtype)
+        if self.cleaning.filter == "cosine":
+            confounds = with_cosines(confounds, self.cleaning, n_timepoints)
+        if kept is not None and confounds is not None:
+            confounds = confounds[kept]
+        if self._n_timepoints > 1:
+            operator = compose(self.cleaning, confounds, n_timepoints, kept)
+            self._operator = operator.finish(self._dtype)
 
     def clean(self, signals, baseline=None):
         """Clean some voxels of the run, (n_timepoints, n_some), in place.

@@ -142,3 +142,37 @@ def _is_table(confounds):
         or hasattr(confounds, "columns")
         or (is_numbers and confounds.ndim < 3)
     )
+
+
+def check_sample_mask(sample_mask, n_timepoints, name):
+    """Frames to keep as indices, or None for all.
+
+    Parameters
+    ----------
+    sample_mask : array of int, array of n_timepoints bool, or None
+    n_timepoints : int
+    name : str
+        The run, for error messages.
+
+    Raises
+    ------
+    ValueError
+        For what are no frames of the run, are not in order, or none at all.
+    """
+    if sample_mask is None:
+        return None
+    found = np.asarray(sample_mask)
+    if found.dtype.kind == "b" and found.shape == (n_timepoints,):
+        found = np.flatnonzero(found)
+    is_index = found.ndim == 1 and found.dtype.kind in "iu"
+    increases = is_index and (np.diff(found.astype(np.int64)) > 0).all()
+    if not increases or not len(found) or found[0] < 0 or found[-1] >= n_timepoints:
+        what = f"{found.dtype} of shape {found.shape}"
+        if found.ndim == 1 and found.size:
+            what += f", from {found.min()} to {found.max()}"
+        msg = (
+            f"The sample_mask of {name} is {what}; expected the frames to keep, at least one: "
+            f"increasing numbers from 0 to {n_timepoints - 1}, or {n_timepoints} booleans."
+        )
+        raise ValueError(msg)
+    return found.astype(np.int64)

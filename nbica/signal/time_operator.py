@@ -7,33 +7,47 @@ or into one n_timepoints x n_timepoints matrix with a band-pass, made once for a
 import numpy as np
 
 
-def compose(cleaning, confounds, n_timepoints):
+def compose(cleaning, confounds, n_timepoints, kept=None):
     """All steps of a cleaning up to the standard deviation, as one map over time.
+
+    Where only some frames are kept, they are cleaned as if no others had been. A band-pass needs
+    frames at equal distances: for it, those that are left out are interpolated by cubic splines
+    and dropped afterwards.
 
     Parameters
     ----------
     cleaning : signal.Cleaning
         Checked.
     confounds : ndarray of shape (n_timepoints, n_confounds) or None
+        Of the frames that are kept.
     n_timepoints : int
+        Of the run, with the frames that are left out.
+    kept : ndarray of int, optional
+        Frames to keep.
 
     Returns
     -------
     TimeOperator
-        In float64; `finish` it before it is applied to blocks.
+        Of the kept frames, in float64; `finish` it before it is applied to blocks.
 
     Raises
     ------
     ValueError
         If the confounds leave nothing, or there are too few timepoints for the filter.
     """
-    operator = TimeOperator(n_timepoints)
-    constant = np.full((n_timepoints, 1), n_timepoints**-0.5)
+    n_kept = n_timepoints if kept is None else len(kept)
+    operator = TimeOperator(n_kept)
+    gaps = cleaning.band and n_kept < n_timepoints
+    if gaps:
+        frames = _frames_to_fill(kept, n_timepoints, cleaning.extrapolate)
+        operator.filter(_splines(kept, frames))
     if cleaning.detrend:
-        trend = np.arange(n_timepoints) - (n_timepoints - 1) / 2
-        operator.project_out(np.column_stack([constant, trend / np.linalg.norm(trend)]))
+        operator.project_out(trend(len(operator.left)))
     if cleaning.band:
-        operator.filter(_butterworth(cleaning, n_timepoints))
+        operator.filter(_butterworth(cleaning, len(operator.left)))
+    if gaps:
+        operator.select(np.searchsorted(frames, kept))
+    constant = np.full((n_kept, 1), n_kept**-0.5)
     if confounds is not None:
         basis = _confounds_basis(operator, confounds, cleaning)
         _check_something_left(basis, operator)
@@ -41,6 +55,43 @@ def compose(cleaning, confounds, n_timepoints):
     if cleaning.standardize:
         operator.centre(constant)
     return operator
+
+
+def with_cosines(confounds, cleaning, n_timepoints):
+    """Confounds and slow cosines, up to `high_pass`: what `filter="cosine"` removes.
+
+    Where the confounds hold such cosines already (r > 0.9), as those of fMRIPrep do, they stay as
+    they are.
+    """
+    n_cosines = min(n_timepoints - 1, int(2 * n_timepoints * cleaning.high_pass * cleaning.t_r))
+    order = np.arange(1, n_cosines + 1)
+    when = np.pi / n_timepoints * (np.arange(n_timepoints) + 0.5)
+    cosines = np.sqrt(2 / n_timepoints) * np.cos(np.outer(when, order))
+    if confounds is None or not n_cosines:
+        return cosines if n_cosines else confounds
+    varying = confounds[:, confounds.std(axis=0) > 0]
+    both = np.hstack([cosines, varying])
+    if (np.corrcoef(both.T)[:n_cosines, n_cosines:] > 0.9).any():
+        return confounds
+    return np.hstack([confounds, cosines])
+
+
+def trend(n):
+    """A constant and a line, orthonormal."""
+    line = np.arange(n) - (n - 1) / 2
+    return np.column_stack([np.full(n, n**-0.5), line / np.linalg.norm(line)])
+
+
+def _frames_to_fill(kept, n_timepoints, extrapolate):
+    """Frames that a filter goes over: all, or those from the first to the last that is kept."""
+    return np.arange(n_timepoints) if extrapolate else np.arange(kept[0], kept[-1] + 1)
+
+
+def _splines(kept, frames):
+    """The matrix that leads from the frames that are kept to all of some, by cubic splines."""
+    from scipy.interpolate import CubicSpline
+
+    return CubicSpline(kept, np.eye(len(kept)))(frames)
 
 
 class TimeOperator:
@@ -69,7 +120,12 @@ class TimeOperator:
 
     def filter(self, matrix):
         """Apply a filter, as a matrix over time."""
-        self.base, self.left = matrix, matrix @ self.left
+        self.base = matrix if self.base is None else matrix @ self.base
+        self.left = matrix @ self.left
+
+    def select(self, rows):
+        """Keep some of the results."""
+        self.base, self.left = self.base[rows], self.left[rows]
 
     def centre(self, constant):
         """Remove the mean, and keep the row that computes it: psc needs it."""
@@ -80,7 +136,7 @@ class TimeOperator:
         """Drop what does nothing, merge what a filter makes dense, cast to the signals' type."""
         needed = np.linalg.norm(self.right, axis=1) > 1e-12
         self.left, self.right = self.left[:, needed], self.right[needed]
-        self.constant = self.on(np.ones((self.left.shape[0], 1)))
+        self.constant = self.on(np.ones((self.right.shape[1], 1)))
         if self.base is not None:
             self.base = (self.base - self.left @ self.right).astype(dtype)
         self.keeps_constant = np.abs(self.constant).max() > 1e-9
@@ -121,9 +177,10 @@ def _butterworth(cleaning, n_timepoints):
         cleaning.high_pass is not None, cleaning.low_pass is not None
     ]
     cuts = cleaning.band if kind == "band" else cleaning.band[0]
-    sos = sp_signal.butter(5, cuts, kind, output="sos", fs=1 / cleaning.t_r)
+    options = {"order": 5, "padtype": "odd", "padlen": None} | dict(cleaning.butterworth)
+    sos = sp_signal.butter(options.pop("order"), cuts, kind, output="sos", fs=1 / cleaning.t_r)
     try:
-        return sp_signal.sosfiltfilt(sos, np.eye(n_timepoints), axis=0)
+        return sp_signal.sosfiltfilt(sos, np.eye(n_timepoints), axis=0, **options)
     except ValueError as error:
         msg = (
             f"{n_timepoints} timepoints are too few for the band-pass filter ({error}); use longer "

@@ -148,14 +148,14 @@ def test_bad_triangles_are_refused():
 
 
 def test_a_discarded_diagonal_is_asked_for(series):
-    """Precisions without their diagonal need it back; with it they are what they were."""
+    """Precisions need it back, as vectors would hold it; with it they are what they were."""
     measure = ConnectivityMeasure(kind="precision", vectorize=True, discard_diagonal=True)
     vectors = measure.fit_transform(series)
 
     with pytest.raises(ValueError, match="pass diagonal"):
         measure.inverse_transform(vectors)
     expected = connectomes(series, "precision")
-    diagonal = np.diagonal(expected, axis1=1, axis2=2)
+    diagonal = np.diagonal(expected, axis1=1, axis2=2) / np.sqrt(2)
     np.testing.assert_allclose(measure.inverse_transform(vectors, diagonal), expected)
 
 

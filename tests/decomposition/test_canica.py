@@ -18,11 +18,11 @@ from planted import AFFINE, brain_mask, estimator, mask_image, network_maps, run
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
-from sklearn.utils import estimator_checks
+from sklearn.utils import Bunch, estimator_checks
 
-from nbica import CanICA, NiftiMasker
+from nbica import CanICA, NiftiLabelsMasker, NiftiMasker
 from nbica.decomposition import canica
-from nbica.exceptions import DataError, DataWarning, NotConvergedWarning
+from nbica.exceptions import DataError, DataWarning, IgnoredWarning, NotConvergedWarning
 from nbica.image.run import load_run
 from nbica.masking import load_mask
 from nbica.masking.extract import extract
@@ -737,3 +737,96 @@ def test_p_threshold_of_a_fit(fitted, cohort):
     expected = whole >= 2.5758293 / np.sqrt(whole.shape[1])
     assert ((ica.components_ != 0) == expected).mean() > 0.99999
     assert 0.005 < expected.mean() < 0.05
+
+
+# ---- frames left out, masks, tables -------------------------------------------------------------
+
+LEFT_OUT = [0, 11, 12, 30]
+
+
+def without(path, left_out):
+    """A run on disk as an image without some frames, and its table likewise."""
+    img = nib.load(path)
+    kept = np.delete(np.arange(img.shape[3]), left_out)
+    return nib.Nifti1Image(np.asarray(img.dataobj)[..., kept], img.affine, img.header), kept
+
+
+def test_frames_left_out_are_as_never_recorded(own_cohort):
+    """In a fit, its parts, its transform and its score, given by argument or by a Bunch."""
+    images, kept = zip(*(without(path, LEFT_OUT) for path in own_cohort.func), strict=True)
+    tables = [
+        pd.read_csv(t, sep="\t").to_numpy()[k]
+        for t, k in zip(own_cohort.confounds, kept, strict=True)
+    ]
+    bunch = Bunch(func=own_cohort.func, confounds=own_cohort.confounds, sample_mask=list(kept))
+    expected = estimator().fit(list(images), confounds=tables)
+
+    found = estimator().fit(own_cohort.func, confounds=own_cohort.confounds, sample_mask=kept)
+
+    np.testing.assert_allclose(found.components_, expected.components_, atol=1e-6)
+    np.testing.assert_array_equal(estimator().fit(bunch).components_, found.components_)
+    assert found.runs_["n_timepoints"].tolist() == [len(k) for k in kept]
+    courses = found.transform(own_cohort.func, own_cohort.confounds, kept)
+    wanted = expected.transform(list(images), tables)
+    for ours, theirs in zip(courses, wanted, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=2e-3 * np.abs(theirs).max())
+    score = found.score(own_cohort.func, confounds=own_cohort.confounds, sample_mask=kept)
+    assert score == pytest.approx(expected.score(list(images), confounds=tables), rel=1e-4)
+    with pytest.raises(ValueError, match="one entry of sample_mask"):
+        estimator().fit(own_cohort.func, sample_mask=kept[:1])
+
+
+def test_other_frames_are_another_reduction(own_cohort, tmp_path, n_reads):
+    """A cache keeps them apart, and gives both."""
+    cached = estimator(memory=tmp_path / "cache")
+    kept = [np.arange(5, 60)] * len(own_cohort.func)
+    whole = cached.fit(own_cohort.func).components_
+    part = cached.fit(own_cohort.func, sample_mask=kept).components_
+    n_reads.clear()
+
+    np.testing.assert_array_equal(cached.fit(own_cohort.func, sample_mask=kept).components_, part)
+
+    assert n_reads == []
+    assert np.abs(whole - part).max() > 1e-4
+
+
+def test_regions_are_no_mask(cohort):
+    """A region masker in the place of a mask is refused by name, one with CompCor too."""
+    labels = nib.Nifti1Image(
+        np.asarray(cohort.mask_img.dataobj).astype(np.int16), cohort.mask_img.affine
+    )
+    with pytest.raises(TypeError, match="NiftiLabelsMasker, whose regions"):
+        estimator(mask=NiftiLabelsMasker(labels)).fit(cohort.func)
+    masker = NiftiMasker(cohort.mask_img, high_variance_confounds=True)
+    with pytest.raises(ValueError, match="high_variance_confounds=True"):
+        estimator(mask=masker).fit(cohort.func)
+
+
+def test_what_a_masker_overrides_is_told(cohort):
+    """Parameters that were set and that the masker has otherwise; nothing where they agree."""
+    masker = NiftiMasker(cohort.mask_img, smoothing_fwhm=5.0, standardize=True, detrend=True)
+    with pytest.warns(IgnoredWarning, match="smoothing_fwhm=5.0 instead of 4"):
+        estimator(mask=masker, smoothing_fwhm=4).fit(cohort.func)
+    estimator(mask=masker, smoothing_fwhm=5).fit(cohort.func)
+
+
+@pytest.mark.parametrize(("threshold", "n_maps"), [(5, 5), (7.5, 5)])
+def test_a_ratio_from_the_number_of_maps_on(cohort, threshold, n_maps):
+    """At it everything is kept, which is told; above it is an error, as in nilearn."""
+    ica = estimator(threshold=threshold, n_components=n_maps)
+    if threshold > n_maps:
+        with pytest.raises(ValueError, match="5 times as many values"):
+            ica.fit(cohort.func)
+    else:
+        with pytest.warns(IgnoredWarning, match="keeps all values"):
+            ica.fit(cohort.func)
+
+
+def test_components_have_names_in_tables(fitted, cohort):
+    """`set_output` gives one table per run, and `X=` names the runs as scikit-learn does."""
+    ica = clone(fitted).set_output(transform="pandas")
+
+    tables = ica.fit_transform(X=cohort.func[:2], confounds=cohort.confounds[:2])
+
+    assert [table.columns[0] for table in tables] == ["canica0", "canica0"]
+    assert [len(table) for table in tables] == ica.runs_["n_timepoints"].tolist()

@@ -141,7 +141,8 @@ def test_what_is_held_does_not_grow_with_the_runs(cohort, monkeypatch):
         sizes.append(len(self._stack))
 
     monkeypatch.setattr(subspace.GroupSubspace, "_make_room", watched)
-    estimator().fit(cohort.func[:1] * 16)
+    with pytest.warns(DataWarning, match="it counts twice"):
+        estimator().fit(cohort.func[:1] * 16)
 
     assert max(sizes) == 6 * 5
     assert set(sizes) == {6 * 5, 4 * 5}

@@ -2,11 +2,15 @@
 
 import nibabel as nib
 import numpy as np
+import pandas as pd
 import pytest
 from nilearn import image as theirs
+from nilearn.datasets import load_fsaverage
+from nilearn.surface import SurfaceImage
 
 from nbica.exceptions import DataError, DataWarning
-from nbica.image.operations import index_img, mean_img, resample_img, resample_to_img, smooth_img
+from nbica.image.high_variance import high_variance_confounds
+from nbica.image.operations import index_img, iter_img, mean_img, smooth_img
 
 pytestmark = pytest.mark.exact("images are nilearn's, to the last digits")
 
@@ -68,42 +72,6 @@ def test_smooth_img_says_what_was_not_finite(run_img):
     assert_same(ours, theirs.smooth_img(holed, 5))
 
 
-@pytest.mark.parametrize("interpolation", ["continuous", "linear", "nearest"])
-@pytest.mark.parametrize(
-    ("affine", "shape"),
-    [(OBLIQUE, (13, 12, 9)), (np.diag([4.0, 4.0, 4.0]), None), (OBLIQUE, None)],
-    ids=["oblique", "4 mm", "oblique, all of it"],
-)
-def test_resample_img_equals_nilearn(run_img, interpolation, affine, shape):
-    """Every interpolation, on oblique and parallel grids, gives nilearn's values."""
-    ours = resample_img(run_img, affine, shape, interpolation)
-    other = theirs.resample_img(run_img, affine, shape, interpolation)
-
-    assert ours.shape == other.shape
-    assert_same(ours, other)
-
-
-def test_resample_to_img_equals_nilearn(run_img, rng, make_image):
-    """The grid of another image, with the spline's overshoot, which nilearn leaves here."""
-    target = make_image(rng.standard_normal((9, 8, 7, 2)), OBLIQUE)
-
-    ours = resample_to_img(run_img, target)
-
-    assert ours.shape == (9, 8, 7, 5)
-    assert_same(ours, theirs.resample_to_img(run_img, index_img(target, 0)))
-
-
-@pytest.mark.parametrize("dtype", ["uint8", "int16", "int32", "int64", "float32"])
-def test_labels_stay_labels(rng, make_image, dtype):
-    """By "nearest" no value arises that was not there, and whole numbers stay whole numbers."""
-    labels = make_image(rng.integers(0, 7, (8, 9, 10)).astype(dtype))
-
-    moved = resample_img(labels, OBLIQUE, (9, 9, 9), "nearest")
-
-    assert set(np.unique(moved.get_fdata())) <= set(range(7))
-    assert moved.get_data_dtype() == np.dtype("int32" if dtype == "int64" else dtype)
-
-
 def test_mean_img_equals_nilearn(run_img, save_image, rng):
     """The mean of a run, and the mean of the means of files on two grids."""
     other = save_image(rng.uniform(0, 9, (9, 9, 8, 4)).astype(np.float32), affine=OBLIQUE)
@@ -113,16 +81,78 @@ def test_mean_img_equals_nilearn(run_img, save_image, rng):
     assert_same(mean_img([run_img, other]), theirs.mean_img([run_img, str(other)]), 1e-3)
 
 
-def test_nothing_can_be_asked_for_by_mistake(run_img):
-    """An unknown interpolation, a grid elsewhere, no images: each says what was expected."""
-    with pytest.raises(ValueError, match="'cubic'; expected one of continuous, linear, nearest"):
-        resample_img(run_img, np.eye(3), interpolation="cubic")
-    elsewhere = nib.affines.from_matvec(np.eye(3), [500, 500, 500])
-    with pytest.raises(ValueError, match="holds none of the image"):
-        resample_img(run_img, elsewhere)
+def test_nothing_can_be_asked_for_by_mistake():
+    """No images, arrays, other dimensions: each says what was expected."""
     with pytest.raises(ValueError, match="No images to average"):
         mean_img([])
     with pytest.raises(TypeError, match="expected a path or a nibabel image"):
         smooth_img([np.zeros((3, 3, 3))], 5)
     with pytest.raises(DataError, match="dimensions"):
         smooth_img(nib.Nifti1Image(np.zeros((3, 3)), np.eye(4)), 5)
+
+
+INDICES = {
+    "list": [0, 3, 4],
+    "array": np.array([0, 3, 4]),
+    "booleans": np.array([True, False, False, True, True]),
+    "Series": pd.Series([True, False, False, True, True]),
+    "negative": [-5, -2, -1],
+}
+
+
+@pytest.mark.parametrize("index", INDICES.values(), ids=INDICES)
+def test_index_img_takes_what_indexes_an_array(run_img, index):
+    """Volumes by number, from the end and by a condition are numpy's, in that place and TR."""
+    found = index_img(run_img, index)
+
+    np.testing.assert_array_equal(found.get_fdata(), run_img.get_fdata()[..., [0, 3, 4]])
+    np.testing.assert_array_equal(found.affine, run_img.affine)
+    assert found.header.get_zooms() == run_img.header.get_zooms()
+
+
+@pytest.mark.parametrize("index", [5, [0, 5], -6, [True, False], 1.5, "2", [[0, 1]]])
+def test_index_img_refuses_what_is_no_volume(run_img, index):
+    """A volume that is not there, or no volume at all, is an IndexError that says what there is."""
+    with pytest.raises(IndexError, match="volumes"):
+        index_img(run_img, index)
+
+
+def test_a_list_of_volumes_is_a_run(run_img):
+    """3D images in a list are indexed and walked as the run that they make."""
+    volumes = [index_img(run_img, i) for i in range(5)]
+
+    np.testing.assert_array_equal(
+        index_img(volumes, [1, 2]).get_fdata(), run_img.get_fdata()[..., 1:3]
+    )
+    assert [np.array_equal(v.get_fdata(), run_img.get_fdata()[..., i])
+            for i, v in enumerate(iter_img(volumes))] == [True] * 5  # fmt: skip
+
+
+def test_surfaces_and_fast_are_nilearns(run_img):
+    """What only nilearn has, a surface and the filter "fast", is done by it."""
+    mesh = load_fsaverage("fsaverage5")["pial"]
+    rng = np.random.default_rng(0)
+    data = {part: rng.normal(size=(mesh.parts[part].n_vertices, 3)) for part in mesh.parts}
+    surface = SurfaceImage(mesh, data)
+
+    one = index_img(surface, 1)
+    mean = mean_img(surface)
+    fast = smooth_img(run_img, "fast")
+
+    np.testing.assert_array_equal(one.data.parts["left"].ravel(), data["left"][:, 1])
+    np.testing.assert_allclose(mean.data.parts["left"].ravel(), data["left"].mean(axis=1))
+    assert_same(fast, theirs.smooth_img(run_img, "fast"))
+
+
+@pytest.mark.parametrize("detrend", [True, False])
+def test_high_variance_confounds_span_what_nilearns_do(rng, make_image, detrend):
+    """The same subspace in the same order, from blocks of a file, on a baseline and a trend."""
+    courses = rng.normal(size=(40, 3)) * [30, 20, 10]
+    data = 1000 + rng.normal(size=(12, 14, 10, 40)) + np.arange(40)
+    data[:3, :, :2] += rng.uniform(0.5, 1, (3, 14, 2, 3)) @ courses.T
+    img = make_image(data.astype(np.float32))
+
+    ours = high_variance_confounds(img, n_confounds=3, detrend=detrend)
+    other = theirs.high_variance_confounds(img, n_confounds=3, detrend=detrend)
+
+    np.testing.assert_allclose(np.abs((ours * other).sum(axis=0)), 1, atol=1e-4)

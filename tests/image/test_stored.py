@@ -9,7 +9,7 @@ import pytest
 
 from nbica import CanICA, NiftiLabelsMasker, NiftiMapsMasker, plotting, view_img
 from nbica.exceptions import DataError, DataWarning
-from nbica.image import frames, index_img, iter_img, mean_img, resample_to_img, smooth_img
+from nbica.image import frames, index_img, iter_img, mean_img, smooth_img
 from nbica.image.files import load_volume, open_image, read_array
 from nbica.image.grid import whole
 from nbica.image.run import load_run
@@ -37,9 +37,10 @@ THREE_D = {
     "mask of apply_mask": lambda path: apply_mask(an_image(np.random.default_rng(1), 3), path),
     "3D image": lambda path: apply_mask(path, an_image(np.random.default_rng(1))),
     "atlas": lambda path: NiftiLabelsMasker(path).fit(),
-    "template": lambda path: compute_brain_mask(an_image(np.random.default_rng(1)), path),
+    "template": lambda path: compute_brain_mask(
+        an_image(np.random.default_rng(1)), template_img=path
+    ),
     "smoothed": lambda path: smooth_img(path, 4),
-    "resampled": lambda path: resample_to_img(path, nib.Nifti1Image(np.ones(SHAPE), AFFINE * 0.5)),
     "mean": mean_img,
     "background": lambda path: view_img(an_image(np.random.default_rng(1), dtype="f4"), path),
     "viewed": view_img,

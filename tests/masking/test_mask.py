@@ -291,7 +291,7 @@ def test_brain_mask_equals_nilearn(make_image, zoom, options):
     template = load_mni152_template(resolution=2)
     template = nilearn.image.math_img("img / img.max()", img=template)
 
-    ours = compute_brain_mask(target, template, **options)
+    ours = compute_brain_mask(target, template_img=template, **options)
 
     by_nilearn = nilearn.image.resample_to_img(template, target).get_fdata()
     expected = by_nilearn >= options.get("threshold", 0.5)
@@ -307,7 +307,7 @@ def test_a_template_elsewhere_is_refused(make_image):
     target = make_image(np.zeros(SHAPE), np.diag([3.0, 3.0, 3.0, 1.0]) + 500 * np.eye(4, k=3))
 
     with pytest.raises(DataError, match=r"The template image does not reach .* threshold 0.5"):
-        compute_brain_mask(target, template)
+        compute_brain_mask(target, template_img=template)
 
 
 # ---- from files ---------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import pickle
 import warnings
 from pathlib import Path
 
+import nibabel as nib
 import nilearn.maskers
 import numpy as np
 import pandas as pd
@@ -306,21 +307,17 @@ def test_a_wrong_option_is_refused_in_fit(mask_img, options, message):
 
 
 def test_nothing_to_make_a_mask_of_is_refused():
-    """Neither a mask nor images, or a template strategy without a template."""
+    """Neither a mask nor images."""
     with pytest.raises(ValueError, match="There is no mask_img to use and no image"):
         NiftiMasker().fit()
-    with pytest.raises(ValueError, match=r"needs a template .*template_img"):
-        NiftiMasker(mask_strategy="whole-brain-template").fit("bold.nii.gz")
 
 
 def test_wrong_images_and_runs_are_refused(bold, make_image, data, mask_img):
-    """Two images at once, a 3D image, an empty mask, labels of another length."""
+    """Two images at once, an empty mask, labels of another length."""
     masker = NiftiMasker(mask_img).fit()
 
     with pytest.raises(ValueError, match="Got 2 images; transform takes one 4D image"):
         masker.transform([bold, bold])
-    with pytest.raises(DataError, match="a 3D image of shape"):
-        masker.transform(make_image(data[..., 0]))
     with pytest.raises(DataError, match="The mask image is empty"):
         NiftiMasker(make_image(np.zeros(SHAPE))).fit()
     with pytest.raises(ValueError, match=r"runs has shape \(3,\); .* expected one label"):
@@ -411,3 +408,80 @@ def test_the_cache_holds_the_result_and_little_else(bold, mask_img, tmp_path):
 
     n_bytes = sum(path.stat().st_size for path in (tmp_path / "cache").rglob("*.*"))
     assert X.nbytes <= n_bytes < X.nbytes + 20_000
+
+
+# ---- as nilearn's takes and gives ---------------------------------------------------------------
+
+
+def test_3d_images_are_rows(make_image, data, mask_img):
+    """One gives a row without its dimension, a list a row for each; the mask may come of them."""
+    volumes = [make_image(data[..., i]) for i in range(3)]
+    masker = NiftiMasker(mask_img).fit()
+
+    rows = masker.transform(volumes)
+
+    np.testing.assert_array_equal(rows, masker.transform(make_image(data))[:3])
+    np.testing.assert_array_equal(masker.transform(volumes[0]), rows[0])
+    assert masker.inverse_transform(rows[0]).shape == SHAPE
+    by_volumes = NiftiMasker(mask_strategy="background").fit(volumes).mask_img_
+    by_run = NiftiMasker(mask_strategy="background").fit(make_image(data[..., :3])).mask_img_
+    np.testing.assert_array_equal(by_volumes.dataobj, by_run.dataobj)
+
+
+@pytest.mark.parametrize("memory", [False, True])
+def test_frames_are_left_out(make_image, data, mask_img, tmp_path, memory):
+    """As nilearn leaves them out, of runs recorded apart as well, and apart in a cache."""
+    img, options = make_image(data), {"standardize": "zscore_sample", "detrend": True}
+    runs = np.repeat([0, 1], [30, data.shape[-1] - 30])
+    kept = np.delete(np.arange(data.shape[-1]), [0, 9, 10])
+    masks = [np.arange(3, 30), np.arange(20)]
+    memory = str(tmp_path) if memory else None
+    ours = NiftiMasker(mask_img, memory=memory, **options).fit()
+    theirs = nilearn.maskers.NiftiMasker(mask_img, **options).fit()
+
+    whole = ours.transform(img)
+    left = ours.transform(img, sample_mask=kept)
+    by_runs = ours.set_params(runs=runs).transform(img, sample_mask=masks)
+
+    assert len(whole) == data.shape[-1]
+    np.testing.assert_allclose(left, theirs.transform(img, sample_mask=kept), atol=2e-4)
+    expected = theirs.set_params(runs=runs).transform(img, sample_mask=masks)
+    np.testing.assert_allclose(by_runs, expected, atol=2e-4)
+
+
+@pytest.mark.parametrize("what", ["whole-brain", "gm", "wm"])
+def test_masks_of_the_template_equal_nilearn(make_image, what):
+    """MNI152, its grey and its white matter, on the grid of an image in that space."""
+    affine = nib.affines.from_matvec(np.diag([6.0, 6, 6]), [-90, -126, -72])
+    img = make_image(np.ones((31, 37, 31), np.float32), affine)
+    options = {"mask_strategy": f"{what}-template"}
+
+    ours = NiftiMasker(**options).fit(img).mask_img_
+    theirs = nilearn.maskers.NiftiMasker(**options, standardize=None).fit(img).mask_img_
+
+    same = np.asarray(ours.dataobj) == np.asarray(theirs.dataobj)
+    assert same.mean() > 0.999
+    assert NiftiMasker(**options).fit(make_image(np.ones((31, 37, 31, 3), "f4"), affine))
+
+
+def test_voxels_have_names(make_image, data, mask_img):
+    """As nilearn calls them, in a table of pandas; a single volume stays a row of it."""
+    masker = NiftiMasker(mask_img).set_output(transform="pandas")
+
+    table = masker.fit_transform(make_image(data[..., 0]))
+
+    assert table.shape == (1, masker.n_elements_)
+    assert list(table.columns[:2]) == ["niftimasker0", "niftimasker1"]
+
+
+def test_images_in_memory_do_not_travel_in_a_pickle(make_image, data, mask_img):
+    """What a report would show stays where it was fitted; the report is still given."""
+    img = make_image(data)
+    masker = NiftiMasker(mask_img).fit(img)
+
+    again = pickle.loads(pickle.dumps(masker))
+
+    assert again._seen_imgs is None
+    assert masker._seen_imgs is img
+    assert NiftiMasker(mask_img, reports=False).fit(img)._seen_imgs is None
+    np.testing.assert_array_equal(again.transform(img), masker.transform(img))

@@ -13,6 +13,7 @@ from nilearn.image import resample_img
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
+import nbica
 from nbica import NiftiLabelsMasker, NiftiMapsMasker
 from nbica.exceptions import DataError, DataWarning
 from nbica.masking.regions import STRATEGIES
@@ -219,7 +220,7 @@ def test_regions_outside_the_mask_are_dropped_by_name(make_image, bold, data, la
 
     expected = oracle(nilearn.maskers.NiftiLabelsMasker(**options), make_image(data.astype(float)))
     assert_close(ours, expected)
-    assert masker.region_ids_ == {0: 3, 1: 7, 2: 12, 3: 40}
+    assert masker.region_ids_ == {"background": 0, 0: 3, 1: 7, 2: 12, 3: 40}
     assert list(masker.region_names_.values()) == ["three", "seven", "twelve", "dot"]
 
 
@@ -410,3 +411,193 @@ def test_memory_does_not_grow_with_the_run(tmp_path, rng):
     assert signals.shape == (400, 79)
     # The cleaned matrix alone would take 102 MB.
     assert peak < 40e6
+
+
+# ---- names, by number ---------------------------------------------------------------------------
+
+
+def test_names_stay_with_their_numbers_when_regions_are_missing(make_image):
+    """Of the names of 1, 2, 3 in an image of 1 and 3, the second is left out, and that is said."""
+    labels = np.zeros((6, 6, 6), np.int16)
+    labels[0], labels[3] = 1, 3
+    masker = NiftiLabelsMasker(make_image(labels), labels=["Background", b"A", "B", "C"])
+
+    with pytest.warns(DataWarning, match="no region B"):
+        masker.fit()
+
+    assert masker.region_names_ == {0: "A", 1: "C"}
+    assert masker.region_ids_ == {"background": 0, 0: 1, 1: 3}
+    assert masker.region_names_["background"] == "Background"
+    assert masker.lut_.to_dict("list") == {"index": [0, 1, 3], "name": ["Background", "A", "C"]}
+
+
+LARGE = [16777216, 16777217, 576073730, 2**31 + 5, 2**31 + 6]
+
+
+def test_numbers_beyond_24_and_31_bits_are_kept_apart(make_image, rng):
+    """Ids that float32 merges and int32 wraps are regions of their own, on another grid as well."""
+    ids = np.repeat(np.array(LARGE, np.uint32), 3)[:, None, None] * np.ones((15, 9, 9), np.uint32)
+    grid = np.diag([3.0, 3, 3, 1])
+    grid[:3, 3] = 1
+    data = rng.normal(100, 5, (5, 3, 3, 6)).astype(np.float32)
+    masker = NiftiLabelsMasker(make_image(ids, affine=np.eye(4)))
+
+    found = masker.fit_transform(make_image(data, affine=grid))
+
+    np.testing.assert_allclose(found, data.mean(axis=(1, 2)).T, rtol=1e-5)
+    assert masker.labels_[-5:] == LARGE
+    assert np.unique(masker.labels_img_.dataobj).tolist() == LARGE
+
+
+def test_a_lookup_table_may_be_a_file(tmp_path, labels_img):
+    """Its names go by number, as those of the table in memory, and its colours stay."""
+    lut = pd.DataFrame(
+        {
+            "index": [12, 3, 1, 7, 40],
+            "name": list("abcde"),
+            "color": ["#111", "#222", "#333", "#444", "#555"],
+        }
+    )
+    lut.to_csv(tmp_path / "lut.tsv", sep="\t", index=False)
+
+    masker = NiftiLabelsMasker(labels_img, lut=tmp_path / "lut.tsv").fit()
+
+    assert list(masker.region_names_.values()) == ["c", "b", "d", "a", "e"]
+    assert masker.lut_["color"].tolist()[1:] == ["#333", "#222", "#444", "#111", "#555"]
+
+
+def test_tables_that_do_not_fit_say_so(labels_img):
+    """A number twice, columns that are none, a region without a name."""
+    twice = pd.DataFrame({"index": [1, 3, 3], "name": ["a", "b", "c"]})
+    with pytest.raises(ValueError, match=r"more than one name for \[3\]"):
+        NiftiLabelsMasker(labels_img, lut=twice).fit()
+    with pytest.raises(ValueError, match="expected a table with 'index'"):
+        NiftiLabelsMasker(labels_img, lut=pd.DataFrame({"number": [1]})).fit()
+    with pytest.warns(DataWarning, match=r"no name for \[40\]"):
+        NiftiLabelsMasker(
+            labels_img, lut=pd.DataFrame({"index": [1, 3, 7, 12], "name": list("abcd")})
+        ).fit()
+
+
+# ---- as nilearn's take and give -----------------------------------------------------------------
+
+KINDS = ("labels", "maps")
+
+
+def both(kind, labels_img, maps_img, **options):
+    """Our masker and nilearn's of one kind, with the same parameters."""
+    name = {"labels": "NiftiLabelsMasker", "maps": "NiftiMapsMasker"}[kind]
+    atlas = {"labels": labels_img, "maps": maps_img}[kind]
+    return getattr(nbica, name)(atlas, **options), getattr(nilearn.maskers, name)(atlas, **options)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_3d_images_are_rows(make_image, data, labels_img, maps_img, kind):
+    """One gives a row without its dimension, a list a row for each, as in nilearn."""
+    ours, theirs = both(kind, labels_img, maps_img)
+    volumes = [make_image(data[..., i]) for i in range(3)]
+
+    assert_close(ours.fit_transform(volumes[0]), oracle(theirs, volumes[0]))
+    assert_close(ours.fit_transform(volumes), oracle(theirs, volumes))
+    assert ours.fit_transform(volumes[0]).ndim == 1
+    with pytest.raises(DataError, match="3D image 2 of 2 is on another grid"):
+        ours.transform([volumes[0], make_image(data[..., 1], affine=np.eye(4))])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_frames_are_left_out(bold, data, make_image, confounds, labels_img, maps_img, kind):
+    """As nilearn leaves them out, before the signals are cleaned."""
+    kept = np.delete(np.arange(N_TIMEPOINTS), [0, 9, 10])
+    ours, theirs = both(kind, labels_img, maps_img, standardize="zscore_sample", detrend=True)
+    img = make_image(data.astype(float))
+
+    expected = theirs.fit(img).transform(img, confounds=confounds, sample_mask=kept)
+
+    assert_close(ours.fit(bold).transform(bold, confounds, kept), expected)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_masked_away_may_keep_its_column(make_image, bold, labels_img, maps_img, kind):
+    """As a column of 0."""
+    mask = np.zeros(SHAPE, np.uint8)
+    mask[1:3, 1:6, 1:7] = 1
+    keep = {"labels": "keep_masked_labels", "maps": "keep_masked_maps"}[kind]
+    masker, _ = both(kind, labels_img, maps_img, mask_img=make_image(mask))
+    masker.set_params(**{keep: True})
+
+    with pytest.warns(DataWarning, match="kept as columns of 0"):
+        masker.fit(bold)
+    with pytest.warns(DataWarning, match="they are 0"):
+        signals = masker.transform(bold)
+
+    n_all = {"labels": 5, "maps": 3}[kind]
+    assert signals.shape == (N_TIMEPOINTS, n_all)
+    assert 0 < np.count_nonzero(signals.any(axis=0)) < n_all
+
+
+def test_tables_have_the_regions_names(bold, labels_img):
+    """`set_output` gives DataFrames of pandas or polars, a clone as well, and arrays again."""
+    names = ["one", "three", "seven", "twelve", "dot"]
+    masker = NiftiLabelsMasker(labels_img, labels=names).set_output(transform="pandas")
+    array = NiftiLabelsMasker(labels_img).fit_transform(bold)
+
+    table = clone(masker).fit_transform(bold)
+    other = masker.set_output(transform="polars").fit_transform(bold)
+
+    assert isinstance(table, pd.DataFrame)
+    assert list(table.columns) == names == other.columns
+    np.testing.assert_array_equal(table.to_numpy(), array)
+    np.testing.assert_array_equal(other.to_numpy(), array)
+    assert isinstance(masker.set_output(transform="default").transform(bold), np.ndarray)
+    with pytest.raises(ValueError, match="expected one of default, pandas, polars"):
+        masker.set_output(transform="csv")
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_report_shows_the_regions(bold, labels_img, maps_img, kind):
+    """Nilearn's page, with a picture; before a fit it says that there is none."""
+    masker, _ = both(kind, labels_img, maps_img)
+
+    empty, page = masker.generate_report().body, masker.fit(str(bold)).generate_report().body
+
+    assert "image/svg+xml;base64" in page or "image/png;base64" in page
+    assert "not been fit" in empty
+    assert len(pickle.dumps(masker)) < 100_000
+
+
+def test_maps_may_come_to_the_mask(make_image, bold, maps_img, mask_img):
+    """With `resampling_target="mask"`, which needs one."""
+    masker = NiftiMapsMasker(maps_img, mask_img, resampling_target="mask").fit(bold)
+
+    assert masker.maps_img_.shape == (*mask_img.shape, 3)
+    with pytest.raises(ValueError, match="there is no mask_img"):
+        NiftiMapsMasker(maps_img, resampling_target="mask").fit(bold)
+
+
+def test_a_mask_elsewhere_is_refused_where_nothing_is_resampled(make_image, bold, labels_img):
+    """`resampling_target=None` means all three: image, atlas and mask."""
+    mask = make_image(np.ones((5, 11, 9), np.uint8))
+
+    with pytest.raises(ValueError, match="The mask_img is on a grid of"):
+        NiftiLabelsMasker(labels_img, mask_img=mask, resampling_target=None).fit(bold)
+
+
+def test_the_most_variable_voxels_are_confounds(bold, data, make_image, labels_img):
+    """As in nilearn; together with others that are given."""
+    options = {"high_variance_confounds": True, "standardize": None, "detrend": True}
+    img = make_image(data.astype(float))
+    expected = oracle(nilearn.maskers.NiftiLabelsMasker(labels_img, **options), img)
+
+    assert_close(NiftiLabelsMasker(labels_img, **options).fit_transform(bold), expected, 1e-3)
+
+
+def test_clean_args_go_on_to_the_cleaning(bold, data, make_image, labels_img):
+    """A filter by cosines, as nilearn's; what there is not is refused."""
+    options = {"high_pass": 0.01, "t_r": T_R, "standardize": None}
+    options["clean_args"] = {"filter": "cosine"}
+    expected = oracle(nilearn.maskers.NiftiLabelsMasker(labels_img, **options), make_image(data))
+
+    assert_close(NiftiLabelsMasker(labels_img, **options).fit_transform(bold), expected)
+    with pytest.raises(TypeError, match="clean_args takes no depth"):
+        NiftiLabelsMasker(labels_img, clean_args={"depth": 2}).fit()

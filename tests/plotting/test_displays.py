@@ -7,12 +7,14 @@ import sys
 import matplotlib.image
 import nibabel as nib
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch
 from planted import AFFINES, BOX, one_voxel
 
 from nbica import plotting
-from nbica.exceptions import DataError
+from nbica.exceptions import DataError, DataWarning
 from nbica.image.slicing import plane_of
 from nbica.plotting import cuts
 from nbica.plotting.bars import draw_colorbar
@@ -438,14 +440,13 @@ def test_the_brain_behind_a_map_is_chosen_by_where_the_map_is():
             "symmetric_cbar is True, but vmin=0 and vmax=1",
         ),
         (lambda: plotting.plot_stat_map(ones(), resampling_interpolation="x"), "is unknown"),
-        (lambda: plotting.plot_roi(ones(1.5)), "1 different values, up to 1.5"),
         (lambda: plotting.plot_roi(ones(), labels=["a", "b"]), "found 2 names for 1 regions"),
         (lambda: plotting.plot_roi(ones(), view_type="x"), "view_type='x' is unknown"),
         (lambda: plotting.plot_prob_atlas(four(), view_type="x"), "view_type='x' is unknown"),
         (lambda: plotting.plot_glass_brain(ones(), display_mode="q"), "display_mode='q'"),
         (lambda: plotting.plot_connectome(np.ones((2, 3)), np.ones((2, 3))), r"shape \(2, 3\)"),
         (lambda: plotting.plot_connectome(np.ones((2, 2)), np.ones((2, 2))), "expected .n_nodes"),
-        (lambda: plotting.plot_connectome([[0, 1], [2, 0]], np.ones((2, 3))), "not symmetric"),
+        (lambda: plotting.plot_anat(ones(), dim="dark"), "dim='dark'; expected a number"),
         (
             lambda: plotting.plot_connectome(np.ones((2, 2)), np.ones((2, 3)), edge_threshold="9"),
             "edge_threshold='9'",
@@ -651,3 +652,109 @@ def test_a_display_says_where_it_cuts(mode, cuts, blob, anatomy):
     display = plotting.plot_stat_map(blob, anatomy, display_mode=mode, cut_coords=cuts)
 
     assert display.cut_coords == cuts
+
+
+def test_panels_answer_as_nilearns_do():
+    """By their letter, hemispheres as well, with `.ax`, `.direction` and `.coord`."""
+    cut = plotting.plot_stat_map(ones(), cut_coords=(1, 1, 1))
+    glass = plotting.plot_glass_brain(None, display_mode="lyrz")
+
+    assert cut.axes["x"].ax is cut.axes["x"]
+    assert (cut.axes["z"].direction, cut.axes["z"].coord) == ("z", 1)
+    assert list(glass.axes) == ["l", "y", "r", "z"]
+
+
+def test_values_that_are_no_labels_are_drawn_as_they_are():
+    """A mask of fractions is shown by its values, with what is below the threshold left out."""
+    data = np.zeros((5, 5, 5), np.float32)
+    data[1:4, 1:4, 1:4] = np.linspace(0.2, 0.9, 27).reshape(3, 3, 3)
+    display = plotting.plot_roi(
+        nib.Nifti1Image(data, np.eye(4)), threshold=0.5, display_mode="z", cut_coords=[2], alpha=1
+    )
+    alpha = np.asarray(display.axes["z"].images[-1].get_array())[..., 3]
+
+    # Of the slice's 3 x 3 mm, in pixels of the slice's step, those from 0.5 on.
+    above = np.count_nonzero(data[:, :, 2] >= 0.5)
+    assert "slices of values" in repr(display)
+    assert np.count_nonzero(alpha) == pytest.approx(
+        above / display.panels[0].view.step ** 2, rel=0.3
+    )
+
+
+def test_a_lookup_table_colors_regions():
+    """Colours go by number, wherever the rows of the table lie, and names beside them."""
+    data = np.zeros((4, 4, 4), np.int16)
+    data[:2], data[2:] = 7, 3
+    table = pd.DataFrame({"index": [7, 3], "name": ["seven", "three"], "color": ["#f00", "#00f"]})
+    display = plotting.plot_roi(
+        nib.Nifti1Image(data, np.eye(4)), cmap=table, display_mode="z", cut_coords=[1], alpha=1
+    )
+    rgba = np.asarray(display.axes["z"].images[-1].get_array())
+    row = rgba[np.flatnonzero(rgba[..., 3].any(axis=1))[0]]
+    seen = row[row[:, 3] > 0].round(2)
+
+    assert seen[0].tolist() == [1, 0, 0, 1]
+    assert seen[-1].tolist() == [0, 0, 1, 1]
+    assert [t.get_text() for t in display._bar.get_yticklabels()] == ["three", "seven"]
+
+
+def test_keywords_go_on_to_matplotlib():
+    """Interpolation of pictures, width of lines, format of numbers; a slip is refused by name."""
+    picture = plotting.plot_stat_map(
+        ones(0.123456), interpolation="nearest", cbar_tick_format="%.4f", cut_coords=(1, 1, 1)
+    )
+    lines = plotting.plot_roi(ones(), view_type="contours", linewidth=4.5, cut_coords=(1, 1, 1))
+    widths = [
+        width
+        for axes in lines.axes.values()
+        for c in axes.collections
+        for width in c.get_linewidth()
+    ]
+
+    assert picture.axes["x"].images[-1].get_interpolation() == "nearest"
+    assert "0.1235" in [t.get_text() for t in picture._bar.get_yticklabels()]
+    assert 4.5 in widths
+    with pytest.raises(TypeError, match="unknown keywords: tresholt"):
+        plotting.plot_stat_map(ones(), tresholt=3)
+
+
+def test_a_directed_network_is_drawn_by_arrows():
+    """One arrow for each weight off the diagonal, and a warning that says that it is directed."""
+    points = np.array([[-20.0, 0, 0], [20, 0, 0], [0, 30, 10]])
+    weights = np.array([[0, 1.0, 0], [0, 0, 2], [0.5, 0, 0]])
+    with pytest.warns(DataWarning, match="A directed graph will be plotted"):
+        display = plotting.plot_connectome(
+            weights,
+            points,
+            display_mode="z",
+            node_kwargs={"marker": "s"},
+            edge_kwargs={"alpha": 0.4},
+        )
+    arrows = [p for p in display.axes["z"].patches if isinstance(p, FancyArrowPatch)]
+
+    assert len(arrows) == 3
+    assert {arrow.get_alpha() for arrow in arrows} == {0.4}
+
+
+def test_an_anatomy_of_nobody_is_the_template():
+    """`plot_anat()` alone shows MNI152, whose middle lies 18 mm behind the origin."""
+    display = plotting.plot_anat(display_mode="x", cut_coords=[0])
+
+    assert abs(display.bounds[1].mean() + 18) < 6
+    assert np.asarray(display.axes["x"].images[-1].get_array())[..., :3].max() > 0.5
+
+
+def test_cuts_outside_of_the_image_are_told():
+    """An empty slice is no surprise."""
+    with pytest.warns(DataWarning, match="x = 500 seem to be out of the image"):
+        plotting.plot_stat_map(ones(), cut_coords=(500, 1, 1))
+
+
+def test_a_bar_of_5_cm_is_5_cm():
+    """Whatever the panel, its length in mm is 50."""
+    display = plotting.plot_anat(display_mode="ortho")
+    display.annotate(scalebar=True, positions=False, left_right=False)
+
+    for axes in display.axes.values():
+        ends = axes.lines[-1].get_xdata()
+        assert abs(ends[1] - ends[0]) == pytest.approx(50)

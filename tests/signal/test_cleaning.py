@@ -7,10 +7,12 @@ import nilearn.signal
 import numpy as np
 import pytest
 from scipy import signal as sp_signal
+from scipy.interpolate import CubicSpline
 
-from nbica.exceptions import DataWarning
+from nbica.exceptions import DataWarning, IgnoredWarning
 from nbica.signal import Cleaning, clean, cleaning
 from nbica.signal.cleaning import clean_inplace
+from nbica.signal.time_operator import with_cosines
 
 N_TIMEPOINTS, N_VOXELS = 120, 37
 
@@ -308,3 +310,114 @@ def test_a_constant_or_a_trend_far_from_0_removes_nothing_more(rng, level):
     table = np.column_stack([np.full(80, level), level + np.linspace(0, 1, 80)])
 
     np.testing.assert_array_equal(clean(signals, confounds=table), clean(signals))
+
+
+# ---- frames left out, parts, filters -------------------------------------------------------------
+
+KEPT = np.delete(np.arange(N_TIMEPOINTS), [0, 5, 6, 7, 50, 118])
+# Parts and the options of nilearn's that go with them.
+WAYS = {
+    "no filter": {},
+    "cosine": {"filter": "cosine", "high_pass": 0.01, "t_r": 2.0},
+    "filter=False": {"filter": False},
+    "order and padding": {
+        "low_pass": 0.1, "t_r": 2.0, "butterworth__order": 3, "butterworth__padtype": "even",
+    },
+    "finite": {"ensure_finite": True},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("masked", [True, False])
+@pytest.mark.parametrize("with_confounds", [True, False])
+@pytest.mark.parametrize("options", WAYS.values(), ids=WAYS)
+def test_nilearns_further_options_equal_nilearn(
+    signals, confounds, options, masked, with_confounds
+):
+    """Filters, their options, frames left out without a band-pass."""
+    options = options | {"confounds": confounds if with_confounds else None}
+    if masked and "butterworth__order" not in options:
+        options["sample_mask"] = KEPT
+
+    np.testing.assert_allclose(clean(signals, **options), oracle(signals, **options), atol=1e-7)
+
+
+@pytest.mark.parametrize("extrapolate", [True, False])
+@pytest.mark.parametrize("band", [BANDS["low"], BANDS["band"]], ids=["low", "band"])
+def test_a_band_pass_over_left_out_frames_is_that_of_splines(signals, confounds, band, extrapolate):
+    """Interpolate, detrend, filter, leave out, regress: step by step, by scipy and numpy."""
+    kept = KEPT
+    frames = np.arange(N_TIMEPOINTS) if extrapolate else np.arange(kept[0], kept[-1] + 1)
+    places = np.searchsorted(frames, kept)
+    both = np.hstack([signals, confounds])
+    filled = CubicSpline(kept, both[kept])(frames)
+    filtered = oracle(filled, detrend=True, standardize=None, **band)[places]
+    Y, Z = filtered[:, :N_VOXELS], filtered[:, N_VOXELS:]
+    Z = Z - Z.mean(axis=0)
+    expected = Y - Z @ np.linalg.lstsq(Z, Y, rcond=None)[0]
+
+    found = clean(
+        signals, confounds=confounds, sample_mask=kept, extrapolate=extrapolate, standardize=None,
+        **band,
+    )  # fmt: skip
+
+    np.testing.assert_allclose(found, expected, atol=1e-7)
+
+
+@pytest.mark.parametrize("masks", [None, [np.arange(5, 40), np.arange(70)]])
+def test_parts_are_cleaned_alone(signals, confounds, masks):
+    """As nilearn cleans runs, with frames of each left out or not."""
+    runs = np.repeat([0, 1], [50, 70])
+    options = {"runs": runs, "confounds": confounds, "sample_mask": masks}
+
+    np.testing.assert_allclose(clean(signals, **options), oracle(signals, **options), atol=1e-7)
+
+
+def test_frames_to_keep_are_indices_or_booleans(signals):
+    """Both say the same."""
+    booleans = np.isin(np.arange(N_TIMEPOINTS), KEPT)
+
+    np.testing.assert_array_equal(
+        clean(signals, sample_mask=booleans), clean(signals, sample_mask=KEPT)
+    )
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [np.zeros(0, int), [3, 1], [0, 120], [-1, 2], [[0, 1]], np.ones(7, bool), [0.5, 1.0], [1, 1]],
+)
+def test_what_are_no_frames_is_refused(signals, mask):
+    """None, out of order, twice, outside, another number of booleans: said with what there is."""
+    with pytest.raises(ValueError, match="expected the frames to keep"):
+        clean(signals, sample_mask=np.asarray(mask))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"filter": "box"}, "use 'butterworth', 'cosine' or False"),
+        ({"filter": "cosine"}, "needs t_r"),
+        ({"runs": np.zeros(3)}, "expected one label for each"),
+        ({"runs": np.repeat([0, 1], 60), "sample_mask": [KEPT]}, "expected one for each"),
+    ],
+)
+def test_further_options_say_the_way_out(signals, options, message):
+    """What was found and what was expected."""
+    with pytest.raises(ValueError, match=message):
+        clean(signals, **options)
+
+
+def test_unknown_options_and_idle_cut_offs_are_told(signals):
+    """A slip is a TypeError; a cut-off that the chosen filter does not know is warned of."""
+    with pytest.raises(TypeError, match="butterworth__padlen"):
+        clean(signals, butterworth__orden=3)
+    with pytest.warns(IgnoredWarning, match="by low_pass"):
+        clean(signals, filter=False, low_pass=0.1)
+
+
+def test_cosines_that_are_there_are_not_doubled(signals):
+    """FMRIPrep's own cosines count as the filter."""
+    own = with_cosines(None, Cleaning(high_pass=0.01, t_r=2.0), N_TIMEPOINTS)
+
+    cleaned = clean(signals, confounds=own, filter="cosine", high_pass=0.01, t_r=2.0)
+
+    np.testing.assert_allclose(cleaned, clean(signals, confounds=own), atol=1e-12)

@@ -33,3 +33,19 @@ def _nilearn_roots():
     listed = [os.environ.get(name, "") for name in ("NILEARN_SHARED_DATA", "NILEARN_DATA")]
     roots = [root for several in listed for root in several.split(os.pathsep) if root]
     return [Path(root).expanduser().absolute() for root in [*roots, "~/nilearn_data"]]
+
+
+def get_data_dirs(data_dir=None):
+    """Folders in which data are looked for, the one that is written to first.
+
+    Parameters
+    ----------
+    data_dir : path, optional
+        As the fetchers take it.
+
+    Returns
+    -------
+    list of str
+    """
+    others = [] if data_dir is not None else _nilearn_roots()
+    return [str(data_folder(data_dir)), *map(str, others)]
