@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = door(
         ".groups": ["GroupComparison", "compare_groups"],
         ".matrices": ["sym_matrix_to_vec", "vec_to_sym_matrix"],
         ".measure": ["ConnectivityMeasure", "connectomes"],
+        ".seeds": ["seed_map"],
         ".subject_maps": ["SubjectMaps"],
         ".subjects": ["back_reconstruct", "dual_regression"],
     },

@@ -60,7 +60,8 @@ def open_image(img, name="image in memory"):
     elif isinstance(img, nib.spatialimages.SpatialImage):
         name = img.get_filename() or name
     else:
-        msg = f"{name} is a {type(img).__name__}; expected a path or a nibabel image{surface_hint(img)}."
+        kind = type(img).__name__
+        msg = f"{name} is a {kind}; expected a path or a nibabel image{surface_hint(img)}."
         raise TypeError(msg)
     _check_numbers(img, name)
     return img, name

@@ -17,7 +17,8 @@ from nbica.image.files import check_file, open_image, read_array
 from nbica.image.frames import mean_volume
 from nbica.image.grid import target_grid, volume_on_grid, whole
 from nbica.image.notices import notice_of_nonfinite, warn_of
-from nbica.image.run import message_for_shape, run_of_image
+from nbica.image.run import iter_images, message_for_shape
+from nbica.image.series import run_of_images
 from nbica.image.space import image_of
 from nbica.image.stored import locate
 
@@ -47,6 +48,7 @@ def smooth_img(imgs, fwhm):
     Parameters
     ----------
     imgs : path or nibabel image, 3D or 4D; or a list of these
+        A glob pattern of 3D images is one 4D image.
     fwhm : float, sequence of three floats, "fast" or None
         Full width at half maximum in mm, along all axes of the array or along each. None does not
         smooth; "fast", a filter of three voxels without a width in mm, is nilearn's.
@@ -68,7 +70,7 @@ def smooth_img(imgs, fwhm):
         return [smooth_img(img, fwhm) for img in imgs]
     if isinstance(fwhm, str) and fwhm == "fast":
         return import_module("nilearn.image").smooth_img(imgs, fwhm)
-    run, is_volume = run_of_image(imgs)
+    run, is_volume = run_of_images(imgs)
     box = whole(run.grid)
     sigma = spatial.smoothing_sigma(fwhm, run.grid.affine)
     filters = spatial.smoothers(run.grid.shape, sigma, box, box)
@@ -101,10 +103,10 @@ def mean_img(imgs, target_affine=None, target_shape=None, verbose=0, n_jobs=1, c
     del verbose, n_jobs
     grid, header, total, n_images = None, None, 0.0, 0
     for img in imgs if isinstance(imgs, list | tuple) else [imgs]:
-        run, _ = run_of_image(img)
+        run, _ = run_of_images(img)
         if grid is None:
             grid = target_grid(run.grid, target_affine, target_shape)
-            header = getattr(open_image(img)[0], "header", None) if copy_header else None
+            header = _header_of(img) if copy_header else None
         total = total + volume_on_grid(mean_volume(run), run.grid.affine, grid)
         warn_of(run, list(filter(None, [run.notice])))
         n_images += 1
@@ -117,6 +119,11 @@ def mean_img(imgs, target_affine=None, target_shape=None, verbose=0, n_jobs=1, c
     mean = nib.Nifti1Image(data, grid.affine, header)
     mean.set_data_dtype(np.float32)
     return mean
+
+
+def _header_of(img):
+    """What a header says, of the first file of a pattern."""
+    return getattr(open_image(next(iter(iter_images(img))))[0], "header", None)
 
 
 def _each_block(run, change):

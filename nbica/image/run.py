@@ -18,12 +18,13 @@ import nibabel as nib
 import numpy as np
 
 from nbica.exceptions import DataError, DataWarning
-from nbica.image.files import (, surface_hint
+from nbica.image.files import (
     checked_affine,
     load_volume,
     notice_of_rest,
     open_image,
     read_array,
+    surface_hint,
 )
 from nbica.image.grid import Grid
 from nbica.image.space import space_of, unit_of

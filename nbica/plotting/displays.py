@@ -223,9 +223,9 @@ class Display:
 
     def annotate(
         self, radiological=None, *, left_right=True, positions=True, scalebar=False, size=None,
-        **options,
+        scale_size=5.0, scale_units="cm", scale_loc=4, decimals=0, **options,
     ):  # fmt: skip
-        """Write coordinates, and which side is left; draw a bar of 5 cm.
+        """Write coordinates, and which side is left; draw a bar of a length.
 
         Parameters
         ----------
@@ -234,16 +234,24 @@ class Display:
         left_right, positions, scalebar : bool
         size : float, optional
             Of the letters, in points.
+        scale_size : float
+            Length of the bar.
+        scale_units : {"cm", "mm"}
+        scale_loc : {1, 2, 3, 4}
+            Corner of the bar: upper right, upper left, lower left, lower right.
+        decimals
+            Accepted so that scripts port: coordinates have those that they need.
         **options
             Of matplotlib's texts, such as `color`.
         """
+        del decimals
         radiological = self._radiological if radiological is None else radiological
         heights = [panel.axes.get_position().height for panel in self.panels]
         inches = min(heights) * self.figure.get_size_inches()[1]
         size = float(np.clip(4.2 * inches, 5, 9)) if size is None else size
         style = {"color": self.ink, "fontsize": size, "zorder": 6} | options
         if scalebar:
-            self._draw_scalebar(style)
+            self._draw_scalebar(style, scale_size, scale_units, scale_loc)
         for axes, view in self.panels:
             style["transform"] = axes.transAxes
             if positions:
@@ -253,15 +261,19 @@ class Display:
                 axes.text(0.02, 0.99, left, ha="left", va="top", **style)
                 axes.text(0.98, 0.99, right, ha="right", va="top", **style)
 
-    def _draw_scalebar(self, style, length=50.0):
-        """A bar of 5 cm in the lower right corner of each panel."""
+    def _draw_scalebar(self, style, length, units, corner):
+        """A bar in a corner of each panel."""
+        mm = length * {"mm": 1.0, "cm": 10.0}[units]
+        is_left, is_upper = corner in (2, 3), corner in (1, 2)
         for axes, _ in self.panels:
             (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
-            end = right - 0.04 * (right - left)
-            ends = [end - np.sign(right - left) * length, end]
-            height = low + 0.05 * (high - low)
+            towards = np.sign(right - left)
+            start = left + 0.04 * (right - left) if is_left else right - 0.04 * (right - left)
+            ends = [start, start + (towards if is_left else -towards) * mm]
+            height = (high - 0.12 * (high - low)) if is_upper else (low + 0.05 * (high - low))
             axes.plot(ends, [height, height], color=style["color"], linewidth=1.5, zorder=6)
-            axes.text(np.mean(ends), height, "5 cm", ha="center", va="bottom", **style)
+            text = f"{length:g} {units}"
+            axes.text(np.mean(ends), height, text, ha="center", va="bottom", **style)
 
     def _write_title(self, text, strip):
         axes = add_axes(self.figure, strip)

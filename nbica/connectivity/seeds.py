@@ -1,0 +1,72 @@
+"""Seed maps: what goes together with a place, voxel by voxel."""
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
+
+from nbica.exceptions import DataError
+
+
+def seed_map(img, seed, masker, radius=8.0, confounds=None, sample_mask=None):
+    """Correlation of each voxel with the mean time course around a place.
+
+    Memory is that of `masker.transform`: n_timepoints x n_voxels x 4 B. Time is that of reading the
+    run.
+
+    Parameters
+    ----------
+    img : path or nibabel image
+        One run.
+    seed : (x, y, z)
+        In mm.
+    masker : NiftiMasker, or a fitted CanICA or DictLearning
+        Says which voxels there are and how they are smoothed and cleaned; one that is not fitted
+        is fitted to the run.
+    radius : float
+        In mm: voxels whose middle is no farther are the seed; the nearest at least.
+    confounds, sample_mask
+        As `masker.transform` takes them.
+
+    Returns
+    -------
+    Nifti1Image
+        Of r, from -1 to 1; constant voxels have 0.
+
+    Raises
+    ------
+    DataError
+        If no voxel of the mask is within the radius, or a voxel's size, of the seed.
+
+    Examples
+    --------
+    >>> r_img = seed_map("bold.nii.gz", (0, -52, 18), ica)  # doctest: +SKIP
+    """
+    masker = getattr(masker, "masker_", masker)
+    if not hasattr(masker, "preparation_"):
+        masker = clone(masker).fit(img)
+    check_is_fitted(masker)
+    near = _voxels_near(masker.preparation_.mask, seed, radius)
+    signals = masker.transform(img, confounds, sample_mask)
+    signals = signals - signals.mean(axis=0)
+    course = signals[:, near].mean(axis=1)
+    norms = np.linalg.norm(signals, axis=0) * np.linalg.norm(course)
+    r = np.divide(course @ signals, norms, out=np.zeros_like(norms), where=norms > 0)
+    return masker.inverse_transform(r.clip(-1, 1))
+
+
+def _voxels_near(mask, seed, radius):
+    """Columns of the voxels of a mask around a place."""
+    seed = np.asarray(seed, dtype=float)
+    if seed.shape != (3,):
+        msg = f"seed has shape {seed.shape}; expected three numbers: x, y, z in mm."
+        raise ValueError(msg)
+    places = np.argwhere(mask.array) @ mask.affine[:3, :3].T + mask.affine[:3, 3]
+    apart = np.linalg.norm(places - seed, axis=1)
+    voxel_size = np.linalg.norm(mask.affine[:3, :3], axis=0).max()
+    if apart.min() > max(radius, voxel_size):
+        msg = (
+            f"The nearest voxel of the mask is {apart.min():.1f} mm from the seed {seed.tolist()}, "
+            f"farther than radius={radius:g}: is it in the brain, and in mm?"
+        )
+        raise DataError(msg)
+    return np.flatnonzero(apart <= max(radius, apart.min()))
