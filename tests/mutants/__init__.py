@@ -120,7 +120,7 @@ MUTANTS = [
            "test_subject_maps.py"),
     # Notebooks take time courses by maps without a threshold, which do not overlap.
     Mutant("time courses without overlaps", "nbica.projection",
-           "linalg.pinvh(overlaps[np.ix_(present, present)])", "np.eye(len(present))",
+           "linalg.pinvh(overlaps[np.ix_(present, present)], rtol=1e-12)", "np.eye(len(present))",
            "test_projection.py"),
     Mutant("correlations not scaled", "nbica.connectivity.matrices",
            "covariance * scale[..., np.newaxis] * scale[..., np.newaxis, :]", "covariance.copy()",
