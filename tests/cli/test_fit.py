@@ -151,12 +151,12 @@ def test_names_of_files_do_not_reach_a_terminal_or_a_spreadsheet(cohort, tmp_pat
 def test_runs_are_no_formulas(cohort, tmp_path, monkeypatch):
     """Relative names may begin with = + - @."""
     monkeypatch.chdir(tmp_path)
-    for name, run in zip(("=1+1.nii", "@sum.nii"), cohort.func[:2], strict=True):
+    for name, run in zip(("=1+1.nii", "@sum.nii.gz"), cohort.func[:2], strict=True):
         Path(name).write_bytes(Path(run).read_bytes())
 
-    assert main(["run", "=1+1.nii", "@sum.nii", "-o", "out", *OPTIONS]) == 0
+    assert main(["run", "=1+1.nii", "@sum.nii.gz", "-o", "out", *OPTIONS]) == 0
 
-    assert pd.read_csv("out/runs.csv")["path"].tolist() == ["'=1+1.nii", "'@sum.nii"]
+    assert pd.read_csv("out/runs.csv")["path"].tolist() == ["'=1+1.nii", "'@sum.nii.gz"]
 
 
 def killed_before(monkeypatch, function, n_renames):

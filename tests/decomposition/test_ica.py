@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+import rounding
 from planted import mixed, sparse_sources
 from scipy import linalg
 from sklearn.decomposition import fastica
@@ -352,9 +353,10 @@ def test_fuzz(make, size):
 
         assert np.isfinite(found.maps).all()
         assert np.isfinite(found.stability).all()
-        # A mean 1e4 times the rest leaves 1e-3 of it after rounding to float32.
-        n_found = len(found.maps)
-        np.testing.assert_allclose(found.maps @ found.maps.T, np.eye(n_found), atol=2e-3)
+        # A mean 1e4 times the rest leaves 1e-3 of it after rounding to float32, and 1e-2 where a
+        # processor is played that rounds by ten units in the last place.
+        n_found, atol = len(found.maps), 2e-2 if rounding.seed() else 2e-3
+        np.testing.assert_allclose(found.maps @ found.maps.T, np.eye(n_found), atol=atol)
         assert n_found <= min(k, n_voxels)
 
 

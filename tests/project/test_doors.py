@@ -91,7 +91,7 @@ def test_decoders_take_our_maskers(make_image, rng):
     y = np.repeat([0, 1], 15)
     data = rng.normal(size=(5, 6, 4, 30)) + 2 * y * (np.indices((5, 6, 4))[0] < 2)[..., np.newaxis]
     img, mask_img = make_image(data.astype(np.float32)), make_image(np.ones((5, 6, 4), np.uint8))
-    options = {"estimator": "svc", "cv": 3, "standardize": "zscore_sample", "detrend": True}
+    options = {"estimator": "svc", "cv": 3, "standardize": "zscore_sample"}
     cleaning = {"detrend": True, "standardize": "zscore_sample"}
     masker = nbica.NiftiMasker(mask_img, **cleaning)
 
