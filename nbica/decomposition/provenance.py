@@ -108,6 +108,9 @@ def read_record(path):
         If the file holds none.
     """
     path = Path(path).expanduser()
+    if path.exists() and not path.is_file():
+        msg = f"{path} is no record of a fit: it is no file."
+        raise DataError(msg)
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:

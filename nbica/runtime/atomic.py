@@ -30,6 +30,21 @@ def atomic(path):
         temporary.unlink(missing_ok=True)
 
 
+def to_write(path):
+    """A path that a user gives to write to: ~ is home, and its folder is there.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder is not: a slip in its name makes none.
+    """
+    path = Path(path).expanduser()
+    if not path.parent.is_dir():
+        msg = f"There is no folder {str(path.parent)!r} for {path.name!r}: make it first."
+        raise FileNotFoundError(msg)
+    return path
+
+
 def write_text(path, text):
     """Write a text file, atomically; what UTF-8 cannot hold, as in some names of files, is escaped.
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from nbica.runtime.atomic import write_text
+from nbica.runtime.atomic import to_write, write_text
 from nbica.runtime.text import for_spreadsheets, on_one_line
 from nbica.teaching import handins, questions, rerun
 from nbica.teaching.judging import PASSED, STATES, TRIED, UNANSWERED
@@ -51,7 +51,7 @@ class ClassReport:
         path : path
             Separated by tabs if it ends in .tsv, else by commas.
         """
-        table, path = self.table.copy(), Path(path).expanduser()
+        table, path = self.table.copy(), to_write(path)
         table.insert(0, "n_passed", (self.table == PASSED).sum(axis=1))
         told = {name: [] for name in table.index}
         for row in self.troubles.itertuples(index=False):

@@ -1,7 +1,6 @@
 """The IC desk: look through the components of a decomposition, name them, take the labels away."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,7 +8,7 @@ import traitlets as t
 
 from nbica.image.world_axes import table
 from nbica.matching import match
-from nbica.runtime.atomic import write_text
+from nbica.runtime.atomic import to_write, write_text
 from nbica.runtime.text import for_spreadsheets
 from nbica.viewer import labelfile, page, poster
 from nbica.viewer.payload import NO_DATA, Courses
@@ -159,7 +158,7 @@ class ComponentBrowser(SliceViewer):
     def save_tsv(self, path):
         """Save :meth:`to_dataframe` as tab-separated values; none is taken for a formula."""
         text = for_spreadsheets(self.to_dataframe()).to_csv(sep="\t", lineterminator="\n")
-        write_text(Path(path).expanduser(), text)
+        write_text(to_write(path), text)
 
     def save_labels(self, path, melodic_dir="."):
         """Save the labels as FIX, FSLeyes and Melview read them; components count from 1.

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from nbica.exceptions import DataError
-from nbica.runtime.atomic import write_text
+from nbica.runtime.atomic import to_write, write_text
 from nbica.runtime.text import on_one_line
 
 # As in FSLeyes. The two first are kept when noise is removed.
@@ -40,7 +40,7 @@ def text_of(labels, melodic_dir="."):
 
 def write(path, labels, melodic_dir="."):
     """Write a label file."""
-    write_text(Path(path).expanduser(), text_of(labels, melodic_dir))
+    write_text(to_write(path), text_of(labels, melodic_dir))
 
 
 def read(path, n_components):

@@ -19,6 +19,7 @@ from nbica.plotting import plot_stat_map, power_spectrum
 from nbica.plotting.scales import scale_of
 from nbica.plotting.spectra import BAND, share_in_band
 from nbica.plotting.volumes import load_maps
+from nbica.runtime.atomic import to_write
 from nbica.viewer.page import write_page
 from nbica.viewer.slice_viewer import view_img
 from nbica.viewer.state import check_t_r
@@ -97,10 +98,7 @@ def report(
         those of the fit.
     """
     check_is_fitted(ica)
-    output_file = Path(output_file).expanduser()
-    if not output_file.parent.is_dir():  # said before minutes of work
-        msg = f"There is no folder {str(output_file.parent)!r} for the report: make it first."
-        raise FileNotFoundError(msg)
+    output_file = to_write(output_file)  # said before minutes of work
     t_r = check_t_r(t_r)
     if confounds is None and hasattr(imgs, "func"):
         confounds = getattr(imgs, "confounds", None)

@@ -1,14 +1,13 @@
 """The slice viewer: brain maps to click through, alive with or without a kernel."""
 
 import warnings
-from pathlib import Path
 
 import anywidget
 import numpy as np
 import traitlets as t
 
 from nbica.exceptions import DataWarning
-from nbica.runtime.atomic import atomic
+from nbica.runtime.atomic import atomic, to_write
 from nbica.viewer import colors, page, poster
 from nbica.viewer.payload import NO_DATA
 from nbica.viewer.render import Layer, Look
@@ -325,7 +324,7 @@ class SliceViewer(anywidget.AnyWidget):
 
     def save(self, path):
         """Save :meth:`picture` as a PNG file."""
-        with atomic(Path(path).expanduser()) as temporary:
+        with atomic(to_write(path)) as temporary:
             self.picture().save(temporary, format="png")
 
     def to_html(self, path=None):
