@@ -34,6 +34,9 @@ def add(commands):
 
 def folder(text):
     """A folder as it is typed; also `--output=~/out`, which a shell leaves as it is."""
+    if not text:
+        msg = "a folder was expected, not an empty text"
+        raise argparse.ArgumentTypeError(msg)
     return Path(text).expanduser()
 
 
@@ -59,11 +62,21 @@ def add_parameters(parser):
 
 
 def _number_or_auto(text):
-    return text if text == "auto" else int(text)
+    return text if text == "auto" else _parsed(int, text, "a whole number or 'auto'")
 
 
 def _threshold(text):
-    return {"auto": "auto", "none": None}[text] if text in ("auto", "none") else float(text)
+    if text in ("auto", "none"):
+        return None if text == "none" else text
+    return _parsed(float, text, "a number, 'auto' or 'none'")
+
+
+def _parsed(kind, text, expected):
+    try:
+        return kind(text)
+    except ValueError as error:
+        msg = f"found {text!r}, expected {expected}"
+        raise argparse.ArgumentTypeError(msg) from error
 
 
 def parameters_of(options):
@@ -87,6 +100,14 @@ def run(options):
 
 
 def _check_output(output, *, overwrite):
+    if output.exists() and not output.is_dir():
+        msg = f"{output} is no folder. Choose another one with -o."
+        raise NotADirectoryError(msg)
+    if folders := [name for name in FILES if (output / name).is_dir()]:
+        msg = (
+            f"{output / folders[0]} is a folder, where a file is to be. Choose another one with -o."
+        )
+        raise IsADirectoryError(msg)
     there = [name for name in FILES if (output / name).exists() or (output / name).is_symlink()]
     if there and not overwrite:
         msg = (
