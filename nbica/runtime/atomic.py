@@ -42,6 +42,9 @@ def to_write(path):
     if not path.parent.is_dir():
         msg = f"There is no folder {str(path.parent)!r} for {path.name!r}: make it first."
         raise FileNotFoundError(msg)
+    if path.is_dir():
+        msg = f"{path} is a folder; expected the name of a file."
+        raise IsADirectoryError(msg)
     return path
 
 

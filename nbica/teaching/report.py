@@ -12,6 +12,7 @@ from nbica.teaching.judging import PASSED, STATES, TRIED, UNANSWERED
 
 # Questions that no tutorial asks and that a notebook may check all the same.
 _MOST_UNKNOWN = 20
+_COLUMNS = {"learner", "passed", "n_passed", "troubles"}  # of the table itself
 _MARKS = {PASSED: "+", TRIED: "~", UNANSWERED: "."}
 
 
@@ -131,8 +132,8 @@ def _look(part, run, timeout):
         saved, part.states = part.states, handins.states(notebook)
         part.troubles += _differences(saved, part.states)
     unknown = set(part.states) - set(questions.load())
-    if len(unknown) > _MOST_UNKNOWN:
-        part.troubles.append(f"checks {len(unknown)} questions that no tutorial asks: left out")
+    if len(unknown) > _MOST_UNKNOWN or unknown & _COLUMNS:
+        part.troubles.append(f"checks {len(unknown)} names that are no questions: left out")
         part.states = {name: s for name, s in part.states.items() if name not in unknown}
 
 

@@ -27,6 +27,7 @@ SCRIPTS = (
     "slices.js",
 )  # fmt: skip
 VIEWS = ("ortho", "lightbox", "glass")
+_LONGEST_TITLE = 200  # letters in a picture
 
 
 def view_img(img, bg_img=None, **options):
@@ -184,7 +185,7 @@ class SliceViewer(anywidget.AnyWidget):
     @t.validate("component")
     def _check_component(self, proposal):
         n_maps = len(self.scene.maps.scales)
-        if not 0 <= proposal["value"] < n_maps:
+        if isinstance(proposal["value"], bool) or not 0 <= proposal["value"] < n_maps:
             msg = f"component is {proposal['value']}; the {n_maps} maps are 0 to {n_maps - 1}"
             raise t.TraitError(msg)
         return proposal["value"]
@@ -315,7 +316,7 @@ class SliceViewer(anywidget.AnyWidget):
         PIL.Image.Image
         """
         name = self.names[self.component]
-        title = " · ".join(filter(None, [name, self.title]))
+        title = " · ".join(filter(None, [name, self.title]))[:_LONGEST_TITLE]
         return poster.ortho(self.scene, self.look, self.cut_coords, title)
 
     def _poster(self):

@@ -448,8 +448,8 @@ def test_one_subject_may_be_a_text(tree):
     ("column", "value", "said"),
     [
         ("trans_x", np.inf, "trans_x has infinity in row 9"),
-        ("framewise_displacement", np.nan, "framewise_displacement has a gap"),
-        ("std_dvars", np.nan, "std_dvars has a gap"),
+        ("framewise_displacement", np.nan, r"framewise_displacement has a gap \(n/a\) in row 9"),
+        ("std_dvars", np.nan, r"std_dvars has a gap \(n/a\) in row 9"),
     ],
 )
 def test_what_says_nothing_is_not_taken_for_a_still_head(tree, column, value, said):
