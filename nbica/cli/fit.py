@@ -5,7 +5,6 @@ import hashlib
 import json
 import logging
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 
 # The record is the last to get its place: where it is, the others are of its fit.
@@ -144,12 +143,12 @@ def write(ica, output):
     can be told whether they are of its fit.
     """
     from nbica import report
-    from nbica.runtime.atomic import atomic, write_text
+    from nbica.runtime.atomic import atomic_set, write_text
     from nbica.runtime.text import for_spreadsheets
 
     output.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as stack:
-        parts = {name: stack.enter_context(atomic(output / name)) for name in reversed(FILES)}
+    with atomic_set([output / name for name in FILES]) as temporary:
+        parts = dict(zip(FILES, temporary, strict=True))
         _save(ica.components_img_, parts["maps.nii.gz"])
         _save(ica.mask_img_, parts["mask.nii.gz"])
         write_text(parts["runs.csv"], for_spreadsheets(ica.runs_).to_csv(index=False))
