@@ -54,7 +54,7 @@ def main(arguments=None):
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
             return options.run(options)
-    except (ValueError, OSError, MemoryError, ImportError) as error:
+    except (ValueError, TypeError, OSError, MemoryError, ImportError) as error:
         print(printable(f"nbica: {error}"), file=sys.stderr)
         return 1
     except KeyboardInterrupt as stopped:

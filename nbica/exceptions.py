@@ -50,3 +50,6 @@ class DownloadError(OSError):
     """A file that could not be downloaded; the message says why, and how to place it by hand."""
 
     is_offline = False  # whether it looks as if there were no network at all
+
+    def __str__(self):
+        return printable(super().__str__())

@@ -5,7 +5,6 @@ import hashlib
 import json
 import logging
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 
 # The record is the last to get its place: where it is, the others are of its fit.
@@ -37,6 +36,9 @@ def add(commands):
 
 def folder(text):
     """A folder as it is typed; also `--output=~/out`, which a shell leaves as it is."""
+    if not text:
+        msg = "a folder was expected, not an empty text"
+        raise argparse.ArgumentTypeError(msg)
     return Path(text).expanduser()
 
 
@@ -62,11 +64,21 @@ def add_parameters(parser):
 
 
 def _number_or_auto(text):
-    return text if text == "auto" else int(text)
+    return text if text == "auto" else _parsed(int, text, "a whole number or 'auto'")
 
 
 def _threshold(text):
-    return {"auto": "auto", "none": None}[text] if text in ("auto", "none") else float(text)
+    if text in ("auto", "none"):
+        return None if text == "none" else text
+    return _parsed(float, text, "a number, 'auto' or 'none'")
+
+
+def _parsed(kind, text, expected):
+    try:
+        return kind(text)
+    except ValueError as error:
+        msg = f"found {text!r}, expected {expected}"
+        raise argparse.ArgumentTypeError(msg) from error
 
 
 def parameters_of(options):
@@ -90,6 +102,14 @@ def run(options):
 
 
 def _check_output(output, *, overwrite):
+    if output.exists() and not output.is_dir():
+        msg = f"{output} is no folder. Choose another one with -o."
+        raise NotADirectoryError(msg)
+    if folders := [name for name in FILES if (output / name).is_dir()]:
+        msg = (
+            f"{output / folders[0]} is a folder, where a file is to be. Choose another one with -o."
+        )
+        raise IsADirectoryError(msg)
     there = [name for name in FILES if (output / name).exists() or (output / name).is_symlink()]
     if there and not overwrite:
         msg = (
@@ -126,12 +146,12 @@ def write(ica, output, bg_img="auto"):
     can be told whether they are of its fit.
     """
     from nbica import report
-    from nbica.runtime.atomic import atomic, write_text
+    from nbica.runtime.atomic import atomic_set, write_text
     from nbica.runtime.text import for_spreadsheets
 
     output.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as stack:
-        parts = {name: stack.enter_context(atomic(output / name)) for name in reversed(FILES)}
+    with atomic_set([output / name for name in FILES]) as temporary:
+        parts = dict(zip(FILES, temporary, strict=True))
         _save(ica.components_img_, parts["maps.nii.gz"])
         _save(ica.mask_img_, parts["mask.nii.gz"])
         write_text(parts["runs.csv"], for_spreadsheets(ica.runs_).to_csv(index=False))

@@ -109,6 +109,9 @@ def read_record(path):
         If the file holds none.
     """
     path = Path(path).expanduser()
+    if path.exists() and not path.is_file():
+        msg = f"{path} is no record of a fit: it is no file."
+        raise DataError(msg)
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -155,11 +158,12 @@ def repeat(record, **parameters):
         msg = f"{record['estimator']} has no parameter {unknown[0]!r}, which the record gives."
         raise DataError(msg)
     lost = [name for name, value in chosen.items() if _is_lost(value)]
+    lost += ["callback"] * (record["parameters"].get("callback") is not None)
     lost += [f"the run {one.get('name')}" for one in record["inputs"] if _is_lost_run(one)]
     if lost:
         msg = f"The record does not hold what was in memory only: {', '.join(lost)}."
         raise DataError(msg)
-    _warn_of_changes(record, chosen["mask"])
+    _warn_of_changes(record, chosen.get("mask"))
     imgs = [one["path"] for one in record["inputs"]]
     tables = [one["confounds"] for one in record["inputs"]]
     confounds = tables if any(table is not None for table in tables) else None
@@ -210,7 +214,7 @@ def _is_lost_run(one):
 def _warn_of_changes(record, mask):
     changed = [path for path, before, now in _files(record, mask) if before != now]
     if changed:
-        msg = f"{len(changed)} files are not what they were when it was fitted: {changed[:3]}."
+        msg = f"{len(changed)} files are not as the record tells: {changed[:3]}."
         warnings.warn(msg, nbica.NbicaWarning, stacklevel=3)
 
 

@@ -64,9 +64,9 @@ def quality_table(estimator, imgs=None, confounds=None):
     ----------
     estimator : fitted CanICA or DictLearning
     imgs : as in `fit`, optional
-        The runs of the fit, in its order; without them the explained variance is left out.
+        The runs of the fit, known by their names; without them the explained variance is left out.
     confounds : as in `fit`, optional
-        Tables that tell of motion; arrays do not.
+        Tables that tell of motion; arrays do not. In the order of `imgs`, or of the fit.
 
     Returns
     -------
@@ -80,9 +80,7 @@ def quality_table(estimator, imgs=None, confounds=None):
         If there are not as many images or tables as runs.
     """
     runs = estimator.runs_
-    tables = [None] * len(runs)
-    if confounds is not None:
-        tables = list_confounds(confounds, len(runs))
+    imgs, tables = as_fitted(estimator, imgs, confounds)
     motion = [framewise_displacement(table) for table in tables]
     explained = [np.nan] * len(runs)
     if imgs is not None:
@@ -119,11 +117,68 @@ def short_names(paths):
     return kept if len(set(kept)) == len(kept) else names
 
 
-def _explained(estimator, imgs, tables):
+def as_fitted(estimator, imgs, confounds):
+    """The runs of a fit and their tables in its order, whatever order they are passed in.
+
+    Costs reading headers. Images in memory have no names, and are taken in the order given.
+
+    Parameters
+    ----------
+    estimator : fitted CanICA or DictLearning
+    imgs, confounds : as in `fit`, or None
+
+    Returns
+    -------
+    runs : list of Run, or None
+    tables : list, None where there is no table
+
+    Raises
+    ------
+    ValueError
+        If they are not the runs of the fit, as far as names and lengths tell.
+    """
+    n_runs = len(estimator.runs_)
+    if imgs is None:
+        return None, list_confounds(confounds, n_runs) or [None] * n_runs
     runs = list(iter_runs(imgs))
-    if len(runs) != len(tables):
-        msg = f"Got {len(runs)} images, but the fit had {len(tables)} runs; pass those of the fit."
+    if len(runs) != n_runs:
+        msg = f"Got {len(runs)} images, but the fit had {n_runs} runs; pass those of the fit."
         raise ValueError(msg)
+    tables = list_confounds(confounds, n_runs) or [None] * n_runs
+    order = _order(list(estimator.runs_["path"]), [run.name for run in runs])
+    runs, tables = [runs[i] for i in order], [tables[i] for i in order]
+    _check_lengths(runs, estimator.runs_)
+    return runs, tables
+
+
+def _order(fitted, given):
+    """Where each run of a fit is among those given: by path, else by the name of the file."""
+    for name_of in (_place, lambda path: Path(path).name):
+        wanted, there = [name_of(path) for path in fitted], [name_of(path) for path in given]
+        if sorted(wanted) == sorted(there):
+            places = {name: [i for i, one in enumerate(there) if one == name] for name in there}
+            return [places[name].pop(0) for name in wanted]
+    known = {Path(path).name for path in fitted}
+    stranger = next((path for path in given if Path(path).name not in known), given[0])
+    msg = f"{stranger} is none of the runs of the fit, such as {fitted[0]}; pass those."
+    raise ValueError(msg)
+
+
+def _place(path):
+    return str(Path(path).resolve())
+
+
+def _check_lengths(runs, table):
+    for run, n_timepoints in zip(runs, table["n_timepoints"], strict=True):
+        if n_timepoints not in (0, run.n_timepoints):  # 0: it was skipped
+            msg = (
+                f"{run.name} has {run.n_timepoints} frames, but had {n_timepoints} in the fit: "
+                "pass the runs of the fit, those in memory in its order."
+            )
+            raise ValueError(msg)
+
+
+def _explained(estimator, runs, tables):
     return [
         float(estimator.score([run], confounds=[table])) if used else np.nan
         for run, table, used in zip(runs, tables, were_used(estimator), strict=True)

@@ -5,12 +5,11 @@ import sys
 import warnings
 from collections import deque
 from io import BytesIO
-from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from nbica.exceptions import IgnoredWarning
-from nbica.runtime.atomic import atomic
+from nbica.runtime.atomic import atomic, to_write
 
 _WITHOUT_WINDOWS = ("agg", "cairo", "pdf", "pgf", "ps", "svg", "template")
 PAPER, INK = "#000000", "#f2f2f2"
@@ -55,11 +54,7 @@ class MapsFigure(Figure):
         if not isinstance(fname, str | os.PathLike):
             super().savefig(fname, **options)
             return
-        path = Path(fname).expanduser()
-        if not path.parent.is_dir():
-            msg = f"There is no folder {str(path.parent)!r} for the picture {path.name!r}: make it."
-            raise FileNotFoundError(msg)
-        with atomic(path) as temporary:
+        with atomic(to_write(fname)) as temporary:
             super().savefig(temporary, **options)
 
 

@@ -20,14 +20,54 @@ def atomic(path):
     if path.exists() and not (path.is_file() or path.is_dir()):
         yield path
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Two suffixes: formats are chosen by them, .nii.gz too.
-    temporary = own_path(path.parent, "".join(path.suffixes[-2:]))
-    try:
+    with atomic_set([path]) as (temporary,):
         yield temporary
-        temporary.replace(path)
+
+
+@contextlib.contextmanager
+def atomic_set(paths):
+    """Yield temporary paths of files that belong together; on success all get their places.
+
+    In the order given and one right after the other: no system renames several at once, so what
+    tells that they belong together comes last.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+
+    Yields
+    ------
+    list of Path
+    """
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    # Two suffixes: formats are chosen by them, .nii.gz too.
+    temporaries = [own_path(path.parent, "".join(path.suffixes[-2:])) for path in paths]
+    try:
+        yield temporaries
+        for temporary, path in zip(temporaries, paths, strict=True):
+            temporary.replace(path)
     finally:
-        temporary.unlink(missing_ok=True)
+        for temporary in temporaries:
+            temporary.unlink(missing_ok=True)
+
+
+def to_write(path):
+    """A path that a user gives to write to: ~ is home, and its folder is there.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder is not: a slip in its name makes none.
+    """
+    path = Path(path).expanduser()
+    if not path.parent.is_dir():
+        msg = f"There is no folder {str(path.parent)!r} for {path.name!r}: make it first."
+        raise FileNotFoundError(msg)
+    if path.is_dir():
+        msg = f"{path} is a folder; expected the name of a file."
+        raise IsADirectoryError(msg)
+    return path
 
 
 def write_text(path, text):

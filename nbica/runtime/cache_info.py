@@ -60,7 +60,12 @@ def cache_clear(folder, run=None, older_than=None):
     ------
     FileNotFoundError
         If there is no such folder.
+    ValueError
+        If `older_than` is below 0.
     """
+    if older_than is not None and not older_than >= 0:
+        msg = f"older_than is {older_than!r}; expected days, from 0 on."
+        raise ValueError(msg)
     store, removed, kept = _existing(folder), [], []
     for entry in store.entries():
         row = _row(store, entry)

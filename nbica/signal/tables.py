@@ -45,12 +45,18 @@ def read_table(path, origin, dtype=None):
     if not lines:
         msg = f"{origin} are empty: the file holds no line beside comments"
         raise DataError(msg)
-    separator = _separator(lines[0])
     try:
-        rows = _fields(lines, separator)
-    except csv.Error as error:
+        return _parsed(lines, origin, dtype)
+    except (csv.Error, pd.errors.ParserError) as error:
         msg = f"{origin} cannot be read as a table: {error}"
         raise DataError(msg) from error
+
+
+def _parsed(lines, origin, dtype):
+    import pandas as pd
+
+    separator = _separator(lines[0])
+    rows = _fields(lines, separator)
     _check_widths(rows, origin)
     table = pd.read_csv(
         StringIO("\n".join(lines)), sep=separator or r"\s+", index_col=False, dtype=dtype,
@@ -102,7 +108,7 @@ def _text(path, origin):
 
 def _lines(text):
     lines = (line.strip("\r\n ") for line in text.splitlines())
-    return [line for line in lines if line.strip() and not line.startswith("#")]
+    return [line for line in lines if line and not line.startswith("#")]
 
 
 def _separator(line):

@@ -193,6 +193,8 @@ def _confounds_basis(operator, confounds, cleaning):
     """Return orthonormal columns that span the detrended and filtered confounds."""
     from scipy import linalg  # a quarter of a second that a run without confounds saves
 
+    # Exact, and no square over- or underflows: a confound may be in any unit.
+    confounds = np.ldexp(confounds, -np.frexp(np.abs(confounds).max(axis=0))[1])
     level = np.zeros_like(confounds[0])
     if cleaning.detrend or cleaning.standardize_confounds:
         # No mean survives these. Taken off first, and by a value of the column itself, which is

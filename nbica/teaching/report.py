@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from nbica.runtime.atomic import write_text
+from nbica.runtime.atomic import to_write, write_text
 from nbica.runtime.text import for_spreadsheets, on_one_line
 from nbica.teaching import handins, questions, rerun
 from nbica.teaching.judging import PASSED, STATES, TRIED, UNANSWERED
 
 # Questions that no tutorial asks and that a notebook may check all the same.
 _MOST_UNKNOWN = 20
+_COLUMNS = {"learner", "passed", "n_passed", "troubles"}  # of the table itself
 _MARKS = {PASSED: "+", TRIED: "~", UNANSWERED: "."}
 
 
@@ -51,7 +52,7 @@ class ClassReport:
         path : path
             Separated by tabs if it ends in .tsv, else by commas.
         """
-        table, path = self.table.copy(), Path(path).expanduser()
+        table, path = self.table.copy(), to_write(path)
         table.insert(0, "n_passed", (self.table == PASSED).sum(axis=1))
         told = {name: [] for name in table.index}
         for row in self.troubles.itertuples(index=False):
@@ -131,8 +132,8 @@ def _look(part, run, timeout):
         saved, part.states = part.states, handins.states(notebook)
         part.troubles += _differences(saved, part.states)
     unknown = set(part.states) - set(questions.load())
-    if len(unknown) > _MOST_UNKNOWN:
-        part.troubles.append(f"checks {len(unknown)} questions that no tutorial asks: left out")
+    if len(unknown) > _MOST_UNKNOWN or unknown & _COLUMNS:
+        part.troubles.append(f"checks {len(unknown)} names that are no questions: left out")
         part.states = {name: s for name, s in part.states.items() if name not in unknown}
 
 

@@ -1,7 +1,6 @@
 """The IC desk: look through the components of a decomposition, name them, take the labels away."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,7 +8,7 @@ import traitlets as t
 
 from nbica.image.world_axes import table
 from nbica.matching import match
-from nbica.runtime.atomic import write_text
+from nbica.runtime.atomic import to_write, write_text
 from nbica.runtime.text import for_spreadsheets
 from nbica.signal.ties import in_order
 from nbica.viewer import labelfile, page, poster
@@ -17,7 +16,7 @@ from nbica.viewer.payload import NO_DATA, Courses
 from nbica.viewer.render import Layer, Look
 from nbica.viewer.scene import anatomy_of, load_scene
 from nbica.viewer.slice_viewer import SliceViewer
-from nbica.viewer.state import check_names, check_t_r, check_traits
+from nbica.viewer.state import as_real, check_names, check_t_r, check_traits
 
 
 def browse(components, bg_img="auto", **options):
@@ -114,7 +113,7 @@ class ComponentBrowser(SliceViewer):
             scene, paired = _with_partner(scene, _image_of(compare))
             header |= paired
         self._n_subjects = 0 if about is None else len(about["subjects"])
-        self.stability = None if stability is None else np.asarray(stability, float)
+        self.stability = None if stability is None else as_real(stability, "stability")
         self._set_up(scene, header, names, threshold, {"follow_peaks": True, **traits})
 
     @t.validate("marks")
@@ -165,7 +164,7 @@ class ComponentBrowser(SliceViewer):
     def save_tsv(self, path):
         """Save :meth:`to_dataframe` as tab-separated values; none is taken for a formula."""
         text = for_spreadsheets(self.to_dataframe()).to_csv(sep="\t", lineterminator="\n")
-        write_text(Path(path).expanduser(), text)
+        write_text(to_write(path), text)
 
     def save_labels(self, path, melodic_dir="."):
         """Save the labels as FIX, FSLeyes and Melview read them; components count from 1.
@@ -234,7 +233,7 @@ def _facts(stability, n_maps):
     """A line for each component's tile: its number in FSL, its stability, its rank by it."""
     if stability is None:
         return [f"no. {k + 1}" for k in range(n_maps)]
-    stability = np.asarray(stability, float)
+    stability = as_real(stability, "stability")
     if stability.shape != (n_maps,):
         msg = f"stability has shape {stability.shape}; expected one number for each of {n_maps}"
         raise ValueError(msg)
@@ -251,16 +250,20 @@ def _courses(time_courses, subjects, n_maps):
     if time_courses is None:
         return None, None
     runs = [time_courses] if isinstance(time_courses, np.ndarray) else list(time_courses)
-    runs = [np.asarray(run, float) for run in runs]
+    if not runs:
+        msg = "time_courses is empty; expected an array for each run, or None"
+        raise ValueError(msg)
+    runs = [as_real(run, "time_courses") for run in runs]
     for number, run in enumerate(runs):
-        if run.ndim != 2 or run.shape[1] != n_maps or not np.isfinite(run).all():
+        if run.ndim != 2 or run.shape[1] != n_maps or not len(run) or not np.isfinite(run).all():
             msg = (
                 f"time_courses: run {number} has shape {run.shape}; expected finite numbers of "
                 f"shape (n_timepoints, {n_maps})"
             )
             raise ValueError(msg)
-    subjects = [f"run {k + 1}" for k in range(len(runs))] if subjects is None else list(subjects)
-    if len(subjects) != len(runs):
+    if subjects is None:
+        subjects = [f"run {k + 1}" for k in range(len(runs))]
+    if isinstance(subjects, str) or len(subjects) != len(runs):
         msg = f"subjects: {len(subjects)} names for {len(runs)} time courses; give one each"
         raise ValueError(msg)
     scales = [np.maximum(np.abs(run).max(axis=0), np.finfo(float).tiny) / 32767 for run in runs]
@@ -280,6 +283,9 @@ def _with_partner(scene, img):
     """A scene with a second decomposition, its maps in the order and sign of the first."""
     other, _ = load_scene(img)
     there, here = other.maps, scene.maps
+    if not here.mask.any():
+        msg = "compare: the components to compare with are empty, all of them 0 or no data"
+        raise ValueError(msg)
     found = match(_values_at(there, here), here.codes.astype(float))
     index = np.where(found.indices < 0, 0, found.indices)
     codes = there.codes[index].copy()

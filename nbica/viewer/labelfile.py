@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from nbica.exceptions import DataError
-from nbica.runtime.atomic import write_text
+from nbica.runtime.atomic import to_write, write_text
 from nbica.runtime.text import on_one_line
 
 # As in FSLeyes. The two first are kept when noise is removed.
@@ -40,7 +40,7 @@ def text_of(labels, melodic_dir="."):
 
 def write(path, labels, melodic_dir="."):
     """Write a label file."""
-    write_text(Path(path).expanduser(), text_of(labels, melodic_dir))
+    write_text(to_write(path), text_of(labels, melodic_dir))
 
 
 def read(path, n_components):
@@ -54,8 +54,12 @@ def read(path, n_components):
     ValueError
         Naming the line, or both numbers of components.
     """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        msg = f"There is no label file {path}."
+        raise FileNotFoundError(msg)
     try:
-        text = Path(path).expanduser().read_text("utf-8")
+        text = path.read_text("utf-8")
     except UnicodeDecodeError as error:
         msg = f"{path} is no label file: it is no text"
         raise DataError(msg) from error
@@ -65,15 +69,29 @@ def read(path, n_components):
     if not lines or not re.fullmatch(r"\[[\d,\s]*\]", lines[-1]):
         msg = f"{path} is no label file: its last line is not a list of numbers such as [2, 5, 6]"
         raise ValueError(msg)
-    noise = re.findall(r"\d+", lines[-1])
-    rows = lines[1:-1] or [f"{number}, {CLASSES[2]}, True" for number in noise]
+    noise = {int(number) for number in re.findall(r"\d+", lines[-1])}
+    rows = lines[1:-1] or [f"{number}, {CLASSES[2]}, True" for number in sorted(noise)]
+    seen = set()
     for row in rows:
         number, *words = (part.strip() for part in row.split(","))
         if not number.isdecimal() or not 1 <= int(number) <= n_components:
             msg = f"{path}: {row!r} names no component of 1 to {n_components}"
             raise ValueError(msg)
+        if int(number) in seen or _is_contradicted(words, int(number) in noise):
+            msg = f"{path}: {row!r} contradicts another line on the same component, or the last one"
+            raise ValueError(msg)
+        seen.add(int(number))
         labels[int(number) - 1] = _class_of(words)
+    if beyond := sorted(number for number in noise if not 1 <= number <= n_components):
+        msg = f"{path}: the last line names {beyond[0]}, no component of 1 to {n_components}"
+        raise ValueError(msg)
     return labels
+
+
+def _is_contradicted(words, is_listed):
+    """Whether a line says True or False, and the list of noise the other."""
+    said = words[-1].lower() if words else ""
+    return said in ("true", "false") and (said == "true") != is_listed
 
 
 def _class_of(words):

@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 
 from nbica.exceptions import DataWarning
-from nbica.runtime.atomic import write_text
+from nbica.runtime.atomic import to_write, write_text
 
 FOLDER = Path(__file__).parent
 # Files of `js/` in the order in which they are joined: each uses those above it.
@@ -110,10 +110,7 @@ def _warn_if_large(n_bytes, what):
 
 def write_page(path, text):
     """Write a page; it is there in full or not at all."""
-    path = Path(path).expanduser()
-    if not path.parent.is_dir():
-        msg = f"There is no folder {str(path.parent)!r} for {path.name!r}: make it first."
-        raise FileNotFoundError(msg)
+    path = to_write(path)
     write_text(path, text)
     return path
 

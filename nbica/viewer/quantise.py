@@ -5,7 +5,9 @@ What a reader is told of a value is true to half that step.
 Memory: one map as float and the codes. Time: 0.1 s per map at 2 mm.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
+from numbers import Real
 
 import numpy as np
 
@@ -154,11 +156,23 @@ def labels(data, grid, name="", regions=None):
             "it first"
         )
         raise ValueError(msg)
-    if regions is not None and not hasattr(regions, "items"):
-        regions = dict(enumerate(regions, start=1))
-    names = {int(code): str(region) for code, region in (regions or {}).items()}
+    names = _named(regions)
     dtype = np.uint8 if whole.max(initial=0) < 256 else np.uint16
     return Labels(name, grid, whole.astype(dtype), names)
+
+
+def _named(regions):
+    """Names by number, from a dict or a sequence."""
+    if regions is not None and not hasattr(regions, "items"):
+        if isinstance(regions, str) or not isinstance(regions, Iterable):
+            msg = f"labels is {regions!r}; expected names of the regions 1, 2…, or a dict by number"
+            raise ValueError(msg)
+        regions = dict(enumerate(regions, start=1))
+    for code in regions or {}:
+        if not isinstance(code, Real) or code != int(code):
+            msg = f"labels has the number {code!r}; expected whole numbers, as the image holds them"
+            raise ValueError(msg)
+    return {int(code): str(region) for code, region in (regions or {}).items()}
 
 
 def auto_threshold(volume):
@@ -231,7 +245,12 @@ def _estimate(packed, data, scales):
 
 
 def _check_quantum(quantum, peaks):
-    if not 0 < quantum < np.inf or peaks.max(initial=0) > 127 * quantum * (1 + 1e-9):
+    is_number = isinstance(quantum, Real) and not isinstance(quantum, bool | np.bool_)
+    if (
+        not is_number
+        or not 0 < quantum < np.inf
+        or peaks.max(initial=0) > 127 * quantum * (1 + 1e-9)
+    ):
         msg = (
             f"quantum is {quantum!r}; expected a number above 0 of which 127 reach the largest "
             f"value, {peaks.max(initial=0):.4g}: {peaks.max(initial=0) / 127:.2g} or more."

@@ -14,18 +14,18 @@ from sklearn.utils.validation import check_is_fitted
 
 from nbica import __version__
 from nbica.image.inputs import confounds_of
-from nbica.image.run import iter_runs
 from nbica.matching.labels import flag_noise
-from nbica.matching.quality import quality_table, were_used
+from nbica.matching.quality import as_fitted, quality_table, were_used
 from nbica.plotting import plot_stat_map, power_spectrum
 from nbica.plotting.scales import scale_of
 from nbica.plotting.spectra import BAND, share_in_band
 from nbica.plotting.volumes import load_maps
-from nbica.signal.confounds import list_confounds
+from nbica.runtime.atomic import to_write
 from nbica.signal.ties import KNOWN_OF_MAPS, first_of_largest
 from nbica.viewer.page import write_page
 from nbica.viewer.scene import anatomy_of
 from nbica.viewer.slice_viewer import view_img
+from nbica.viewer.state import check_t_r
 
 _TEMPLATE = "reporting.html"
 _PICTURE = (4.4, 1.62)  # inches
@@ -78,8 +78,8 @@ def report(
     names : sequence of str, optional
         One per component, such as the labels of networks.
     imgs, confounds : as in `fit`, optional
-        The runs of the fit, in its order, or a Bunch that has both. With them come spectra and
-        explained variance, with tables of motion parameters the motion of each run.
+        The runs of the fit, known by their names, or a Bunch that has both. With them come spectra
+        and explained variance, with tables of motion parameters the motion of each run.
     t_r : float, optional
         Seconds between frames, for the spectra; by default what the first image says.
     split_half : reproducibility.SplitHalf, optional
@@ -97,18 +97,16 @@ def report(
     FileNotFoundError
         If the folder does not exist.
     ValueError
-        If there are not as many names, images or tables as there should be.
+        If there are not as many names, images or tables as there should be, or the images are not
+        those of the fit.
     """
     check_is_fitted(ica)
-    output_file = Path(output_file).expanduser()
-    if not output_file.parent.is_dir():  # said before minutes of work
-        msg = f"There is no folder {str(output_file.parent)!r} for the report: make it first."
-        raise FileNotFoundError(msg)
-    confounds = list_confounds(confounds_of(imgs, confounds), len(ica.runs_))
+    output_file = to_write(output_file)  # said before minutes of work
+    t_r = check_t_r(t_r)
+    runs, confounds = as_fitted(ica, imgs, confounds_of(imgs, confounds))
     maps = ica.components_
     names = _names(names, len(maps))
     bg_img = anatomy_of(ica, bg_img)
-    runs = None if imgs is None else list(iter_runs(imgs))
     activity = None if runs is None else _activity(ica, runs, confounds, t_r)
     learnt = vars(ica)
     page = _render(
@@ -150,9 +148,7 @@ def _activity(ica, runs, confounds, t_r):
     if not t_r:
         return None
     used = were_used(ica)
-    courses = ica.transform(
-        list(compress(runs, used)), confounds and list(compress(confounds, used))
-    )
+    courses = ica.transform(list(compress(runs, used)), list(compress(confounds, used)))
     return Activity(courses, t_r, *power_spectrum(courses, t_r))
 
 

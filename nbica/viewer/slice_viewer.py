@@ -1,14 +1,13 @@
 """The slice viewer: brain maps to click through, alive with or without a kernel."""
 
 import warnings
-from pathlib import Path
 
 import anywidget
 import numpy as np
 import traitlets as t
 
 from nbica.exceptions import DataWarning
-from nbica.runtime.atomic import atomic
+from nbica.runtime.atomic import atomic, to_write
 from nbica.viewer import colors, page, poster
 from nbica.viewer.payload import NO_DATA
 from nbica.viewer.render import Layer, Look
@@ -24,6 +23,7 @@ from nbica.viewer.state import (
 )
 
 VIEWS = ("ortho", "lightbox", "glass")
+_LONGEST_TITLE = 200  # letters in a picture
 
 
 def view_img(img, bg_img="auto", **options):
@@ -185,7 +185,7 @@ class SliceViewer(anywidget.AnyWidget):
     @t.validate("component")
     def _check_component(self, proposal):
         n_maps = len(self.scene.maps.scales)
-        if not 0 <= proposal["value"] < n_maps:
+        if isinstance(proposal["value"], bool) or not 0 <= proposal["value"] < n_maps:
             msg = f"component is {proposal['value']}; the {n_maps} maps are 0 to {n_maps - 1}"
             raise t.TraitError(msg)
         return proposal["value"]
@@ -320,7 +320,7 @@ class SliceViewer(anywidget.AnyWidget):
     def _drawn(self, scale, colorbar):
         """The picture, so many times its usual size."""
         name = self.names[self.component]
-        title = " · ".join(filter(None, [name, self.title]))
+        title = " · ".join(filter(None, [name, self.title]))[:_LONGEST_TITLE]
         return poster.ortho(
             self.scene, self.look, self.cut_coords, title, crosshair=self.crosshair,
             colorbar=colorbar, scale=scale,
@@ -362,7 +362,7 @@ class SliceViewer(anywidget.AnyWidget):
         picture = self._drawn(width / usual, colorbar)
         # Slices are of whole pixels, so that their sum may miss the width by a few.
         whole = (round(width), round(picture.height * width / picture.width))
-        with atomic(Path(path).expanduser()) as temporary:
+        with atomic(to_write(path)) as temporary:
             picture.resize(whole).save(temporary, format="png", dpi=(dpi, dpi))
 
     def to_html(self, path=None):

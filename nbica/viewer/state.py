@@ -46,7 +46,7 @@ def check_courses(time_courses, n_maps):
     """Time courses as lists under "values", one per map; None where there are none."""
     if time_courses is None:
         return None
-    courses = np.asarray(time_courses, float)
+    courses = as_real(time_courses, "time_courses")
     if courses.ndim != 2 or courses.shape[1] != n_maps:
         msg = (
             f"time_courses has shape {courses.shape}; expected (n_timepoints, n_maps) with "
@@ -55,6 +55,15 @@ def check_courses(time_courses, n_maps):
         raise ValueError(msg)
     rows = [[float(f"{v:.5g}") if np.isfinite(v) else None for v in row] for row in courses.T]
     return {"values": rows}
+
+
+def as_real(values, name):
+    """An array of float64; a ValueError for what is no array of real numbers."""
+    values = np.asarray(values)
+    if values.dtype.kind not in "biuf":
+        msg = f"{name} holds {values.dtype}; expected real numbers"
+        raise ValueError(msg)
+    return values.astype(float)
 
 
 def check_t_r(t_r):
@@ -125,11 +134,14 @@ def first_look(scene, threshold):
             msg = f"threshold is {threshold!r}; expected a number from 0 on, or 'auto'"
             raise ValueError(msg)
         threshold = rounded(quantise.auto_threshold(maps))
+    elif isinstance(threshold, bool | np.bool_) or not isinstance(threshold, Real):
+        msg = f"threshold is {threshold!r}; expected a number from 0 on, or 'auto'"
+        raise ValueError(msg)
     peaks = maps.peaks[maps.peaks > 0]
     vmax = float(np.median(peaks)) if len(peaks) else 1.0
     return {
         "threshold": float(threshold),
-        "vmax": vmax if vmax > threshold else 2 * float(threshold),
+        "vmax": vmax if vmax > threshold else min(2 * float(threshold), _LARGEST),
         "cut_coords": maps.peak_of(0).tolist(),
         "window": list(scene.background.window) if scene.background else [0.0, 1.0],
         "overlays": [_overlay_look(volume) for volume in scene.overlays],

@@ -159,6 +159,33 @@ def test_runs_are_no_formulas(cohort, tmp_path, monkeypatch):
     assert pd.read_csv("out/runs.csv")["path"].tolist() == ["'=1+1.nii", "'@sum.nii.gz"]
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["-o", ""], "not an empty text"),
+        (["-o", "out", "-n", "1e3"], "found '1e3', expected a whole number or 'auto'"),
+        (["-o", "out", "--threshold", "50%"], "found '50%', expected a number, 'auto' or 'none'"),
+    ],
+)
+def test_options_that_cannot_be_read_are_refused(options, said, capsys):
+    """In words, before anything is read."""
+    with pytest.raises(SystemExit):
+        main(["run", "a.nii", *options])
+    assert said in capsys.readouterr().err
+
+
+def test_a_place_that_cannot_be_written_is_refused_at_once(cohort, tmp_path, capsys):
+    """Not after hours of work: a file where the folder is to be, a folder where a file is to be."""
+    (tmp_path / "file").write_text("")
+    (tmp_path / "out" / "maps.nii.gz").mkdir(parents=True)
+
+    for place, said in [("file", "is no folder"), ("out", "is a folder, where a file is to be")]:
+        command = ["run", *cohort.func, "-o", str(tmp_path / place), *OPTIONS, "--overwrite"]
+        assert main(command) == 1
+        assert said in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["maps.nii.gz"]
+
+
 def killed_before(monkeypatch, function, n_renames):
     """Call a function in a process that is killed before its so-many-th renaming of a file."""
     count = iter(range(1, 1000))

@@ -56,7 +56,7 @@ def test_a_file_that_changed_is_told(record, cohort, tmp_path, change, named):
     """An image, a table of confounds, the mask: whatever the fit is made of."""
     change(cohort, tmp_path)
 
-    with pytest.warns(NbicaWarning, match=rf"^1 files are not what they were.*{named}"):
+    with pytest.warns(NbicaWarning, match=rf"^1 files are not as the record tells.*{named}"):
         repeat(record)
 
 
@@ -80,6 +80,14 @@ def test_a_parameter_that_is_none_is_refused(record):
     given = record | {"parameters": record["parameters"] | {"fit": "os.system"}}
 
     with pytest.raises(DataError, match="CanICA has no parameter 'fit'"):
+        repeat(given)
+
+
+def test_a_callback_is_no_word_of_a_file(record):
+    """What is called comes from who calls, or not at all."""
+    given = record | {"parameters": record["parameters"] | {"callback": "os.system"}}
+
+    with pytest.raises(DataError, match="in memory only: callback"):
         repeat(given)
 
 

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from joblib import Memory
 
+from nbica.exceptions import CacheWarning
 from nbica.runtime.cache import Stage
+from nbica.runtime.cache_info import cache_clear
 from nbica.runtime.eviction import MAX_AGE, CacheLimiter, entries_to_evict
 from nbica.runtime.store import FILE, DamagedEntry, EntryFacts, NoStore, Store, open_store
 
@@ -297,6 +299,25 @@ def test_use_counts(store):
     store.get("stage", "a")
 
     assert max(store.entries(), key=lambda entry: entry.last_used).key == "a"
+
+
+def test_what_cannot_be_removed_is_not_called_removed(store):
+    """Entries that stay are neither dropped nor cleared, in what is said and in what is counted."""
+    for key in ("a", "b"):
+        store.put("stage", key, VALUES)
+    unfinished = store.location / "nbica" / "unfinished"
+    unfinished.rmdir()
+    unfinished.write_text("")  # where entries go to be removed
+
+    with pytest.warns(CacheWarning, match="2 entries of .* stay"):
+        removed = cache_clear(store.location)
+    limiter = CacheLimiter(store, limit=1)
+    limiter.finish()
+    limiter.warn(stacklevel=1)  # a warning would be an error here
+
+    assert len(removed) == 0
+    assert removed.n_bytes == 0
+    assert len(store.entries()) == 2
 
 
 def test_a_limiter_drops_and_tells(store):

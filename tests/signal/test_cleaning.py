@@ -303,6 +303,21 @@ def test_a_confound_is_removed_whatever_its_mean(rng, level, detrend, band):
     np.testing.assert_allclose(far, near, atol=level * 1e-14)
 
 
+@pytest.mark.parametrize("unit", [1e-300, 1e-160, 1e155, 1e300])
+@pytest.mark.parametrize("detrend", [True, False])
+@pytest.mark.parametrize("standardize_confounds", [True, False])
+def test_a_confound_is_removed_whatever_its_unit(rng, unit, detrend, standardize_confounds):
+    """Its square may over- or underflow."""
+    confound = rng.standard_normal((80, 1))
+    signals = rng.standard_normal((80, 4)) + 3 * confound
+    options = {"detrend": detrend, "standardize_confounds": standardize_confounds}
+
+    expected = clean(signals, confounds=confound, **options)
+
+    found = clean(signals, confounds=confound * unit, **options)
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
 @pytest.mark.parametrize("level", [0.1, 1e10 / 3, 1e14 / 7])
 def test_a_constant_or_a_trend_far_from_0_removes_nothing_more(rng, level):
     """Their rounding is no confound: what is left after detrending stays as it is."""

@@ -74,6 +74,7 @@ def test_a_gap_in_the_first_row_is_no_header(tmp_path):
         ([*ROWS, ROWS[0]], "7 rows but the run has 6"),
         (["1,5;2,5", "1,5;2,5"], "not numeric"),
         (["a\tb", "1\tx"] * 3, "not numeric: 'a'"),
+        (['a,"b', *["1,2"] * 6], "cannot be read as a table|columns in the first line"),
     ],
 )
 def test_what_cannot_be_read_is_refused_by_name(tmp_path, lines, said):

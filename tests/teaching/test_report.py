@@ -326,7 +326,20 @@ def test_a_notebook_of_many_questions_does_not_flood_the_table(tmp_path):
     report = class_report(tmp_path)
 
     assert list(report.table.columns) == ["q1", "own"]
-    assert "checks 500 questions" in report.troubles["trouble"][0]
+    assert "checks 500 names that are no questions" in report.troubles["trouble"][0]
+
+
+@pytest.mark.parametrize("name", ["learner", "passed", "n_passed", "troubles"])
+def test_a_question_is_no_column_of_the_report(name, tmp_path):
+    """Who checks a name of the table's own columns is told, and the others are listed."""
+    save(tmp_path / "ana.ipynb", asked(name, "passed"), asked("q1", "tried"))
+
+    report = class_report(tmp_path)
+    report.to_csv(tmp_path / "table.csv")
+
+    assert "1 of 1" not in repr(report)
+    assert report.table.to_dict("list") == {"q1": ["tried"]}
+    assert "no questions" in report.troubles["trouble"][0]
 
 
 def test_no_cell_of_the_written_table_is_a_formula(tmp_path):

@@ -89,11 +89,17 @@ def test_labels_make_the_round_trip(components_img, tmp_path):
         (".\n9, Signal, False\n[]\n", "'9, Signal, False' names no component of 1 to 5"),
         ("[0]\n", "names no component of 1 to 5"),
         ("[1, __import__('os')]\n", "its last line is not a list of numbers"),
+        (".\n²,Signal\n[]\n", "'²,Signal' names no component"),
+        (".\n1, Signal, False\n1, MRI, True\n[1]\n", "contradicts another line"),
+        (".\n1, Signal, False\n[1]\n", "'1, Signal, False' contradicts .* or the last one"),
+        (".\n1, MRI, True\n[]\n", "'1, MRI, True' contradicts"),
+        (".\n1, MRI, True\n[1, 9]\n", "the last line names 9, no component of 1 to 5"),
+        (b"\xff\xfe", "it is no text"),
     ],
 )
 def test_a_file_that_is_none_is_refused(tmp_path, text, message):
     """The line that cannot be, and what was expected."""
-    (tmp_path / "labels.txt").write_text(text)
+    (tmp_path / "labels.txt").write_bytes(text if isinstance(text, bytes) else text.encode())
 
     with pytest.raises(ValueError, match=message):
         labelfile.read(tmp_path / "labels.txt", 5)
@@ -227,6 +233,12 @@ def test_pairs_on_another_grid_and_of_another_number(components_img):
             "2 names for 1 time courses",
         ),
         ({"time_courses": np.full((9, 5), np.nan)}, "expected finite numbers"),
+        ({"time_courses": np.full((9, 5), 1j)}, "time_courses holds complex128; expected real"),
+        ({"time_courses": [np.zeros((0, 5))]}, r"run 0 has shape \(0, 5\)"),
+        ({"time_courses": []}, "time_courses is empty"),
+        ({"time_courses": [np.zeros((9, 5))] * 3, "subjects": "abc"}, "subjects: 3 names"),
+        ({"stability": list("abcde")}, "stability holds <U1; expected real numbers"),
+        ({"t_r": "2"}, "t_r is '2'; expected seconds"),
     ],
 )
 def test_wrong_input_says_the_way_out(components_img, options, message):

@@ -23,6 +23,7 @@ _instances = (
 AFFINE = np.array([[-3.0, 0, 0, 30], [0, 2.5, 0, -25], [0, 0, 4, -20], [0, 0, 0, 1]])
 SHAPE = (16, 18, 10)
 NAN = float("nan")
+REGIONS = nib.Nifti1Image(np.ones(SHAPE, np.uint8), AFFINE)
 OVER = {"visible": True, "threshold": 1.0, "vmax": 2.0, "opacity": 0.5, "colormap": "purple_green"}
 
 
@@ -180,6 +181,16 @@ def test_a_repetition_time_that_cannot_be_is_refused(maps, t_r):
         view_img(maps, t_r=t_r)
 
 
+def test_a_name_of_a_million_letters_is_drawn_short(maps):
+    """A browser may set one; a picture has room for few."""
+    viewer = view_img(maps, names=["x" * 200, "b", "c"])
+    expected = viewer.picture().tobytes()
+
+    viewer.set_state({"names": ["x" * 10**6, "b", "c"]})
+
+    assert viewer.picture().tobytes() == expected
+
+
 def test_a_name_of_any_bytes_is_shown(maps, tmp_path):
     """A file may be called what UTF-8 cannot hold, or what moves a cursor."""
     path = tmp_path / os.fsdecode(b"map-\xff\x1b[2J.nii")
@@ -208,6 +219,16 @@ def test_a_name_of_any_bytes_is_shown(maps, tmp_path):
         ({"quantum": np.inf}, ValueError, "127 reach the largest"),
         ({"quantum": NAN}, ValueError, "127 reach the largest"),
         ({"threshold": NAN}, traitlets.TraitError, "expected a"),
+        ({"threshold": None}, ValueError, "threshold is None; expected a number"),
+        ({"threshold": True}, ValueError, "threshold is True; expected a number"),
+        ({"component": True}, traitlets.TraitError, "component is True"),
+        ({"quantum": "1"}, ValueError, "quantum is '1'; expected a number"),
+        ({"quantum": True}, ValueError, "quantum is True; expected a number"),
+        ({"time_courses": np.full((9, 3), 1j)}, ValueError, "holds complex128; expected real"),
+        ({"labels_img": REGIONS, "labels": "abc"}, ValueError, "labels is 'abc'; expected names"),
+        ({"labels_img": REGIONS, "labels": 5}, ValueError, "labels is 5; expected names"),
+        ({"labels_img": REGIONS, "labels": {1.5: "a"}}, ValueError, "number 1.5; expected whole"),
+        ({"labels_img": REGIONS, "labels": {"a": "b"}}, ValueError, "number 'a'; expected whole"),
     ],
 )
 def test_wrong_input_says_the_way_out(maps, options, error, message):

@@ -278,7 +278,7 @@ def retry_after(text, now):
 
 
 def _check_is_no_page(response, url):
-    kind = response.headers.get("Content-Type", "")
+    kind = response.headers.get("Content-Type", "").lower()
     if kind.startswith(("text/html", "application/xhtml")) and not url.endswith((".html", ".htm")):
         msg = "a web page came instead of the file: the host is down, moved it, or wants a login"
         raise TransferError(msg)
@@ -316,6 +316,9 @@ def _named_errors(url):
         yield
     except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
         raise _translated(error, url) from None  # the other error may hold a password
+    except UnicodeError:
+        msg = "the server leads to what is no address"
+        raise TransferError(msg) from None
     except FileNotFoundError as error:
         if urlsplit(url).scheme != "file":
             raise
@@ -350,4 +353,5 @@ def _connection_error(text):
         return TransferError(f"no byte within {TIMEOUT[1]} s", weight=1)
     if "refused" in text:
         return TransferError("the host refuses connections", weight=2, is_offline=True)
-    return TransferError(f"the transfer was cut ({text})", weight=1)
+    # What came may be anything, at any length.
+    return TransferError(f"the transfer was cut ({text[:200]})", weight=1)

@@ -179,8 +179,8 @@ def _list_runs(folder, desc):
 
 
 def _look(path, strategy):
+    _check_name(path)
     names, run = entities(path), header_of(path)
-    _check_one_copy(path)
     table, sidecar, reason = table_of(path)
     row = {
         "subject": f"sub-{names['sub']}",
@@ -216,7 +216,11 @@ def _confounds(table, strategy, sidecar, n_timepoints):
     return confounds, kept
 
 
-def _check_one_copy(path):
+def _check_name(path):
+    folder = next(part for part in reversed(path.parts[:-1]) if part.startswith("sub-"))
+    if not path.name.startswith(f"{folder}_"):
+        msg = f"its name does not begin with its folder's, {folder}_"
+        raise LeftOut(msg)
     if path.name.endswith(".nii") and path.with_name(f"{path.name}.gz").exists():
         msg = "it is there a second time, as .nii.gz"
         raise LeftOut(msg)
@@ -268,6 +272,9 @@ def _people(path):
         warnings.warn(msg, DataWarning, stacklevel=4)
         return pd.DataFrame({"participant_id": pd.Series(dtype=str)})
     ids = "sub-" + ids.str.removeprefix("sub-")
+    if ids.duplicated().any():
+        msg = f"{path} has more than one row of {ids[ids.duplicated()].iloc[0]}: the first counts."
+        warnings.warn(msg, DataWarning, stacklevel=4)
     return people.assign(participant_id=ids).drop_duplicates("participant_id")
 
 

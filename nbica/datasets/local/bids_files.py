@@ -67,6 +67,8 @@ def _acquisitions(folder, names):
 def read_json(path):
     """The sidecar of a file; nothing where there is none."""
     sidecar = path.with_name(f"{path.name.partition('.')[0]}.json")
+    if not sidecar.is_file():
+        return {}
     try:
         content = json.loads(sidecar.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):

@@ -76,6 +76,9 @@ def _of(runs, entity, wanted):
     wanted = [wanted] if isinstance(wanted, str | int) else wanted
     labels = [str(label).removeprefix(f"{entity}-") for label in wanted]
     there = labels_of(runs, entity)
+    if not labels:
+        msg = f"No label of {entity} to take: pass a list of some of {', '.join(sorted(there))}."
+        raise ValueError(msg)
     lacking = [label for label in labels if label not in there]
     if lacking:
         msg = f"There are no runs of {entity}-{lacking[0]}; there are {', '.join(sorted(there))}."

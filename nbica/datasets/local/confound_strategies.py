@@ -97,6 +97,7 @@ def outliers(table, fd_limit=FD_LIMIT, dvars_limit=DVARS_LIMIT, shortest=_SHORTE
     """
     names = _check_there(["framewise_displacement", "std_dvars"], table, "scrub")
     table = _numeric(table, names)
+    _check_gaps(table[1:])  # nothing is known of the step to the first frame
     moved = (table["framewise_displacement"] > fd_limit) | (table["std_dvars"] > dvars_limit)
     moved = moved.to_numpy(copy=True)
     if not moved.any():
@@ -112,6 +113,9 @@ def _names(strategy):
     """The parts of a strategy; a preset stands for several."""
     if isinstance(strategy, str):
         return PRESETS.get(strategy, [strategy])
+    if not isinstance(strategy, list | tuple) or not all(isinstance(s, str) for s in strategy):
+        msg = f"confounds is {strategy!r}; expected a strategy, a list of such and columns, or None"
+        raise TypeError(msg)
     return list(strategy)
 
 
@@ -180,9 +184,9 @@ def _check_there(columns, table, name):
 
 
 def _check_gaps(chosen):
-    gaps = chosen.isna().any()
-    if gaps.any():
-        column = gaps.idxmax()
-        row = int(np.flatnonzero(chosen[column].isna())[0])
-        msg = f"{column} has a gap (n/a) in row {row}"
+    bad = np.argwhere(~np.isfinite(chosen.to_numpy()))
+    if len(bad):
+        row, column = bad[0]
+        what = "a gap (n/a)" if np.isnan(chosen.iat[row, column]) else "infinity"
+        msg = f"{chosen.columns[column]} has {what} in row {chosen.index[row]}"
         raise DataError(msg)

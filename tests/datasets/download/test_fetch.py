@@ -768,6 +768,7 @@ def secret_url(server, name="run.bin"):
         Fault(loops=True), Fault(cut_after=100), Fault(changes=True),
         Fault(status=302, headers=(("Location", "ftp://h/a"),)),
         Fault(status=302, headers=(("Location", "//[bad"),)),
+        Fault(status=302, headers=(("Location", "http://\xe4.invalid/"),)),
     ],
 )  # fmt: skip
 def test_no_error_tells_a_password(server, no_copies, fault):
@@ -895,3 +896,18 @@ def test_an_odd_note_beside_a_part_starts_anew(server, no_copies, side):
     )
 
     assert Path(fetch(toy(server), verbose=0)["run.bin"]).read_bytes() == DATA
+
+
+def test_what_a_server_says_steers_no_terminal():
+    """Its reason for an error is in the message, without escape sequences."""
+    error = DownloadError("the server answers 500 \x1b[2Jevil")
+
+    assert str(error) == "the server answers 500 ?[2Jevil"
+
+
+def test_a_web_page_is_one_in_capitals_too(server):
+    """Content-Type is no matter of case."""
+    server.misbehave("toy/run.bin", Fault(headers=(("Content-Type", "TEXT/HTML"),)), always=True)
+
+    with pytest.raises(DownloadError, match="a web page came instead"):
+        fetch(toy(server), verbose=0)

@@ -1,6 +1,7 @@
 """Local trees as they lie on disk, the awkward ones too: fMRIPrep derivatives and the HCP's."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -441,6 +442,72 @@ def test_participants_without_a_prefix_are_known(tree):
 def test_one_subject_may_be_a_text(tree):
     """Not a list of letters."""
     assert find_bids(tree, subjects="sub-02").table["subject"].tolist() == ["sub-02"]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("trans_x", np.inf, "trans_x has infinity in row 9"),
+        ("framewise_displacement", np.nan, r"framewise_displacement has a gap \(n/a\) in row 9"),
+        ("std_dvars", np.nan, r"std_dvars has a gap \(n/a\) in row 9"),
+    ],
+)
+def test_what_says_nothing_is_not_taken_for_a_still_head(tree, column, value, said):
+    """Nor is infinity a confound: the run is left out, and the reason names column and row."""
+    row = frame_with(column, value)
+    change(table(tree), row)
+
+    with pytest.warns(DataWarning, match=f"1 of 3 runs .*{said}"):
+        find_bids(tree, confounds=["motion6", "scrub"])
+
+
+def frame_with(column, value):
+    def spoil(frame):
+        frame.loc[9, column] = value
+        return frame
+
+    return spoil
+
+
+def test_a_participant_twice_is_told(tree):
+    """Which of the two rows counts is no matter of chance, and said."""
+    (tree / "participants.tsv").write_text("participant_id\tage\n01\t30\n01\t40\n")
+
+    with pytest.warns(DataWarning, match="more than one row of sub-01: the first counts"):
+        assert find_bids(tree).phenotypic["age"].tolist()[0] == 30
+
+
+@pytest.mark.parametrize("name", ["task-rest", "sub-02_task-rest", "sub-011_task-rest"])
+def test_a_run_in_the_folder_of_another_is_left_out(tree, name):
+    """Whose it is, its name and its folder say alike."""
+    bold(tree).rename(func(tree) / f"{name}_{SPACE}_desc-preproc_bold.nii.gz")
+
+    with pytest.warns(DataWarning, match="its name does not begin with its folder's, sub-01_"):
+        assert len(find_bids(tree).func) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({"subjects": []}, ValueError, "No label of sub to take"),
+        ({"confounds": 5}, TypeError, "confounds is 5; expected a strategy"),
+        ({"confounds": [5]}, TypeError, "expected a strategy"),
+    ],
+)
+def test_choices_that_cannot_be_are_refused(tree, options, error, said):
+    """What was found, what was expected."""
+    with pytest.raises(error, match=said):
+        find_bids(tree, **options)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_in_place_of_a_sidecar_does_not_hold_the_search(tree):
+    """It is no file."""
+    sidecar = bold(tree).with_suffix("").with_suffix(".json")
+    sidecar.unlink()
+    os.mkfifo(sidecar)
+
+    assert find_bids(tree).t_r == 2.0
 
 
 def test_columns_that_are_no_numbers_leave_a_run_out(tree):
