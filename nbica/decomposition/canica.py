@@ -1,7 +1,6 @@
 """CanICA: the journey from images to component maps, in reading order."""
 
 import warnings
-from numbers import Real
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -9,7 +8,14 @@ from sklearn.base import BaseEstimator
 from nbica.decomposition.base import GroupDecompositionMixin
 from nbica.decomposition.group_fit import depart
 from nbica.decomposition.ica import check_random_state, fast_ica
-from nbica.decomposition.maps import canonical_share, check_threshold, flip_signs, threshold_maps
+from nbica.decomposition.maps import (
+    canonical_share,
+    check_ratio,
+    check_threshold,
+    flip_signs,
+    threshold_maps,
+    warn_of_empty,
+)
 from nbica.decomposition.preflight import check_parameters
 from nbica.decomposition.selection import (
     MOST_COMPONENTS,
@@ -23,7 +29,7 @@ from nbica.decomposition.weighting import weighted_rows
 from nbica.exceptions import DataError, DataWarning, NotConvergedWarning
 from nbica.masking.extract import unmask
 from nbica.masking.mask import load_mask
-from nbica.runtime.checks import check_count, warn_of_y
+from nbica.runtime.checks import check_count, check_flags, check_fraction, warn_of_y
 
 # Maps shown during a fit whose number of components is chosen at its end.
 MAPS_SO_FAR = 20
@@ -252,13 +258,14 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         check_parameters(self)
         for name in ("n_init", "max_iter"):
             check_count(name, getattr(self, name))
-        if not isinstance(self.tol, Real) or not self.tol > 0:
-            msg = f"tol is {self.tol!r}; expected a small number above 0, such as 1e-5."
-            raise ValueError(msg)
+        check_fraction("tol", self.tol, "1e-5")
+        check_flags(consensus=self.consensus)
         if self.order not in ("variance", "stability"):
             msg = f"order is {self.order!r}; expected 'variance' or 'stability'."
             raise ValueError(msg)
         check_threshold(self.threshold)
+        if self.n_components != "auto":
+            check_ratio(self.threshold, self.n_components, stacklevel=3)
         check_random_state(self.random_state)
 
     def partial_fit(self, imgs, y=None, confounds=None):
@@ -406,12 +413,15 @@ class CanICA(GroupDecompositionMixin, BaseEstimator):
         )
         # A direction that is the same in all voxels is no map.
         self._check_rank(len(found.maps), len(components))
+        if self.n_components == "auto":
+            check_ratio(self.threshold, len(found.maps), stacklevel=3)
         share = canonical_share(found.maps, components, self.variance_)
         # Stable to a thousandth, and by variance among equals.
         stability = found.stability.round(3) if self.order == "stability" else np.ones(len(share))
         order = np.lexsort((-share, -stability))
         maps = flip_signs(found.maps[order])
         self.components_ = threshold_maps(maps, self.threshold).astype(self.dtype or np.float32)
+        warn_of_empty(self.components_, self.threshold, stacklevel=3)
         self.components_img_ = unmask(self.components_, self.masker_.preparation_.mask)
         self.stability_ = found.stability[order]
         self.convergence_ = found.table()

@@ -1,7 +1,6 @@
 """DictLearning: the journey of CanICA with another last step, maps that are sparse."""
 
 import warnings
-from numbers import Real
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -15,7 +14,7 @@ from nbica.decomposition.sparse_coding import learn_dictionary
 from nbica.decomposition.subspace import GroupSubspace
 from nbica.exceptions import DataError, IgnoredWarning, NotConvergedWarning
 from nbica.masking.extract import apply_mask, unmask
-from nbica.runtime.checks import check_count, warn_of_y
+from nbica.runtime.checks import check_count, check_fraction, is_number, warn_of_y
 
 # Rows that are kept between runs, for each component: of the runs as they are, which make the
 # dictionary (from 20 real runs, maps of 3 and of all rows matched at |r| = .9996), and of what they
@@ -182,11 +181,10 @@ class DictLearning(GroupDecompositionMixin, BaseEstimator):
     def _check_parameters(self):
         check_parameters(self)
         check_count("max_iter", self.max_iter)
-        for name, example in (("alpha", "10"), ("tol", "1e-5")):
-            value = getattr(self, name)
-            if not isinstance(value, Real) or isinstance(value, bool) or not value > 0:
-                msg = f"{name} is {value!r}; expected a number above 0, such as {example}."
-                raise ValueError(msg)
+        check_fraction("tol", self.tol, "1e-5")
+        if not is_number(self.alpha) or not self.alpha > 0:
+            msg = f"alpha is {self.alpha!r}; expected a number above 0, such as 10."
+            raise ValueError(msg)
         if self.method not in ("cd", "lars"):
             msg = f"method is {self.method!r}; expected 'cd' or 'lars', which give the same maps."
             raise ValueError(msg)

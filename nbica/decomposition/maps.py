@@ -1,7 +1,12 @@
 """Finishing touches on component maps: sign, order, threshold; arrays only."""
 
+import warnings
+
 import numpy as np
 from scipy.special import ndtri
+
+from nbica.exceptions import DataWarning, IgnoredWarning
+from nbica.runtime.checks import is_number
 
 P_KINDS = ("p", "robust p")
 
@@ -110,9 +115,9 @@ def check_threshold(threshold):
         return 1.0
     if isinstance(threshold, tuple | list) and len(threshold) == 2:
         kind, p = threshold
-        if kind in P_KINDS and _is_number(p) and 0 < p < 1:
+        if isinstance(kind, str) and kind in P_KINDS and is_number(p) and 0 < p < 1:
             return kind, float(p)
-    if not _is_number(threshold) or not threshold > 0:
+    if not is_number(threshold) or not threshold > 0:
         msg = (
             f"threshold is {threshold!r}; expected None, 'auto' or a ratio above 0 (of the values "
             "of all maps together, the ratio x n_voxels largest are kept), or a pair such as "
@@ -122,5 +127,24 @@ def check_threshold(threshold):
     return float(threshold)
 
 
-def _is_number(value):
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+def check_ratio(threshold, n_maps, stacklevel):
+    """Raise ValueError for a ratio of more values than all maps have; warn where it keeps all."""
+    ratio = check_threshold(threshold)
+    if not isinstance(ratio, float) or isinstance(threshold, str) or ratio < n_maps:
+        return
+    if ratio > n_maps:
+        msg = (
+            f"threshold is {threshold!r}: {ratio:g} x n_voxels values, of which {n_maps} maps have "
+            f"only {n_maps} x n_voxels. Give a ratio below {n_maps}, or None to keep all."
+        )
+        raise ValueError(msg)
+    msg = f"threshold={threshold!r} keeps all values of {n_maps} maps, as None does."
+    warnings.warn(msg, IgnoredWarning, stacklevel=stacklevel + 1)
+
+
+def warn_of_empty(maps, threshold, stacklevel):
+    """Say how many maps a threshold leaves nothing of."""
+    n_empty = int((~maps.any(axis=1)).sum())
+    if n_empty:
+        msg = f"threshold={threshold!r} leaves nothing of {n_empty} of {len(maps)} maps: lower it."
+        warnings.warn(msg, DataWarning, stacklevel=stacklevel + 1)

@@ -13,7 +13,7 @@ from nbica.decomposition.weighting import check_weighting
 from nbica.image.run import is_iterator, iter_runs
 from nbica.masking.masker import NiftiMasker
 from nbica.runtime import budget
-from nbica.runtime.checks import check_dtype, check_n_components, check_n_jobs
+from nbica.runtime.checks import check_callback, check_dtype, check_n_components, check_n_jobs
 from nbica.runtime.eviction import parse_limit
 from nbica.runtime.store import open_store
 from nbica.runtime.units import parse_ram
@@ -28,6 +28,7 @@ def check_parameters(estimator):
     check_n_jobs(estimator.n_jobs)
     parse_ram(estimator.ram)
     check_dtype(estimator.dtype)
+    check_callback(estimator.callback)
     open_store(estimator.memory)
     parse_limit(getattr(estimator, "cache_limit", None))
     on_error = getattr(estimator, "on_error", "raise")

@@ -20,7 +20,7 @@ from nbica.masking.extract import unmask
 from nbica.masking.mask import load_mask, mask_to_image, resample_mask
 from nbica.masking.preparation import Preparation, prepare
 from nbica.runtime.cache import key_of, remember
-from nbica.runtime.checks import warn_of_y
+from nbica.runtime.checks import check_n_jobs, check_options, warn_of_y
 from nbica.runtime.store import open_store
 from nbica.signal.cleaning import Cleaning
 from nbica.signal.confounds import load_confounds
@@ -163,11 +163,12 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
         return self
 
     def _check_strategy(self):
-        if self.mask_strategy not in STRATEGIES:
+        if not isinstance(self.mask_strategy, str) or self.mask_strategy not in STRATEGIES:
             msg = (
                 f"mask_strategy is {self.mask_strategy!r}; expected one of {', '.join(STRATEGIES)}."
             )
             raise ValueError(msg)
+        check_n_jobs(self.n_jobs)
 
     def _given_mask(self):
         mask = load_mask(self.mask_img)
@@ -180,11 +181,12 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
         if imgs is None:
             msg = "There is no mask_img to use and no image to compute a mask from: pass either."
             raise ValueError(msg)
+        compute = STRATEGIES[self.mask_strategy]
+        check_options("mask_args", self.mask_args, compute)
         options = dict(self.mask_args or {})
         if self.mask_strategy == "whole-brain-template":
             return load_mask(self._template_mask(imgs, options))
         options = {"target_affine": self.target_affine, "target_shape": self.target_shape} | options
-        compute = STRATEGIES[self.mask_strategy]
         return load_mask(compute(imgs, n_jobs=self.n_jobs, memory=self.memory, **options))
 
     def _template_mask(self, imgs, options):

@@ -25,6 +25,7 @@ from nbica.masking.regions import (
     nonempty,
 )
 from nbica.runtime.cache import key_of, remember
+from nbica.runtime.checks import check_flags
 from nbica.runtime.store import open_store
 from nbica.signal.confounds import load_confounds
 
@@ -337,6 +338,7 @@ class NiftiMapsMasker(_RegionMasker):
         self._maps, self._affine, name = load_maps(self.maps_img)
         space = space_of(open_image(self.maps_img)[0])
         grid = Grid(self._maps.shape[:3], self._affine, space)
+        check_flags(allow_overlap=self.allow_overlap)
         on_own_grid = self._regions_on(grid)
         self.kept_ = nonempty(on_own_grid, [f"map {i}" for i in range(self._maps.shape[3])], name)
         self._maps = self._maps[..., self.kept_]
