@@ -1,13 +1,18 @@
 """CanICA: from images to component maps, in reading order."""
 
-from numbers import Real
-
 import numpy as np
 from sklearn.base import BaseEstimator
 
 from nbica.decomposition.base import GroupDecompositionMixin
 from nbica.decomposition.ica import check_random_state, fast_ica, separate
-from nbica.decomposition.maps import canonical_share, check_threshold, flip_signs, threshold_maps
+from nbica.decomposition.maps import (
+    canonical_share,
+    check_ratio,
+    check_threshold,
+    flip_signs,
+    threshold_maps,
+    warn_of_empty,
+)
 from nbica.decomposition.preflight import check_parameters
 from nbica.decomposition.selection import (
     MOST_COMPONENTS,
@@ -25,7 +30,7 @@ from nbica.image.run import with_sample_mask
 from nbica.masking.extract import unmask
 from nbica.masking.mask import load_mask
 from nbica.runtime.cache import Stage
-from nbica.runtime.checks import check_count, warn_of_y
+from nbica.runtime.checks import check_count, check_flags, check_fraction, warn_of_y
 from nbica.runtime.progress import warn
 from nbica.signal.ties import KNOWN, in_order
 
@@ -259,13 +264,14 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
         check_parameters(self, allows_auto=weighting_of(self.do_cca) == "equal")
         for name in ("n_init", "max_iter"):
             check_count(name, getattr(self, name))
-        if not isinstance(self.tol, Real) or not self.tol > 0:
-            msg = f"tol is {self.tol!r}; expected a small number above 0, such as 1e-5."
-            raise ValueError(msg)
+        check_fraction("tol", self.tol, "1e-5")
+        check_flags(consensus=self.consensus)
         if self.order not in ("variance", "stability"):
             msg = f"order is {self.order!r}; expected 'variance' or 'stability'."
             raise ValueError(msg)
-        check_threshold(self.threshold, self.n_components)
+        check_threshold(self.threshold)
+        if self.n_components != "auto":
+            check_ratio(self.threshold, self.n_components, stacklevel=3)
         check_random_state(self.random_state)
 
     def components_per_run(self):
@@ -417,12 +423,15 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
         )
         # A direction that is the same in all voxels is no map.
         self._check_rank(len(found.maps), len(components))
+        if self.n_components == "auto":
+            check_ratio(self.threshold, len(found.maps), stacklevel=3)
         share = canonical_share(found.maps, components, self.variance_)
         order = in_order(share)
         if self.order == "stability":  # to a thousandth, and by variance among equals
             order = in_order(found.stability, share, within=(1e-3, KNOWN))
         maps = flip_signs(found.maps[order])
         self.components_ = threshold_maps(maps, self.threshold).astype(self.dtype or np.float32)
+        warn_of_empty(self.components_, self.threshold, stacklevel=3)
         self.components_img_ = unmask(self.components_, self.masker_.preparation_.mask)
         self.stability_ = found.stability[order]
         self.convergence_ = found.table()

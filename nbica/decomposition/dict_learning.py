@@ -1,7 +1,5 @@
 """DictLearning: as CanICA up to the last step, which makes sparse maps."""
 
-from numbers import Real
-
 import numpy as np
 from sklearn.base import BaseEstimator
 
@@ -16,7 +14,7 @@ from nbica.image.inputs import confounds_of
 from nbica.image.run import with_sample_mask
 from nbica.masking.extract import apply_mask, unmask
 from nbica.runtime.cache import Stage
-from nbica.runtime.checks import check_count, warn_of_y
+from nbica.runtime.checks import check_count, check_fraction, is_number, warn_of_y
 from nbica.runtime.progress import warn
 from nbica.signal.ties import in_order
 
@@ -189,11 +187,10 @@ class DictLearning(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys
     def _check_parameters(self):
         check_parameters(self)
         check_count("max_iter", self.max_iter)
-        for name, example in (("alpha", "10"), ("tol", "1e-5")):
-            value = getattr(self, name)
-            if not isinstance(value, Real) or isinstance(value, bool) or not value > 0:
-                msg = f"{name} is {value!r}; expected a number above 0, such as {example}."
-                raise ValueError(msg)
+        check_fraction("tol", self.tol, "1e-5")
+        if not is_number(self.alpha) or not self.alpha > 0:
+            msg = f"alpha is {self.alpha!r}; expected a number above 0, such as 10."
+            raise ValueError(msg)
         if self.method not in ("cd", "lars"):
             msg = f"method is {self.method!r}; expected 'cd' or 'lars', which give the same maps."
             raise ValueError(msg)

@@ -5,7 +5,8 @@ import warnings
 import numpy as np
 from scipy.special import ndtri
 
-from nbica.exceptions import IgnoredWarning
+from nbica.exceptions import DataWarning, IgnoredWarning
+from nbica.runtime.checks import is_number
 from nbica.signal.ties import KNOWN
 
 P_KINDS = ("p", "robust p")
@@ -112,16 +113,13 @@ def p_cuts(maps, kind, p):
     return -ndtri(p / 2.0) * deviations
 
 
-def check_threshold(threshold, n_maps=None):
+def check_threshold(threshold):
     """A threshold in one form: None, a ratio, or a pair of a kind and a p-value.
-
-    Where the number of maps is known, a ratio at it, which keeps everything, is warned of.
 
     Raises
     ------
     ValueError
-        If it is neither None, "auto", a number above 0, nor such a pair; or above the number of
-        maps.
+        If it is neither None, "auto", a number above 0, nor such a pair.
     """
     if threshold is None:
         return None
@@ -129,31 +127,36 @@ def check_threshold(threshold, n_maps=None):
         return 1.0
     if isinstance(threshold, tuple | list) and len(threshold) == 2:
         kind, p = threshold
-        if kind in P_KINDS and _is_number(p) and 0 < p < 1:
+        if isinstance(kind, str) and kind in P_KINDS and is_number(p) and 0 < p < 1:
             return kind, float(p)
-    if not _is_number(threshold) or not threshold > 0:
+    if not is_number(threshold) or not threshold > 0:
         msg = (
             f"threshold is {threshold!r}; expected None, 'auto' or a ratio above 0 (of the values "
             "of all maps together, the ratio x n_voxels largest are kept), or a pair such as "
             f"('p', 0.05), its kind one of {', '.join(map(repr, P_KINDS))}."
         )
         raise ValueError(msg)
-    if isinstance(n_maps, int | np.integer):
-        _check_ratio(float(threshold), n_maps)
     return float(threshold)
 
 
-def _check_ratio(ratio, n_maps):
+def check_ratio(threshold, n_maps, stacklevel):
+    """Raise ValueError for a ratio of more values than all maps have; warn where it keeps all."""
+    ratio = check_threshold(threshold)
+    if not isinstance(ratio, float) or isinstance(threshold, str) or ratio < n_maps:
+        return
     if ratio > n_maps:
         msg = (
-            f"threshold is {ratio:g}, a ratio to the number of voxels, and the {n_maps} maps have "
-            f"{n_maps} times as many values: give less than that, or None to keep all."
+            f"threshold is {threshold!r}: {ratio:g} x n_voxels values, of which {n_maps} maps have "
+            f"only {n_maps} x n_voxels. Give a ratio below {n_maps}, or None to keep all."
         )
         raise ValueError(msg)
-    if ratio == n_maps:
-        msg = f"A threshold of {ratio:g} for {n_maps} maps keeps all values; None says the same."
-        warnings.warn(msg, IgnoredWarning, stacklevel=4)
+    msg = f"threshold={threshold!r} keeps all values of {n_maps} maps, as None does."
+    warnings.warn(msg, IgnoredWarning, stacklevel=stacklevel + 1)
 
 
-def _is_number(value):
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+def warn_of_empty(maps, threshold, stacklevel):
+    """Say how many maps a threshold leaves nothing of."""
+    n_empty = int((~maps.any(axis=1)).sum())
+    if n_empty:
+        msg = f"threshold={threshold!r} leaves nothing of {n_empty} of {len(maps)} maps: lower it."
+        warnings.warn(msg, DataWarning, stacklevel=stacklevel + 1)

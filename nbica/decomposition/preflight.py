@@ -12,7 +12,7 @@ from nbica.exceptions import IgnoredWarning
 from nbica.image.inputs import inputs_of
 from nbica.masking.masker import NiftiMasker
 from nbica.runtime import budget
-from nbica.runtime.checks import check_dtype, check_n_components, check_n_jobs
+from nbica.runtime.checks import check_callback, check_dtype, check_n_components, check_n_jobs
 from nbica.runtime.eviction import parse_limit
 from nbica.runtime.progress import warn
 from nbica.runtime.store import open_store
@@ -26,6 +26,7 @@ def check_parameters(estimator, allows_auto=False):
     check_n_jobs(estimator.n_jobs)
     parse_ram(estimator.ram)
     check_dtype(estimator.dtype)
+    check_callback(estimator.callback)
     open_store(estimator.memory)
     parse_limit(estimator.cache_limit)
     if estimator.on_error not in ("raise", "skip"):

@@ -27,13 +27,13 @@ def weighting_of(do_cca):
     Raises
     ------
     ValueError
-        For a text that is not "weighted".
+        For what is neither true, false nor "weighted".
     """
-    if isinstance(do_cca, str):
-        if do_cca != "weighted":
-            msg = f"do_cca is {do_cca!r}; expected True, False or 'weighted'."
-            raise ValueError(msg)
+    if isinstance(do_cca, str) and do_cca == "weighted":
         return "signal"
+    if not isinstance(do_cca, bool | np.bool_) and do_cca not in (0, 1):
+        msg = f"do_cca is {do_cca!r}; expected True, False or 'weighted'."
+        raise ValueError(msg)
     return "equal" if do_cca else "deviation"
 
 

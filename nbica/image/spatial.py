@@ -24,6 +24,8 @@ SIGMA_PER_FWHM = 1.0 / np.sqrt(8.0 * np.log(2.0))
 STRETCH = 16
 # Voxels of two grids that are no further apart than this part of a voxel are the same.
 CLOSE = 0.01
+# In mm: what is wider than any head is another unit.
+_WIDEST = 1000
 # How far headers in float32 may put a voxel beside its place, in voxels.
 _ROUNDING = 1e-4
 
@@ -91,14 +93,15 @@ def smoothing_sigma(fwhm, affine):
     Raises
     ------
     ValueError
-        If `fwhm` is negative, not finite, or neither one nor three numbers.
+        If `fwhm` is negative, above a metre, not finite, or neither one nor three numbers.
     """
     try:
+        has_flag = any(isinstance(w, bool | np.bool_) for w in (fwhm if np.ndim(fwhm) else [fwhm]))
         widths = np.asarray(0.0 if fwhm is None else fwhm, dtype=float)
-        widths = np.broadcast_to(widths, 3)
+        widths = np.broadcast_to(np.nan if has_flag else widths, 3)
     except (TypeError, ValueError):
         widths = np.array([np.nan])
-    if not np.isfinite(widths).all() or (widths < 0).any():
+    if not np.isfinite(widths).all() or (widths < 0).any() or (widths > _WIDEST).any():
         msg = (
             f"smoothing_fwhm is {fwhm!r}; give a width in mm (such as 6.0), three of them for "
             "x, y and z, or None for no smoothing."

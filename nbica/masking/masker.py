@@ -15,6 +15,7 @@ from nbica.masking.mask import load_mask, mask_to_image, resample_mask
 from nbica.masking.preparation import Preparation, prepare
 from nbica.masking.transformer import RunTransformer, float_type
 from nbica.runtime.cache import Stage
+from nbica.runtime.checks import check_n_jobs, check_options
 from nbica.runtime.store import open_store
 from nbica.signal.cleaning import check_parts
 
@@ -151,9 +152,10 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
 
     def _check_strategy(self):
         known = [*STRATEGIES, *TEMPLATES]
-        if self.mask_strategy not in known:
+        if not isinstance(self.mask_strategy, str) or self.mask_strategy not in known:
             msg = f"mask_strategy is {self.mask_strategy!r}; expected one of {', '.join(known)}."
             raise ValueError(msg)
+        check_n_jobs(self.n_jobs)
 
     def _given_mask(self):
         mask = load_mask(self.mask_img)
@@ -166,15 +168,17 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
         if imgs is None:
             msg = "There is no mask_img to use and no image to compute a mask from: pass either."
             raise ValueError(msg)
+        of_template = self.mask_strategy in TEMPLATES
+        compute = brain_mask_on if of_template else STRATEGIES[self.mask_strategy]
+        check_options("mask_args", self.mask_args, compute)
         options = dict(self.mask_args or {})
-        if self.mask_strategy in TEMPLATES:
+        if of_template:
             first = next(iter_runs(runs_of_images(imgs)))
             grid = target_grid(first.grid, self.target_affine, self.target_shape)
             return load_mask(
                 brain_mask_on(grid, mask_type=TEMPLATES[self.mask_strategy], **options)
             )
         options = {"target_affine": self.target_affine, "target_shape": self.target_shape} | options
-        compute = STRATEGIES[self.mask_strategy]
         return load_mask(compute(imgs, n_jobs=self.n_jobs, memory=self.memory, **options))
 
     def _signals(self, run, confounds, sample_mask):

@@ -27,6 +27,7 @@ from nbica.masking.regions import (
 )
 from nbica.masking.transformer import RunTransformer, float_type
 from nbica.runtime.cache import Stage
+from nbica.runtime.checks import check_flags
 from nbica.runtime.store import open_store
 
 SIGNALS = Stage("region signals", version=2)
@@ -437,6 +438,7 @@ class NiftiMapsMasker(_RegionMasker, auto_wrap_output_keys=None):
         self._maps, self._affine, name = load_maps(self.maps_img)
         space = space_of(open_image(self.maps_img)[0])
         grid = Grid(self._maps.shape[:3], self._affine, space)
+        check_flags(allow_overlap=self.allow_overlap)
         on_own_grid = self._regions_on(grid)
         names = [f"map {i}" for i in range(self._maps.shape[3])]
         self.kept_ = nonempty(on_own_grid, names, name, self.keep_masked_maps)

@@ -1,6 +1,10 @@
 """What parameters may be, said before any work is done."""
 
+import math
 import warnings
+from collections.abc import Mapping
+from inspect import signature
+from numbers import Real
 
 import numpy as np
 
@@ -11,6 +15,57 @@ def check_count(name, value):
     """Raise ValueError unless a parameter is a whole number from 1 on."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         msg = f"{name} is {value!r}; expected a whole number from 1 on."
+        raise ValueError(msg)
+
+
+def as_flag(name, value):
+    """A parameter that is True or False as a bool; a ValueError for anything else.
+
+    numpy's flags, 0 and 1 are what they say. A text is not: "False" would count as true.
+    """
+    is_flag = isinstance(value, bool | np.bool_ | Real) and value in (0, 1)
+    if not is_flag:
+        msg = f"{name} is {value!r}; expected True or False."
+        raise ValueError(msg)
+    return bool(value)
+
+
+def check_flags(**flags):
+    """Raise ValueError unless all are True or False, as :func:`as_flag` says."""
+    for name, value in flags.items():
+        as_flag(name, value)
+
+
+def is_number(value):
+    """Whether this is one finite real number, and no flag."""
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def check_fraction(name, value, example):
+    """Raise ValueError unless a parameter is a number between 0 and 1, both left out."""
+    if not is_number(value) or not 0 < value < 1:
+        msg = f"{name} is {value!r}; expected a small number above 0, such as {example}."
+        raise ValueError(msg)
+
+
+def check_callback(callback):
+    """Raise TypeError unless it can be called, or is None."""
+    if callback is not None and not callable(callback):
+        msg = f"callback is a {type(callback).__name__}; expected a function of one argument."
+        raise TypeError(msg)
+
+
+def check_options(name, options, function):
+    """Raise unless `options` is a dict of parameters that a function has, or None."""
+    if options is None:
+        return
+    if not isinstance(options, Mapping):
+        msg = f"{name} is a {type(options).__name__}; expected a dict of parameters."
+        raise TypeError(msg)
+    known = list(signature(function).parameters)
+    unknown = sorted(str(key) for key in options if key not in known)
+    if unknown:
+        msg = f"{name} has {', '.join(unknown)}; {function.__name__} takes {', '.join(known)}."
         raise ValueError(msg)
 
 

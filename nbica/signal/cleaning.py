@@ -13,10 +13,11 @@ from numbers import Real
 import numpy as np
 
 from nbica.exceptions import DataWarning, IgnoredWarning
+from nbica.runtime.checks import as_flag
 from nbica.signal.confounds import check_sample_mask, load_confounds
 from nbica.signal.time_operator import compose, with_cosines
 
-_STANDARDIZE = (True, False, None, "zscore_sample", "psc")
+_SCALINGS = ("zscore_sample", "psc")
 
 # Some 4000 voxels of 176 timepoints, 600 of 1200: the fastest there, as less are many calls and
 # more leave the cache.
@@ -64,14 +65,14 @@ class Cleaning:
 
     def check(self):
         """Return the same cleaning with one spelling for each choice, or raise ValueError."""
-        if self.standardize not in _STANDARDIZE:
-            allowed = ", ".join(map(repr, _STANDARDIZE))
-            msg = f"standardize={self.standardize!r} is unknown; use one of {allowed}"
-            raise ValueError(msg)
         self._check_filter()
         self._check_band()
-        scaling = "zscore_sample" if self.standardize is True else self.standardize or None
-        return replace(self, standardize=scaling)
+        return replace(
+            self,
+            detrend=as_flag("detrend", self.detrend),
+            standardize=_scaling(self.standardize),
+            standardize_confounds=as_flag("standardize_confounds", self.standardize_confounds),
+        )
 
     @property
     def band(self):
@@ -114,6 +115,17 @@ class Cleaning:
                 "the band between the two is kept. Were they swapped?"
             )
             raise ValueError(msg)
+
+
+def _scaling(standardize):
+    if standardize is None or (isinstance(standardize, str) and standardize in _SCALINGS):
+        return standardize
+    try:
+        return "zscore_sample" if as_flag("standardize", standardize) else None
+    except ValueError:
+        allowed = ", ".join(map(repr, (True, False, None, *_SCALINGS)))
+        msg = f"standardize={standardize!r} is unknown; use one of {allowed}"
+        raise ValueError(msg) from None
 
 
 def _check_positive(name, value):

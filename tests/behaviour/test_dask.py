@@ -96,6 +96,7 @@ def test_workers_stay_within_their_memory(cohort, cluster):
     assert machine.cluster() is None
 
 
+@pytest.mark.filterwarnings("ignore:.*the same run as that in row")
 def test_killed_worker_loses_nothing(cohort, fitted, cluster):
     """A worker that dies in the middle is replaced, and its runs are reduced again."""
     pids = list(cluster.run(os.getpid).values())

@@ -149,6 +149,7 @@ def test_files_are_read_once(cohort, n_reads, on_disk):
     assert n_reads == cohort.func
 
 
+@pytest.mark.filterwarnings("ignore:.*the same run as that in row")
 def test_generator_is_consumed_as_it_goes(cohort, monkeypatch):
     """With a mask and a budget, runs are taken from a generator while others are reduced."""
     taken, seen = [], []

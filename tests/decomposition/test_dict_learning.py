@@ -129,6 +129,7 @@ def test_another_seed_gives_the_same_maps(cohort, fitted):
     assert np.abs(match(other.components_, fitted.components_).correlations).min() > 0.99
 
 
+@pytest.mark.filterwarnings("ignore:.*the same run as that in row")
 def test_what_is_held_does_not_grow_with_the_runs(cohort, monkeypatch):
     """Of 4 or 16 times the runs, as many rows are held: six and four for each component."""
     from nbica.decomposition import subspace
