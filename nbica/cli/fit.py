@@ -67,6 +67,7 @@ def estimator_of(options):
 def run(options):
     """Fit and write; returns 0."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    background = _background(options.bg)
     if options.again:
         from nbica.decomposition.provenance import repeat
 
@@ -77,11 +78,20 @@ def run(options):
     else:
         msg = "No images: name files or patterns, or --again a record.json."
         raise ValueError(msg)
-    write(ica, options.output, bg_img=None if options.bg == "none" else options.bg)
+    write(ica, options.output, background)
     n_cached, n_runs = int(ica.runs_["cached"].sum()), len(ica.runs_)
     print(f"{ica.n_components_} components of {n_runs} runs ({n_cached} from the cache): ", end="")
     print(options.output)
     return 0
+
+
+def _background(text):
+    """What `--bg` names; a file that is missing is said before the fit, not after it."""
+    from nbica.image.files import load_image
+
+    if text not in ("auto", "none"):
+        load_image(text)
+    return None if text == "none" else text
 
 
 def write(ica, folder, bg_img="auto"):
