@@ -12,6 +12,7 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from nbica import CanICA, browse, datasets, view_img
+from nbica.matching import label
 
 HERE = Path(__file__).parent
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -38,25 +39,36 @@ def main():
         browser = playwright.chromium.launch(
             executable_path=path, args=["--no-sandbox", "--disable-gpu"]
         )
-        viewer = view_img(cohort.maps_img, cohort.anat_img, names=cohort.labels, threshold=0.3)
+        viewer = view_img(cohort.maps_img, names=cohort.labels, threshold=0.3)
         page = opened(browser, viewer, folder, 900)
-        page.evaluate("nbica.set('component', 5); nbica.set('cut_coords', [-40, -24, 44])")
+        page.evaluate("nbica.set('component', 5); nbica.set('cut_coords', [-40, -24, 52])")
         picture_of(page).save(HERE / "viewer.png", optimize=True)
         animate(page, HERE / "viewer.webp")
-        desk = opened(browser, desk_of(cohort), folder, 1240)
-        for key in "5611":
+        ica = fitted(cohort)
+        desk = opened(browser, desk_of(ica, cohort), folder, 1240)
+        for key in keys_for(ica, cohort, 4):
             desk.locator(".nbv-sheet").press(key)
         settle(desk, frames=40)
         picture_of(desk).save(HERE / "desk.png", optimize=True)
         browser.close()
 
 
-def desk_of(cohort):
-    """The desk of a fit of all subjects, with the time courses of four."""
+def fitted(cohort):
+    """A fit of all subjects."""
     ica = CanICA(mask=cohort.mask_img, n_components=20, smoothing_fwhm=6, random_state=0)
-    ica.fit(cohort.func, confounds=cohort.confounds)
+    return ica.fit(cohort.func, confounds=cohort.confounds)
+
+
+def desk_of(ica, cohort):
+    """The desk of a fit, with the time courses of four subjects."""
     courses = ica.transform(cohort.func[:4], confounds=cohort.confounds[:4])
-    return browse(ica, cohort.anat_img, time_courses=courses, t_r=cohort.t_r)
+    return browse(ica, time_courses=courses, t_r=cohort.t_r)
+
+
+def keys_for(ica, cohort, n_components):
+    """What a person presses who knows the truth: signal, or else the beating heart."""
+    names = label(ica.components_img_, cohort, mask_img=ica.mask_img_)["label"][:n_components]
+    return ["5" if name == "unlabelled" else "1" for name in names]
 
 
 def opened(browser, viewer, folder, width):

@@ -91,14 +91,24 @@ def parameters_of(options):
 def run(options):
     """Fit and write; returns 0."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    background = _background(options.bg)
     _check_output(options.output, overwrite=options.overwrite)
     parameters = {"memory": options.output / "cache", "verbose": 1} | parameters_of(options)
     ica = _again(options, parameters) if options.again else _fit(options, parameters)
-    write(ica, options.output, bg_img=None if options.bg == "none" else options.bg)
+    write(ica, options.output, bg_img=background)
     n_cached, n_runs = int(ica.runs_["cached"].sum()), len(ica.runs_)
     print(f"{ica.n_components_} components of {n_runs} runs ({n_cached} from the cache): ", end="")
     print(options.output)
     return 0
+
+
+def _background(text):
+    """What `--bg` names; a file that is missing is said before the fit, not after it."""
+    from nbica.image.files import load_image
+
+    if text not in ("auto", "none"):
+        load_image(text)
+    return None if text == "none" else text
 
 
 def _check_output(output, *, overwrite):

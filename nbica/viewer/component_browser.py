@@ -43,7 +43,9 @@ def browse(components, bg_img="auto", **options):
     subjects : sequence of str, optional
         Names of the runs.
     compare : as `components`, optional
-        A second decomposition, shown below, each component with the one most like it and their r.
+        A second decomposition, shown below, each component with the one most like it and their r:
+        in the same slices, with threshold and colours alike (scaled where its unit is another, by
+        the typical peak).
     labels_img, labels, contours, overlays, quantum, **traits
         As :func:`nbica.view_img`.
 

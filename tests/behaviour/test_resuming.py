@@ -269,7 +269,10 @@ def test_commands(cohort, tmp_path, capsys):
 
     assert main(["plan", pattern, *options]) == 0
     assert "4 runs of up to 63 timepoints" in capsys.readouterr().out
-    assert main(["run", pattern, "-o", str(out), *options]) == 0
+    assert main(["run", pattern, "-o", str(out), "--bg", "no_such.nii", *options]) == 1
+    assert "No such file: 'no_such.nii'" in capsys.readouterr().err
+    assert not out.exists()
+    assert main(["run", pattern, "-o", str(out), "--bg", "none", *options]) == 0
     assert "5 components of 4 runs (0 from the cache)" in capsys.readouterr().out
     assert main(["run", "-o", str(out), "--again", str(out / "record.json"), "--overwrite"]) == 0
     assert "4 from the cache" in capsys.readouterr().out

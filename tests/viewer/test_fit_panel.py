@@ -12,8 +12,9 @@ import pytest
 from PIL import Image
 from planted import estimator, write_cohort
 
-from nbica import CanICA, FitPanel
+from nbica import CanICA, FitPanel, browse
 from nbica.exceptions import DataWarning, RunCancelled
+from nbica.image import mean_img
 from nbica.runtime import progress
 from nbica.runtime.progress import Event
 from nbica.viewer.fit_status import describe, runs_as_html
@@ -289,3 +290,16 @@ def test_names_of_runs_stay_text():
 
     assert "<script>" not in text
     assert text.count("border-radius") == 3
+
+
+def test_a_fit_elsewhere_is_shown_over_a_run_of_its_own(cohort):
+    """Where the mask is not in MNI space, panel and desk draw the mean of a run."""
+    panel = FitPanel(estimator(), cohort.func, cohort.confounds)
+
+    panel.run()
+
+    mean = mean_img(cohort.func[0]).get_fdata()
+    for browser in (panel.browser, browse(panel.estimator)):
+        background = browser.scene.background
+        assert background.low + 254 * background.quantum == pytest.approx(mean.max(), rel=0.05)
+    assert browse(panel.estimator, None).scene.background is None

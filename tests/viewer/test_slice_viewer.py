@@ -14,6 +14,7 @@ from ipywidgets.widgets import widget
 
 from nbica import SliceViewer, to_niivue, view_img
 from nbica.exceptions import DataError, DataWarning
+from nbica.image import template
 from nbica.viewer import colors, page, render
 
 # Widgets that are alive; ipywidgets 7 has them elsewhere.
@@ -451,3 +452,34 @@ def test_one_sided_maps_grow_lighter(name):
     # Whole numbers of red, green and blue round by less than half a unit of lightness.
     assert (np.diff(lightness) > -0.5).all()
     assert lightness[-1] - lightness[0] > 50
+
+
+def on_mni_grid(data, shift=0.0):
+    """A map on voxels of 4 mm, in MNI space unless it is shifted along y."""
+    affine = np.diag([4.0, 4, 4, 1])
+    affine[:3, 3] = -88, -124 + shift, -72
+    return nib.Nifti1Image(data, affine)
+
+
+def test_a_brain_is_behind_the_maps_without_being_asked_for(rng):
+    """MNI152 behind maps in its space, what they cover behind others; None is none."""
+    data = np.zeros((45, 54, 45, 2), np.float32)
+    data[20:24, 20:24, 20:24] = rng.standard_normal((4, 4, 4, 2))
+
+    in_mni, elsewhere = view_img(on_mni_grid(data)), view_img(on_mni_grid(data, 40))
+    nothing = view_img(on_mni_grid(data), None)
+
+    assert in_mni.scene.background.name == template.NAME
+    np.testing.assert_allclose(in_mni.scene.bounds[1], [-112, 78], atol=3)
+    covered = elsewhere.scene.background
+    assert covered.codes.sum() == 255 * 64 + (covered.codes == 1).sum()
+    assert nothing.scene.background is None
+
+
+def test_a_run_stands_on_its_own_mean(rng):
+    """Frames are drawn over their mean, in MNI space too."""
+    series = 100 + rng.standard_normal((45, 54, 45, 12)).astype(np.float32)
+
+    viewer = view_img(on_mni_grid(series))
+
+    assert viewer.scene.background.name == "mean"
