@@ -6,7 +6,7 @@ import joblib
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from nbica.decomposition.projection import along_maps, project_run
+from nbica.decomposition.projection import fit_frames, project_run
 from nbica.decomposition.reduction import reduce_run
 from nbica.decomposition.selection import orthonormal
 from nbica.decomposition.weighting import weighted_rows
@@ -14,9 +14,9 @@ from nbica.image.fingerprint import fingerprint
 from nbica.masking.preparation import PreparedRun
 from nbica.runtime.cache import Stage
 from nbica.signal.confounds import load_confounds
-from nbica.signal.least_squares import gram, inverse_overlaps
+from nbica.signal.least_squares import gram
 
-SUBJECT_MAPS = Stage("subject maps", version=2)
+SUBJECT_MAPS = Stage("subject maps", version=3)
 
 
 class SubjectMaps(NamedTuple):
@@ -78,7 +78,7 @@ def _regressed(run, preparation, maps, confounds, scratch_folder):
         threadpool_limits(1, "blas"),
         PreparedRun(run, preparation, confounds, scratch_folder) as signals,
     ):
-        courses = along_maps(signals, maps)[0] @ inverse_overlaps(maps)
+        courses = fit_frames(signals, maps).courses
         to_maps = np.linalg.pinv(standardized(courses)).astype(np.float32)
         own = np.empty((len(maps), signals.n_voxels), np.float32)
         for voxels, block in signals.walk():
@@ -176,13 +176,16 @@ def overlap_run(run, preparation, basis, form, store, confounds=None, scratch_fo
 
 
 def reconstruct_run(
-    run, preparation, basis, form, unmixing, store, confounds=None, scratch_folder=None
+    run, preparation, maps, basis, form, unmixing, store, confounds=None, scratch_folder=None
 ):
-    """Maps of one run by back-reconstruction, and its time courses on them.
+    """Maps of one run by back-reconstruction, beside its time courses on the group's maps.
+
+    (Time courses on its own maps are worse: they are few principal components of one run, far from
+    orthogonal, and each holds much of the others.)
 
     Parameters
     ----------
-    run, preparation, store, confounds, scratch_folder
+    run, preparation, maps, store, confounds, scratch_folder
         As in :func:`regress_run`.
     basis : ndarray of shape (n_rows, n_voxels)
     form : ReductionSettings
@@ -196,7 +199,7 @@ def reconstruct_run(
     """
     rows, _ = _reduced_rows(run, preparation, form, store, confounds, scratch_folder)
     own = (unmixing @ (basis @ rows.T)).astype(np.float32) @ rows
-    courses, notices = project_run(run, preparation, own, confounds, scratch_folder)
+    courses, notices = project_run(run, preparation, maps, confounds, scratch_folder)
     return SubjectMaps(run.name, courses, own), notices
 
 
