@@ -9,7 +9,13 @@ from sklearn.base import clone
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 
-from nbica.connectivity import classify_groups, compare_groups, connectomes, vec_to_sym_matrix
+from nbica.connectivity import (
+    SubjectMaps,
+    classify_groups,
+    compare_groups,
+    connectomes,
+    vec_to_sym_matrix,
+)
 from nbica.exceptions import DataError, DataWarning
 
 GROUPS = np.repeat(["control", "patient"], [12, 10])
@@ -255,6 +261,25 @@ def test_runs_of_one_subject_stay_together(rng):
     assert leaky.accuracy > 0.9
     assert apart.accuracy < 0.8
     assert len(apart.by_chance) == 9
+    assert (leaky.n_subjects, apart.n_subjects) == (24, 12)
+    assert "of 24 subjects" in repr(leaky)
+
+
+def test_names_of_runs_tell_whose_they_are(rng):
+    """SubjectMaps with BIDS names are kept together as with `subjects`; arrays cannot be."""
+    series, groups = cohort(rng, n_subjects=12)
+    names = [
+        f"/data/sub-{i:02d}/func/sub-{i:02d}_run-{j}_bold.nii.gz" for j in "12" for i in range(12)
+    ]
+    named = [SubjectMaps(name, rows, None) for name, rows in zip(names, series * 2, strict=True)]
+    labels, options = np.tile(groups, 2), {"kind": "correlation", "n_permutations": 3}
+
+    found = classify_groups(named, labels, **options)
+
+    expected = classify_groups(series * 2, labels, subjects=np.tile(np.arange(12), 2), **options)
+    assert found.n_subjects == 12
+    np.testing.assert_array_equal(found.scores, expected.scores)
+    np.testing.assert_array_equal(found.by_chance, expected.by_chance)
 
 
 def test_bad_subjects_are_refused(rng):
