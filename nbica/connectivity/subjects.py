@@ -134,8 +134,9 @@ def _reduction_settings(ica):
             f"{type(ica).__name__}, for which there is dual_regression."
         )
         raise TypeError(msg)
-    is_auto = ica.n_components == "auto"
-    return ReductionSettings(ica.components_per_run(), weighting_of(ica.do_cca), is_auto)
+    weighting = weighting_of(ica.do_cca)
+    is_centred = ica.n_components == "auto" and weighting == "equal"
+    return ReductionSettings(ica.components_per_run(), weighting, is_centred)
 
 
 def _streamed(function, pairs, shared, n_workers, *, quiet=False):

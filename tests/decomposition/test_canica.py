@@ -626,6 +626,14 @@ def test_parameters_are_not_touched(cohort):
         assert table.equals(copied)
 
 
+def test_thirty_starts_by_default(cohort):
+    """By default a fit of few components makes 30 starts, with their seeds in the table."""
+    ica = estimator(n_init="auto").fit(cohort.func[:2])
+
+    assert CanICA().n_init == "auto"
+    assert ica.convergence_["seed"].nunique() == 30
+
+
 def test_no_convergence_stays_in_the_result(cohort):
     """A fit that does not settle warns, and the table of starts says it for each."""
     with pytest.warns(NotConvergedWarning, match="max_iter=1"):
