@@ -11,6 +11,6 @@ __getattr__, __dir__, __all__ = door(
         ".matrices": ["sym_matrix_to_vec", "vec_to_sym_matrix"],
         ".measure": ["ConnectivityMeasure", "connectomes"],
         ".subject_maps": ["SubjectMaps"],
-        ".subjects": ["back_reconstruct", "dual_regression"],
+        ".subjects": ["back_reconstruct", "dual_regression", "guided_ica"],
     },
 )

@@ -1,4 +1,4 @@
-"""The group's maps as one run has them: by dual regression, or back through its reduction."""
+"""Maps as one run has them: by dual regression, guided ICA, or back through its reduction."""
 
 from typing import NamedTuple
 
@@ -6,6 +6,7 @@ import joblib
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from nbica.connectivity.guided import guide
 from nbica.decomposition.projection import fit_frames, project_run
 from nbica.decomposition.reduction import reduce_run
 from nbica.decomposition.selection import orthonormal
@@ -17,6 +18,7 @@ from nbica.signal.confounds import load_confounds
 from nbica.signal.least_squares import gram
 
 SUBJECT_MAPS = Stage("subject maps", version=3)
+GUIDED_MAPS = Stage("guided maps", version=1)
 
 
 class SubjectMaps(NamedTuple):
@@ -58,18 +60,60 @@ def regress_run(run, preparation, maps, store, confounds=None, scratch_folder=No
     """
     confounds = load_confounds(confounds, run.n_timepoints, run.name)
 
-    def key():
-        content = joblib.hash((confounds, np.asarray(maps)))
-        return SUBJECT_MAPS.key(fingerprint(run), preparation.key(), content)
-
     def compute():
         return _regressed(run, preparation, maps, confounds, scratch_folder)
 
-    about = {"run": run.name, "parameters": f"{len(maps)} maps"}
-    found = SUBJECT_MAPS.get_or_compute_once(store, key, compute, about)
+    return _kept(SUBJECT_MAPS, run, preparation, store, (confounds, np.asarray(maps)), compute)
+
+
+def guide_run(run, preparation, maps, n_components, store, confounds=None, scratch_folder=None):
+    """Guided ICA of one run, and the time courses of dual regression; from the cache if there.
+
+    Reads the run twice, once where its reduction is in the cache. Peak memory is the cleaned run,
+    or n_components and three times the maps.
+
+    Parameters
+    ----------
+    run, preparation, maps, store, confounds, scratch_folder
+        As in :func:`regress_run`.
+    n_components : int
+        Principal components of the run, at most, that its maps are made of.
+
+    Returns
+    -------
+    subject : SubjectMaps
+    warnings : list of str
+    """
+    confounds = load_confounds(confounds, run.n_timepoints, run.name)
+
+    def compute():
+        rows = _equal_rows(run, preparation, n_components, store, confounds, scratch_folder)
+        with threadpool_limits(1, "blas"):
+            own = guide(rows * np.float32(np.sqrt(rows.shape[1])), maps)
+        courses, notices = project_run(run, preparation, maps, confounds, scratch_folder)
+        return {"time_courses": courses, "maps": own, "notices": notices}
+
+    given = (confounds, np.asarray(maps), n_components)
+    return _kept(GUIDED_MAPS, run, preparation, store, given, compute)
+
+
+def _kept(stage, run, preparation, store, given, compute):
+    """A subject's maps of a stage, and what was noticed."""
+
+    def key():
+        return stage.key(fingerprint(run), preparation.key(), joblib.hash(given))
+
+    about = {"run": run.name, "parameters": f"{len(given[1])} maps"}
+    found = stage.get_or_compute_once(store, key, compute, about)
     values = found.values
     notices = [*values["notices"], *found.notes]
     return SubjectMaps(run.name, values["time_courses"], values["maps"]), notices
+
+
+def _equal_rows(run, preparation, n_components, store, confounds, scratch_folder):
+    """A run's principal components, their means over voxels taken out, orthonormal."""
+    form = ReductionSettings(n_components, "equal", True)
+    return _reduced_rows(run, preparation, form, store, confounds, scratch_folder)[0]
 
 
 def _regressed(run, preparation, maps, confounds, scratch_folder):

@@ -8,17 +8,21 @@ from sklearn.utils.validation import check_is_fitted
 from nbica.connectivity.subject_maps import (
     ReductionSettings,
     basis_with_mean,
+    guide_run,
     overlap_run,
     reconstruct_run,
     regress_run,
     unmixing_of,
 )
 from nbica.decomposition.canica import CanICA
-from nbica.decomposition.preflight import plan_of
+from nbica.decomposition.preflight import make_masker, plan_of
 from nbica.decomposition.run_table import warn_about_runs
 from nbica.decomposition.weighting import weighting_of
 from nbica.image.inputs import inputs_of
+from nbica.masking.mask import load_mask
+from nbica.matching.labels import load_networks, on_mask
 from nbica.runtime import machine
+from nbica.runtime.checks import check_count
 from nbica.runtime.parallel import each_run
 from nbica.runtime.store import open_store
 
@@ -111,16 +115,108 @@ def back_reconstruct(ica, imgs, confounds=None, memory=None):
     return _streamed(reconstruct_run, pairs, shared, n_workers)
 
 
+def guided_ica(
+    imgs,
+    networks,
+    confounds=None,
+    *,
+    mask=None,
+    n_components=64,
+    memory=None,
+    n_jobs=None,
+    ram=None,
+):
+    """Each subject's own version of given networks, by ICA that these guide (GIG-ICA, MOO-ICAR).
+
+    Reads every run twice, as it is asked for, or once with a `memory` that holds its reduction.
+    Memory is that of :func:`dual_regression`, and of `n_components` maps. Time is that of the
+    reduction, and for each of up to 200 steps of 2 n_networks x n_components multiplications per
+    voxel (0.3 s in all for 20 networks, 64 components and 4000 voxels).
+
+    Of what a subject's principal components span, for each network the map is sought that is both
+    like it and as far from Gaussian as can be, with equal weight [1]_ [2]_. So networks keep their
+    place in the list over subjects, and need not be of these subjects: a published template will
+    do. On simulated cohorts in which people's networks differ, own maps then are nearer to the
+    truth than those of dual regression (mean r .55 against .48 and .61 against .56 in two cohorts
+    of ours). In halves of real runs no such gain was seen. A map is like its network by design,
+    in noise too: likeness is no sign that a person has it.
+
+    Parameters
+    ----------
+    imgs : as `CanICA.fit` takes them
+    networks : fitted CanICA or DictLearning, or images as :func:`matching.label` takes them
+        Maps to be guided by; thresholded ones do.
+    confounds : list with one entry per run, optional
+    mask : path, nibabel image or NiftiMasker
+        Where `networks` are images: as the `mask` of :class:`CanICA`, with its smoothing and
+        cleaning where it is no masker. Those of a fit are taken from it.
+    n_components : int
+        Principal components of each run that its maps are made of; a run of fewer frames gives what
+        it has. More than 64 gained less than .01 in our cohorts; as few as there are networks lost
+        half of what there is to gain.
+    memory : None, path or joblib.Memory
+    n_jobs : int, optional
+    ram : as in :class:`CanICA`
+        By default those of the fit, or none, 1 and what the machine allows.
+
+    Returns
+    -------
+    iterator of SubjectMaps
+        `maps` have mean 0 and variance 1; `time_courses` are those of dual regression on the
+        networks, which were nearer to the truth than those on the maps.
+
+    Raises
+    ------
+    NotFittedError
+    ValueError
+        For images of networks without a mask.
+    DataError, FileNotFoundError
+        For images or confounds that cannot be used, naming them.
+
+    References
+    ----------
+    .. [1] Y. Du, Y. Fan, "Group information guided ICA for fMRI data analysis", NeuroImage 69
+       (2013), 157-197.
+    .. [2] Y. Du et al., "NeuroMark: an automated and adaptive ICA based pipeline to identify
+       reproducible fMRI markers of brain disorders", NeuroImage: Clinical 28 (2020), 102375.
+    """
+    check_count("n_components", n_components)
+    is_fit = hasattr(networks, "get_params")
+    given = {"memory": memory, "n_jobs": n_jobs, "ram": ram}
+    if is_fit:
+        check_is_fitted(networks)
+        mask = networks.masker_
+        given = {n: getattr(networks, n) if v is None else v for n, v in given.items()}
+    if mask is None:
+        msg = "networks are images: pass a mask too, such as mask=NiftiMasker(mask_img=...)."
+        raise ValueError(msg)
+    ica = CanICA(mask, n_components, **given | {"n_jobs": given["n_jobs"] or 1})
+    ica.masker_ = make_masker(ica).fit()
+    ica.components_ = networks.components_ if is_fit else _maps_of(networks, ica.masker_.mask_img_)
+    pairs, shared, n_workers = _planned(ica, imgs, confounds, given["memory"])
+    return _streamed(guide_run, pairs, shared | {"n_components": n_components}, n_workers)
+
+
+def _maps_of(networks, mask_img):
+    """Images of networks in the voxels of a mask, (n_networks, n_voxels)."""
+    known, mask = load_networks(networks), load_mask(mask_img)
+    return np.array([on_mask(volume, known.affine, mask) for volume in known.volumes], np.float32)
+
+
 def _work(ica, imgs, confounds, memory):
     """Runs with their confounds, what is the same for all, and how many at once."""
     check_is_fitted(ica)
+    return _planned(ica, imgs, confounds, ica.memory if memory is None else memory)
+
+
+def _planned(ica, imgs, confounds, memory):
     inputs = inputs_of(imgs, confounds)
     plan = plan_of(ica, inputs, ica.masker_.n_elements_)
     machine.check_disk(plan.scratch_path, plan.scratch)
     shared = {
         "preparation": ica.masker_.preparation_,
         "maps": ica.components_.astype(np.float32, copy=False),
-        "store": open_store(ica.memory if memory is None else memory),
+        "store": open_store(memory),
         "scratch_folder": plan.scratch_path,
     }
     return list(inputs.pairs()), shared, plan.n_workers

@@ -84,7 +84,7 @@ def label(components_img, networks, names=None, *, mask_img=None, bar=BAR, one_t
     mask = load_mask(mask_img) if mask_img is not None else _support(components_img)
     maps = np.atleast_2d(apply_mask(components_img, mask))
     known = load_networks(networks, names)
-    references = np.array([_on_mask(volume, known.affine, mask) for volume in known.volumes])
+    references = np.array([on_mask(volume, known.affine, mask) for volume in known.volumes])
     if not references.any():
         msg = "All networks are 0 inside the mask: are they in the components' space (such as MNI)?"
         raise DataError(msg)
@@ -162,8 +162,19 @@ def _names_for(volumes, names):
     return [str(name) for name in names]
 
 
-def _on_mask(volume, affine, mask):
-    """A volume on the grid of a mask, in its voxels: averaged over larger voxels, else linear."""
+def on_mask(volume, affine, mask):
+    """A volume on the grid of a mask, in its voxels: averaged over larger voxels, else linear.
+
+    Parameters
+    ----------
+    volume : ndarray of shape (nx, ny, nz)
+    affine : ndarray of shape (4, 4)
+    mask : Mask
+
+    Returns
+    -------
+    ndarray of shape (n_voxels,)
+    """
     own, wanted = (np.linalg.norm(a[:3, :3], axis=0) for a in (affine, mask.affine))
     missing = np.sqrt(max(0.0, wanted.mean() ** 2 - own.mean() ** 2))
     volume = volume.astype(np.float32)
