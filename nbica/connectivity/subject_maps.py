@@ -77,7 +77,8 @@ def guide_run(run, preparation, maps, n_components, store, confounds=None, scrat
     run, preparation, maps, store, confounds, scratch_folder
         As in :func:`regress_run`.
     n_components : int
-        Principal components of the run, at most, that its maps are made of.
+        Principal components of the run, at most, that its maps are made of; never more than half as
+        many as it has frames.
 
     Returns
     -------
@@ -85,6 +86,7 @@ def guide_run(run, preparation, maps, n_components, store, confounds=None, scrat
     warnings : list of str
     """
     confounds = load_confounds(confounds, run.n_timepoints, run.name)
+    n_components = min(n_components, max(1, run.n_timepoints // 2))
 
     def compute():
         rows = _equal_rows(run, preparation, n_components, store, confounds, scratch_folder)

@@ -138,8 +138,8 @@ def guided_ica(
     place in the list over subjects, and need not be of these subjects: a published template will
     do. On simulated cohorts in which people's networks differ, own maps then are nearer to the
     truth than those of dual regression (mean r .55 against .48 and .61 against .56 in two cohorts
-    of ours). In halves of real runs no such gain was seen. A map is like its network by design,
-    in noise too: likeness is no sign that a person has it.
+    of ours). Halves of 20 real runs agreed no better (r .27 with both). A map is like its network
+    by design, in noise too: likeness is no sign that a person has it.
 
     Parameters
     ----------
@@ -151,9 +151,9 @@ def guided_ica(
         Where `networks` are images: as the `mask` of :class:`CanICA`, with its smoothing and
         cleaning where it is no masker. Those of a fit are taken from it.
     n_components : int
-        Principal components of each run that its maps are made of; a run of fewer frames gives what
-        it has. More than 64 gained less than .01 in our cohorts; as few as there are networks lost
-        half of what there is to gain.
+        Principal components of each run that its maps are made of; at most half as many as it has
+        frames, since the others are noise. More than 64 gained less than .01 in our cohorts; as few
+        as there are networks lost half of what there is to gain.
     memory : None, path or joblib.Memory
     n_jobs : int, optional
     ram : as in :class:`CanICA`

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-from scipy import ndimage, stats
+from scipy import ndimage, special
 
 from nbica.exceptions import DataError
 from nbica.image import spatial
@@ -273,7 +273,7 @@ def _has_spike(courses):
     n = len(courses)
     squares = (courses - courses.mean(axis=0)) ** 2
     share = squares.max(axis=0) / np.maximum(squares.sum(axis=0), np.finfo(float).tiny)
-    by_chance = (n - 1) / n * stats.beta.isf(1e-3 / n, 0.5, max(n - 2, 1) / 2)
+    by_chance = (n - 1) / n * special.betainccinv(0.5, max(n - 2, 1) / 2, 1e-3 / n)
     return share > max(0.2, by_chance)
 
 

@@ -147,7 +147,7 @@ def test_processes_and_cache_change_nothing(cohort, ica, tmp_path, n_reads):
         assert np.array_equal(one.maps, two.maps)
         assert np.array_equal(one.maps, three.maps)
         assert np.array_equal(one.time_courses, three.time_courses)
-    next(guided_ica(cohort.func, ica, cohort.confounds, memory=tmp_path, n_components=40))
+    next(guided_ica(cohort.func, ica, cohort.confounds, memory=tmp_path, n_components=10))
     assert n_reads == cohort.func[:1]  # for the time courses: the reduction is there
 
 
