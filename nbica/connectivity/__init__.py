@@ -12,6 +12,6 @@ __getattr__, __dir__, __all__ = door(
         ".measure": ["ConnectivityMeasure", "connectomes"],
         ".seeds": ["seed_map"],
         ".subject_maps": ["SubjectMaps"],
-        ".subjects": ["back_reconstruct", "dual_regression"],
+        ".subjects": ["back_reconstruct", "dual_regression", "guided_ica"],
     },
 )

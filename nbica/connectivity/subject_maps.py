@@ -1,4 +1,4 @@
-"""The group's maps as one run has them: by dual regression, or back through its reduction."""
+"""Maps as one run has them: by dual regression, guided ICA, or back through its reduction."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,8 @@ import joblib
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from nbica.decomposition.projection import along_maps, project_run
+from nbica.connectivity.guided import guide
+from nbica.decomposition.projection import fit_frames, project_run
 from nbica.decomposition.reduction import reduce_run
 from nbica.decomposition.selection import orthonormal
 from nbica.decomposition.weighting import weighted_rows
@@ -14,9 +15,10 @@ from nbica.image.fingerprint import fingerprint
 from nbica.masking.preparation import PreparedRun
 from nbica.runtime.cache import Stage
 from nbica.signal.confounds import load_confounds
-from nbica.signal.least_squares import gram, inverse_overlaps
+from nbica.signal.least_squares import gram
 
-SUBJECT_MAPS = Stage("subject maps", version=2)
+SUBJECT_MAPS = Stage("subject maps", version=3)
+GUIDED_MAPS = Stage("guided maps", version=1)
 
 
 class SubjectMaps(NamedTuple):
@@ -58,18 +60,62 @@ def regress_run(run, preparation, maps, store, confounds=None, scratch_folder=No
     """
     confounds = load_confounds(confounds, run.n_timepoints, run.name)
 
-    def key():
-        content = joblib.hash((confounds, np.asarray(maps)))
-        return SUBJECT_MAPS.key(fingerprint(run), preparation.key(), content)
-
     def compute():
         return _regressed(run, preparation, maps, confounds, scratch_folder)
 
-    about = {"run": run.name, "parameters": f"{len(maps)} maps"}
-    found = SUBJECT_MAPS.get_or_compute_once(store, key, compute, about)
+    return _kept(SUBJECT_MAPS, run, preparation, store, (confounds, np.asarray(maps)), compute)
+
+
+def guide_run(run, preparation, maps, n_components, store, confounds=None, scratch_folder=None):
+    """Guided ICA of one run, and the time courses of dual regression; from the cache if there.
+
+    Reads the run twice, once where its reduction is in the cache. Peak memory is the cleaned run,
+    or n_components and three times the maps.
+
+    Parameters
+    ----------
+    run, preparation, maps, store, confounds, scratch_folder
+        As in :func:`regress_run`.
+    n_components : int
+        Principal components of the run, at most, that its maps are made of; never more than half as
+        many as it has frames.
+
+    Returns
+    -------
+    subject : SubjectMaps
+    warnings : list of str
+    """
+    confounds = load_confounds(confounds, run.n_timepoints, run.name)
+    n_components = min(n_components, max(1, run.n_timepoints // 2))
+
+    def compute():
+        rows = _equal_rows(run, preparation, n_components, store, confounds, scratch_folder)
+        with threadpool_limits(1, "blas"):
+            own = guide(rows * np.float32(np.sqrt(rows.shape[1])), maps)
+        courses, notices = project_run(run, preparation, maps, confounds, scratch_folder)
+        return {"time_courses": courses, "maps": own, "notices": notices}
+
+    given = (confounds, np.asarray(maps), n_components)
+    return _kept(GUIDED_MAPS, run, preparation, store, given, compute)
+
+
+def _kept(stage, run, preparation, store, given, compute):
+    """A subject's maps of a stage, and what was noticed."""
+
+    def key():
+        return stage.key(fingerprint(run), preparation.key(), joblib.hash(given))
+
+    about = {"run": run.name, "parameters": f"{len(given[1])} maps"}
+    found = stage.get_or_compute_once(store, key, compute, about)
     values = found.values
     notices = [*values["notices"], *found.notes]
     return SubjectMaps(run.name, values["time_courses"], values["maps"]), notices
+
+
+def _equal_rows(run, preparation, n_components, store, confounds, scratch_folder):
+    """A run's principal components, their means over voxels taken out, orthonormal."""
+    form = ReductionSettings(n_components, "equal", True)
+    return _reduced_rows(run, preparation, form, store, confounds, scratch_folder)[0]
 
 
 def _regressed(run, preparation, maps, confounds, scratch_folder):
@@ -78,7 +124,7 @@ def _regressed(run, preparation, maps, confounds, scratch_folder):
         threadpool_limits(1, "blas"),
         PreparedRun(run, preparation, confounds, scratch_folder) as signals,
     ):
-        courses = along_maps(signals, maps)[0] @ inverse_overlaps(maps)
+        courses = fit_frames(signals, maps).courses
         to_maps = np.linalg.pinv(standardized(courses)).astype(np.float32)
         own = np.empty((len(maps), signals.n_voxels), np.float32)
         for voxels, block in signals.walk():
@@ -176,13 +222,16 @@ def overlap_run(run, preparation, basis, form, store, confounds=None, scratch_fo
 
 
 def reconstruct_run(
-    run, preparation, basis, form, unmixing, store, confounds=None, scratch_folder=None
+    run, preparation, maps, basis, form, unmixing, store, confounds=None, scratch_folder=None
 ):
-    """Maps of one run by back-reconstruction, and its time courses on them.
+    """Maps of one run by back-reconstruction, beside its time courses on the group's maps.
+
+    (Time courses on its own maps are worse: they are few principal components of one run, far from
+    orthogonal, and each holds much of the others.)
 
     Parameters
     ----------
-    run, preparation, store, confounds, scratch_folder
+    run, preparation, maps, store, confounds, scratch_folder
         As in :func:`regress_run`.
     basis : ndarray of shape (n_rows, n_voxels)
     form : ReductionSettings
@@ -196,7 +245,7 @@ def reconstruct_run(
     """
     rows, _ = _reduced_rows(run, preparation, form, store, confounds, scratch_folder)
     own = (unmixing @ (basis @ rows.T)).astype(np.float32) @ rows
-    courses, notices = project_run(run, preparation, own, confounds, scratch_folder)
+    courses, notices = project_run(run, preparation, maps, confounds, scratch_folder)
     return SubjectMaps(run.name, courses, own), notices
 
 

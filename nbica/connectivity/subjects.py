@@ -8,17 +8,21 @@ from sklearn.utils.validation import check_is_fitted
 from nbica.connectivity.subject_maps import (
     ReductionSettings,
     basis_with_mean,
+    guide_run,
     overlap_run,
     reconstruct_run,
     regress_run,
     unmixing_of,
 )
 from nbica.decomposition.canica import CanICA
-from nbica.decomposition.preflight import plan_of
+from nbica.decomposition.preflight import make_masker, plan_of
 from nbica.decomposition.run_table import warn_about_runs
 from nbica.decomposition.weighting import weighting_of
 from nbica.image.inputs import inputs_of
+from nbica.masking.mask import load_mask
+from nbica.matching.labels import load_networks, on_mask
 from nbica.runtime import machine
+from nbica.runtime.checks import check_count
 from nbica.runtime.parallel import each_run
 from nbica.runtime.store import open_store
 
@@ -31,8 +35,8 @@ def dual_regression(ica, imgs, confounds=None, memory=None):
     n_subjects x n_components x n_voxels x 4 B, or nothing with a `memory`: then the maps stay in
     their files.
 
-    First the group's maps are fitted to each frame, which gives time courses; then these to each
-    voxel, which gives the subject's maps [1]_.
+    First the group's maps and an intercept are fitted to each frame, which gives time courses; then
+    these to each voxel, which gives the subject's maps [1]_.
 
     Parameters
     ----------
@@ -71,7 +75,7 @@ def back_reconstruct(ica, imgs, confounds=None, memory=None):
 
     Reads every run three times, or once with a `memory` that holds its reduction: for what the
     runs have of the maps in all, for the part of each, and for its time courses. Memory is that of
-    :func:`dual_regression`.
+    :func:`dual_regression`, and another copy of the group's maps.
 
     The map of a subject is what its principal components hold of the group's. Over the runs of the
     fit the maps add up to the group's [1]_, but for a constant in each, as ICA removes means; with
@@ -89,8 +93,9 @@ def back_reconstruct(ica, imgs, confounds=None, memory=None):
     Returns
     -------
     iterator of SubjectMaps
-        `time_courses` are those of the run on its own maps, by least squares: multiplied with them
-        they give what the principal components hold of the run.
+        `maps` are the parts; `time_courses` those of :func:`dual_regression`, since those on the
+        parts are much further from the truth: on simulated runs r .16 to .47 with the planted ones,
+        against .70 to .88.
 
     Raises
     ------
@@ -102,23 +107,116 @@ def back_reconstruct(ica, imgs, confounds=None, memory=None):
        Human Brain Mapping 32 (2011), 2075-2095.
     """
     pairs, shared, n_workers = _work(ica, imgs, confounds, memory)
-    basis, coordinates = basis_with_mean(shared.pop("maps"))
+    maps = shared.pop("maps")
+    basis, coordinates = basis_with_mean(maps)
     shared |= {"basis": basis, "form": _reduction_settings(ica)}
     overlap = sum(_streamed(overlap_run, pairs, shared, n_workers, quiet=True))
-    shared["unmixing"] = unmixing_of(overlap, coordinates)
+    shared |= {"unmixing": unmixing_of(overlap, coordinates), "maps": maps}
     return _streamed(reconstruct_run, pairs, shared, n_workers)
+
+
+def guided_ica(
+    imgs,
+    networks,
+    confounds=None,
+    *,
+    mask=None,
+    n_components=64,
+    memory=None,
+    n_jobs=None,
+    ram=None,
+):
+    """Each subject's own version of given networks, by ICA that these guide (GIG-ICA, MOO-ICAR).
+
+    Reads every run twice, as it is asked for, or once with a `memory` that holds its reduction.
+    Memory is that of :func:`dual_regression`, and of `n_components` maps. Time is that of the
+    reduction, and for each of up to 200 steps of 2 n_networks x n_components multiplications per
+    voxel (0.3 s in all for 20 networks, 64 components and 4000 voxels).
+
+    Of what a subject's principal components span, for each network the map is sought that is both
+    like it and as far from Gaussian as can be, with equal weight [1]_ [2]_. So networks keep their
+    place in the list over subjects, and need not be of these subjects: a published template will
+    do. On simulated cohorts in which people's networks differ, own maps then are nearer to the
+    truth than those of dual regression (mean r .55 against .48 and .61 against .56 in two cohorts
+    of ours). Halves of 20 real runs agreed no better (r .27 with both). A map is like its network
+    by design, in noise too: likeness is no sign that a person has it.
+
+    Parameters
+    ----------
+    imgs : as `CanICA.fit` takes them
+    networks : fitted CanICA or DictLearning, or images as :func:`matching.label` takes them
+        Maps to be guided by; thresholded ones do.
+    confounds : list with one entry per run, optional
+    mask : path, nibabel image or NiftiMasker
+        Where `networks` are images: as the `mask` of :class:`CanICA`, with its smoothing and
+        cleaning where it is no masker. Those of a fit are taken from it.
+    n_components : int
+        Principal components of each run that its maps are made of; at most half as many as it has
+        frames, since the others are noise. More than 64 gained less than .01 in our cohorts; as few
+        as there are networks lost half of what there is to gain.
+    memory : None, path or joblib.Memory
+    n_jobs : int, optional
+    ram : as in :class:`CanICA`
+        By default those of the fit, or none, 1 and what the machine allows.
+
+    Returns
+    -------
+    iterator of SubjectMaps
+        `maps` have mean 0 and variance 1; `time_courses` are those of dual regression on the
+        networks, which were nearer to the truth than those on the maps.
+
+    Raises
+    ------
+    NotFittedError
+    ValueError
+        For images of networks without a mask.
+    DataError, FileNotFoundError
+        For images or confounds that cannot be used, naming them.
+
+    References
+    ----------
+    .. [1] Y. Du, Y. Fan, "Group information guided ICA for fMRI data analysis", NeuroImage 69
+       (2013), 157-197.
+    .. [2] Y. Du et al., "NeuroMark: an automated and adaptive ICA based pipeline to identify
+       reproducible fMRI markers of brain disorders", NeuroImage: Clinical 28 (2020), 102375.
+    """
+    check_count("n_components", n_components)
+    is_fit = hasattr(networks, "get_params")
+    given = {"memory": memory, "n_jobs": n_jobs, "ram": ram}
+    if is_fit:
+        check_is_fitted(networks)
+        mask = networks.masker_
+        given = {n: getattr(networks, n) if v is None else v for n, v in given.items()}
+    if mask is None:
+        msg = "networks are images: pass a mask too, such as mask=NiftiMasker(mask_img=...)."
+        raise ValueError(msg)
+    ica = CanICA(mask, n_components, **given | {"n_jobs": given["n_jobs"] or 1})
+    ica.masker_ = make_masker(ica).fit()
+    ica.components_ = networks.components_ if is_fit else _maps_of(networks, ica.masker_.mask_img_)
+    pairs, shared, n_workers = _planned(ica, imgs, confounds, given["memory"])
+    return _streamed(guide_run, pairs, shared | {"n_components": n_components}, n_workers)
+
+
+def _maps_of(networks, mask_img):
+    """Images of networks in the voxels of a mask, (n_networks, n_voxels)."""
+    known, mask = load_networks(networks), load_mask(mask_img)
+    return np.array([on_mask(volume, known.affine, mask) for volume in known.volumes], np.float32)
 
 
 def _work(ica, imgs, confounds, memory):
     """Runs with their confounds, what is the same for all, and how many at once."""
     check_is_fitted(ica)
+    return _planned(ica, imgs, confounds, ica.memory if memory is None else memory)
+
+
+def _planned(ica, imgs, confounds, memory):
     inputs = inputs_of(imgs, confounds)
     plan = plan_of(ica, inputs, ica.masker_.n_elements_)
     machine.check_disk(plan.scratch_path, plan.scratch)
     shared = {
         "preparation": ica.masker_.preparation_,
         "maps": ica.components_.astype(np.float32, copy=False),
-        "store": open_store(ica.memory if memory is None else memory),
+        "store": open_store(memory),
         "scratch_folder": plan.scratch_path,
     }
     return list(inputs.pairs()), shared, plan.n_workers
@@ -132,8 +230,9 @@ def _reduction_settings(ica):
             f"{type(ica).__name__}, for which there is dual_regression."
         )
         raise TypeError(msg)
-    is_auto = ica.n_components == "auto"
-    return ReductionSettings(ica.components_per_run(), weighting_of(ica.do_cca), is_auto)
+    weighting = weighting_of(ica.do_cca)
+    is_centred = ica.n_components == "auto" and weighting == "equal"
+    return ReductionSettings(ica.components_per_run(), weighting, is_centred)
 
 
 def _streamed(function, pairs, shared, n_workers, *, quiet=False):

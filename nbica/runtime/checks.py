@@ -76,7 +76,7 @@ def check_n_components(n_components, may_choose):
     elif not may_choose:
         msg = (
             'n_components="auto" compares canonical correlations with a null, which only CanICA '
-            "with do_cca=True has. Give a whole number."
+            "with do_cca=True or 'weighted' has. Give a whole number."
         )
         raise ValueError(msg)
 

@@ -274,6 +274,7 @@ TABLE = [
               n_components=100),
     parameter(ValueError, r"n_components is 5000, but the mask has only 1952", n_components=5000),
     parameter(ValueError, r"n_init is 0; expected a whole number from 1", n_init=0),
+    parameter(ValueError, r"n_init is 'many'; expected a whole number from 1", n_init="many"),
     parameter(ValueError, r"max_iter is 2.5; expected a whole number", max_iter=2.5),
     parameter(ValueError, r"tol is 0; expected a small number above 0", tol=0),
     parameter(ValueError, r"tol is 'small'; expected a small number", tol="small"),

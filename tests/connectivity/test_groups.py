@@ -9,7 +9,13 @@ from sklearn.base import clone
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 
-from nbica.connectivity import classify_groups, compare_groups, connectomes, vec_to_sym_matrix
+from nbica.connectivity import (
+    SubjectMaps,
+    classify_groups,
+    compare_groups,
+    connectomes,
+    vec_to_sym_matrix,
+)
 from nbica.exceptions import DataError, DataWarning
 
 GROUPS = np.repeat(["control", "patient"], [12, 10])
@@ -116,6 +122,52 @@ def test_family_wise_error_with_confounds(rng):
 
     # Freedman and Lane's permutations are approximate: three standard errors and a fifth more.
     assert alarms / n_studies < 1.2 * 0.045 + 3 * np.sqrt(0.045 * 0.955 / n_studies)
+
+
+def test_false_discovery_rates_are_scipys(rng):
+    """By "fdr" p is Benjamini and Hochberg's of the uncorrected p, of matrices too; t stays."""
+    values = rng.standard_normal((22, 6, 6)) + np.eye(6)[2] * (GROUPS == "control")[:, None, None]
+    values = values + values.swapaxes(1, 2)
+    below = np.tril_indices(6, -1)
+
+    found = compare_groups(values, GROUPS, n_permutations=999, correction="fdr")
+
+    largest = compare_groups(values, GROUPS, n_permutations=999)
+    expected = stats.false_discovery_control(found.p_uncorrected[below])
+    np.testing.assert_allclose(found.p[below], expected)
+    np.testing.assert_array_equal(found.p, found.p.T)
+    np.testing.assert_array_equal(found.p_uncorrected, largest.p_uncorrected)
+    assert found.correction == "fdr"
+
+
+def test_false_discoveries_are_nominal_and_more_is_found(rng):
+    """A third of the values differ: few of those found are false, and more than by the largest.
+
+    Where none differs, anything at all is found in 5 % of the studies.
+    """
+    false, more, alarms, n_studies = [], 0, 0, 200
+    for _ in range(n_studies):
+        values = rng.standard_normal((22, 12))
+        options = {"n_permutations": 499, "random_state": rng, "correction": "fdr"}
+        alarms += (compare_groups(values, GROUPS, **options).p < 0.05).any()
+        values[:, :4] += 1.3 * (GROUPS == "control")[:, np.newaxis]
+        found = compare_groups(values, GROUPS, **options).p < 0.05
+        false.append(found[4:].sum() / max(1, found.sum()))
+        by_largest = compare_groups(values, GROUPS, n_permutations=499).p < 0.05
+        more += int(found[:4].sum()) - int(by_largest[:4].sum())
+
+    # Three standard errors above the nominal; of true ones it is at least some tenths a study.
+    assert np.mean(false) < 0.05 + 3 * np.std(false) / np.sqrt(n_studies)
+    assert alarms / n_studies < 0.05 + 3 * np.sqrt(0.05 * 0.95 / n_studies)
+    assert more / n_studies > 0.2
+
+
+def test_few_permutations_for_many_values_are_warned_of(rng):
+    """What cannot be found is said; and another correction than the two is refused."""
+    with pytest.warns(DataWarning, match="fewer than 20 of 100 values cannot be found"):
+        compare_groups(rng.standard_normal((22, 100)), GROUPS, None, 99, correction="fdr")
+    with pytest.raises(ValueError, match="correction is 'bonferroni'; expected 'max' or 'fdr'"):
+        compare_groups(np.ones((22, 2)), GROUPS, correction="bonferroni")
 
 
 def test_chunks_and_seed_decide_nothing_else(rng, monkeypatch):
@@ -255,6 +307,25 @@ def test_runs_of_one_subject_stay_together(rng):
     assert leaky.accuracy > 0.9
     assert apart.accuracy < 0.8
     assert len(apart.by_chance) == 9
+    assert (leaky.n_subjects, apart.n_subjects) == (24, 12)
+    assert "of 24 subjects" in repr(leaky)
+
+
+def test_names_of_runs_tell_whose_they_are(rng):
+    """SubjectMaps with BIDS names are kept together as with `subjects`; arrays cannot be."""
+    series, groups = cohort(rng, n_subjects=12)
+    names = [
+        f"/data/sub-{i:02d}/func/sub-{i:02d}_run-{j}_bold.nii.gz" for j in "12" for i in range(12)
+    ]
+    named = [SubjectMaps(name, rows, None) for name, rows in zip(names, series * 2, strict=True)]
+    labels, options = np.tile(groups, 2), {"kind": "correlation", "n_permutations": 3}
+
+    found = classify_groups(named, labels, **options)
+
+    expected = classify_groups(series * 2, labels, subjects=np.tile(np.arange(12), 2), **options)
+    assert found.n_subjects == 12
+    np.testing.assert_array_equal(found.scores, expected.scores)
+    np.testing.assert_array_equal(found.by_chance, expected.by_chance)
 
 
 def test_bad_subjects_are_refused(rng):

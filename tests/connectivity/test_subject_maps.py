@@ -35,13 +35,19 @@ def signals_of(ica, cohort, number):
 
 
 def test_dual_regression_is_two_least_squares(ica, cohort):
-    """Time courses are numpy's least squares on the maps; maps are those on the time courses."""
+    """Time courses are numpy's least squares on the maps; maps are those on the time courses.
+
+    Both have an intercept, as FSL's dual regression: here maps are cut by a threshold, and have a
+    mean.
+    """
+    ica = estimator(threshold="auto").fit(cohort.func, confounds=cohort.confounds)
     subjects = list(dual_regression(ica, cohort.func, cohort.confounds))
 
     assert [subject.name for subject in subjects] == cohort.func
     for number, subject in enumerate(subjects):
         signals = signals_of(ica, cohort, number)
-        courses = np.linalg.lstsq(ica.components_.T.astype(float), signals.T)[0].T
+        on_maps = np.column_stack([np.ones(signals.shape[1]), ica.components_.T.astype(float)])
+        courses = np.linalg.lstsq(on_maps, signals.T)[0][1:].T
         design = np.column_stack([np.ones(len(courses)), courses / courses.std(axis=0)])
         maps = np.linalg.lstsq(design, signals)[0][1:]
         scale = np.abs(courses).max()
@@ -166,15 +172,27 @@ def test_back_reconstructed_maps_add_up_to_the_group(cohort, options):
 
 
 def test_back_reconstruction_gives_the_principal_components_of_the_run(ica, cohort):
-    """Time courses times maps are the run's signals as its five principal components hold them."""
+    """The maps span the five principal components of the run: fitted by them, it is as by these."""
     subject = next(back_reconstruct(ica, cohort.func, cohort.confounds))
 
-    U, s, Vt = np.linalg.svd(signals_of(ica, cohort, 0), full_matrices=False)
-    expected = (U[:, :5] * s[:5]) @ Vt[:5]
+    signals, own = signals_of(ica, cohort, 0), subject.maps.astype(float)
+    Vt = np.linalg.svd(signals, full_matrices=False)[2][:5]
+    expected = signals @ Vt.T @ Vt
     # The five maps are far from orthogonal in one run: one digit is lost beside float32.
     np.testing.assert_allclose(
-        subject.time_courses @ subject.maps, expected, atol=1e-4 * np.abs(expected).max()
+        signals @ np.linalg.pinv(own) @ own, expected, atol=1e-4 * np.abs(expected).max()
     )
+
+
+@pytest.mark.parametrize("threshold", [None, "auto"])
+def test_back_reconstruction_has_the_time_courses_of_dual_regression(cohort, threshold):
+    """Beside the parts of the maps are the time courses of `transform`, to the last bit."""
+    ica = estimator(threshold=threshold).fit(cohort.func, confounds=cohort.confounds)
+    courses = ica.transform(cohort.func, cohort.confounds)
+
+    subjects = back_reconstruct(ica, cohort.func, cohort.confounds)
+
+    assert all(map(np.array_equal, (subject.time_courses for subject in subjects), courses))
 
 
 def test_back_reconstruction_with_a_threshold(cohort):

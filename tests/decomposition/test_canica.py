@@ -456,7 +456,7 @@ def test_what_is_read_again(own_cohort, tmp_path, n_reads, change, n_expected):
     ids=str,
 )
 def test_transform_is_least_squares(cohort, options):
-    """Time courses are numpy's least squares of the signals, cleaned as in fit, for every run."""
+    """Time courses are numpy's least squares, with an intercept, of signals cleaned as in fit."""
     ica = estimator(**options).fit(cohort.func, confounds=cohort.confounds)
 
     courses = ica.transform(cohort.func, cohort.confounds)
@@ -465,7 +465,8 @@ def test_transform_is_least_squares(cohort, options):
     for path, table, ours in zip(cohort.func, cohort.confounds, courses, strict=True):
         raw = extract(load_run(path), mask).signals
         signals = clean(raw, confounds=table, **options).astype(float)
-        expected = np.linalg.lstsq(ica.components_.T.astype(float), signals.T)[0].T
+        design = np.column_stack([np.ones(signals.shape[1]), ica.components_.T.astype(float)])
+        expected = np.linalg.lstsq(design, signals.T)[0][1:].T
         # Signals are float32 that stood on a baseline of 1000, summed over 1000 voxels.
         np.testing.assert_allclose(ours, expected, atol=1e-4 * np.abs(expected).max())
 
@@ -623,6 +624,14 @@ def test_parameters_are_not_touched(cohort):
         np.testing.assert_array_equal(img.get_fdata(), data)
     for table, copied in zip(tables, before[1], strict=True):
         assert table.equals(copied)
+
+
+def test_thirty_starts_by_default(cohort):
+    """By default a fit of few components makes 30 starts, with their seeds in the table."""
+    ica = estimator(n_init="auto").fit(cohort.func[:2])
+
+    assert CanICA().n_init == "auto"
+    assert ica.convergence_["seed"].nunique() == 30
 
 
 def test_no_convergence_stays_in_the_result(cohort):

@@ -10,7 +10,15 @@ from scipy import linalg
 from sklearn.decomposition import fastica
 
 from nbica.decomposition import ica
-from nbica.decomposition.ica import SAME_SUMMIT, Restart, choose_start, cluster, fast_ica, whiten
+from nbica.decomposition.ica import (
+    SAME_SUMMIT,
+    Restart,
+    choose_start,
+    cluster,
+    fast_ica,
+    starts_of,
+    whiten,
+)
 from nbica.exceptions import NotConvergedWarning
 from nbica.matching import match
 
@@ -399,3 +407,12 @@ def test_dependent_rows_give_fewer_maps(rng):
 
     assert found.maps.shape == (4, 3000)
     assert np.abs(match(found.maps, sources).correlations).min() > 0.99
+
+
+@pytest.mark.parametrize(
+    ("n_init", "n_components", "expected"),
+    [("auto", 10, 30), ("auto", 40, 30), ("auto", 41, 10), (1, 10, 1), (50, 60, 50)],
+)
+def test_starts_are_many_where_they_cost_little(n_init, n_components, expected):
+    """Thirty on the moments, ten over the voxels, and as many as asked for in any case."""
+    assert starts_of(n_init, n_components) == expected

@@ -32,21 +32,47 @@ def signals(run, preparation):
     return prepare(run, preparation)[0].astype(float)
 
 
-def test_time_courses_are_least_squares(run, preparation, signals):
-    """The time courses are those of numpy's lstsq, also of maps neither unit nor orthogonal."""
+def test_time_courses_are_least_squares_with_an_intercept(run, preparation, signals):
+    """The time courses are those of numpy's lstsq beside a constant map, for any maps."""
     courses, notices = project_run(run, preparation, 3 * MAPS)
 
-    expected = np.linalg.lstsq(3 * MAPS.T.astype(float), signals.T)[0].T
+    design = np.column_stack([np.ones(MAPS.shape[1]), 3 * MAPS.T.astype(float)])
+    expected = np.linalg.lstsq(design, signals.T)[0][1:].T
     np.testing.assert_allclose(courses, expected, atol=FLOAT32 * np.abs(expected).max())
     assert courses.dtype == np.float32
     assert notices == []
+
+
+def test_a_global_signal_is_in_no_time_course(rng):
+    """What all voxels of a frame share changes no time course, though the maps have a mean."""
+    as_it_is = Preparation(load_mask(mask_image()), None, Cleaning(False, False, False))
+    signals, _ = run_signals(rng, MAPS, 40)
+    shared = 10 * rng.standard_normal((40, 1)).astype(np.float32)
+
+    plain, drowned = (
+        project_run(load_run(run_image(rows, MASK)), as_it_is, MAPS)[0]
+        for rows in (signals, signals + shared)
+    )
+
+    assert MAPS.mean(axis=1).min() > 0
+    np.testing.assert_allclose(drowned, plain, atol=1e-3 * plain.std())
+
+
+def test_maps_that_are_constant_have_no_time_course(run, preparation):
+    """A map of one value is the intercept itself, and explains nothing beside it."""
+    maps = np.vstack([MAPS, np.full_like(MAPS[:1], 0.1)])
+
+    courses, _ = project_run(run, preparation, maps)
+
+    np.testing.assert_array_equal(courses[:, -1], 0)
+    np.testing.assert_array_equal(explain_run(run, preparation, maps)[0].alone[-1], 0)
 
 
 def test_explained_variance_is_that_of_the_projection(run, preparation, signals):
     """Together and alone, the sums of squares are those of the projected signals."""
     explained, _ = explain_run(run, preparation, MAPS)
 
-    maps = MAPS.astype(float)
+    maps = MAPS - MAPS.mean(axis=1, dtype=float, keepdims=True)
     fitted = signals @ np.linalg.pinv(maps) @ maps
     alone = [((signals @ m) ** 2).sum() / (m @ m) for m in maps]
     assert explained.total == pytest.approx((signals**2).sum(), rel=FLOAT32)

@@ -6,7 +6,9 @@ from planted import brain_mask as mask_of_brain
 from planted import cosines, estimator, network_maps, run_image, run_signals, write_cohort
 
 from nbica.connectivity import back_reconstruct
-from nbica.decomposition.weighting import signal_shares
+from nbica.decomposition.reduction import reduce_run
+from nbica.decomposition.weighting import signal_shares, weighted_rows
+from nbica.image.run import load_run
 from nbica.matching.pairing import match
 
 
@@ -78,8 +80,33 @@ def test_streams_caches_and_goes_back_as_the_others_do(cohort, tmp_path):
 
 
 def test_what_cannot_be_is_said(cohort):
-    """An unknown way, and "auto", whose null knows equal weights only."""
+    """An unknown way, and "auto" without canonical correlations."""
     with pytest.raises(ValueError, match="do_cca is 'wheighted'; expected True, False or"):
         estimator(do_cca="wheighted").fit(cohort.func)
-    with pytest.raises(ValueError, match="with do_cca=True has"):
-        estimator(do_cca="weighted", n_components="auto").fit(cohort.func)
+    with pytest.raises(ValueError, match="with do_cca=True or 'weighted' has"):
+        estimator(do_cca=False, n_components="auto").fit(cohort.func)
+
+
+def test_auto_counts_equal_components_and_weights_them_by_signal(cohort, tmp_path):
+    """The number and the null are those of equal weights, the subspace that of the weighted rows.
+
+    Oracle: the singular vectors of the stack of all runs' weighted components.
+    """
+    equal = estimator(n_components="auto").fit(cohort.func, confounds=cohort.confounds)
+    ica = estimator(n_components="auto", do_cca="weighted", memory=tmp_path)
+    ica.fit(cohort.func, confounds=cohort.confounds)
+
+    found, expected = ica.component_spectrum_, equal.component_spectrum_
+    assert ica.n_components_ == equal.n_components_ == 5
+    np.testing.assert_array_equal(found.correlations, expected.correlations)
+    np.testing.assert_array_equal(found.null, expected.null)
+    runs = zip(map(load_run, cohort.func), cohort.confounds, strict=True)
+    rows = [
+        weighted_rows(reduce_run(run, ica.masker_.preparation_, 64, table).reduction, "signal")
+        for run, table in runs
+    ]
+    span = np.linalg.svd(np.vstack(rows).astype(float), full_matrices=False)[2][:5]
+    assert cosines(ica.components_, span - span.mean(axis=1, keepdims=True)).min() > 0.9999
+    total = sum(s.maps.astype(float) for s in back_reconstruct(ica, cohort.func, cohort.confounds))
+    total -= total.mean(axis=1, keepdims=True)
+    np.testing.assert_allclose(total, ica.components_, atol=1e-4 * np.abs(ica.components_).max())

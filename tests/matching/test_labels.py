@@ -121,6 +121,23 @@ def test_signs_of_noise_are_seen(rng):
     assert table["high_frequency"][4] == pytest.approx(0.6, abs=0.15)
 
 
+def test_a_spike_counts_by_the_runs_that_have_it(rng):
+    """One run of ten with a spike is one person who moved; three of ten are a component of spikes.
+
+    Of short runs of normal numbers, in which one is large by itself, one in a thousand has one.
+    """
+    runs = rng.standard_normal((10, 150, 5))
+    runs[0, 40, 1] = runs[:3, 70, 2] = 30
+    maps = unmask(MAPS, mask_image())
+
+    table = flag_noise(maps, mask_image(), time_courses=list(runs))
+    short = flag_noise(maps, mask_image(), time_courses=list(rng.standard_normal((200, 12, 5))))
+
+    np.testing.assert_allclose(table["spike"], [0, 0.1, 0.3, 0, 0])
+    assert ["spike" in found for found in table["suggestion"]] == [False, False, True, False, False]
+    assert short["spike"].max() < 0.02  # 4 of 200 where 0.2 are expected
+
+
 def test_signs_without_input_are_nan():
     """What was not given is not guessed."""
     table = flag_noise(unmask(MAPS, mask_image()), mask_image())

@@ -23,7 +23,7 @@ FLOOR_OF = {
 }
 # Modules of arrays only: neither images nor paths to them.
 ARRAYS_ONLY = [
-    "decomposition/ica", "decomposition/maps", "decomposition/selection",
+    "connectivity/guided", "decomposition/ica", "decomposition/maps", "decomposition/selection",
     "decomposition/sparse_coding", "decomposition/subspace", "decomposition/weighting",
     "image/display", "image/slicing", "image/spatial", "image/world_axes", "matching/pairing",
     "runtime/progress", "signal/cleaning", "signal/least_squares", "signal/time_operator",
