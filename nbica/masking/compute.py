@@ -8,7 +8,6 @@ import os
 
 import nibabel as nib
 import numpy as np
-from joblib import delayed
 
 from nbica.exceptions import DataError
 from nbica.image import spatial
@@ -20,7 +19,7 @@ from nbica.image.notices import warn_of
 from nbica.image.run import iter_runs
 from nbica.masking.mask import Mask, intersect, is_thick, mask_to_image, tidy
 from nbica.runtime.cache import Stage
-from nbica.runtime.parallel import StoppableParallel
+from nbica.runtime.parallel import each_run
 from nbica.runtime.store import open_store
 from nbica.signal.ties import KNOWN
 
@@ -182,8 +181,8 @@ def brain_mask_on(grid, template_img, threshold=0.5, connected=True, opening=2):
 def _means(imgs, n_jobs, memory):
     """Each run with its mean, in order; runs are read by several processes."""
     runs = list(iter_runs(imgs))
-    parallel = StoppableParallel(n_jobs=n_jobs, return_as="generator")
-    means = parallel(delayed(_recalled_mean)(run, memory) for run in runs)
+    tasks = ((run, {}) for run in runs)
+    means = (mean for _, mean in each_run(_recalled_mean, tasks, n_jobs, store=memory))
     return zip(runs, means, strict=True)
 
 
