@@ -73,7 +73,7 @@ def test_a_run_that_takes_all_memory(func, options):
 
 
 def test_a_backend_that_cannot_stream(func):
-    """The "multiprocessing" backend is replaced by loky's processes, and that is said: same maps."""
+    """The backend "multiprocessing" is replaced by loky, and that is said: the same maps."""
     expected = estimator().fit(func)
 
     with parallel_config("multiprocessing"):
