@@ -5,12 +5,12 @@ import os
 from collections import deque
 from contextlib import closing, nullcontext
 from functools import partial
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from pathlib import Path
 from tempfile import gettempdir
 
 from joblib import Parallel, delayed, effective_n_jobs
-from joblib.externals.loky.process_executor import TerminatedWorkerError
+from joblib.externals.loky.process_executor import ShutdownExecutorError, TerminatedWorkerError
 from joblib.parallel import get_active_backend
 
 from nbica.exceptions import IgnoredWarning, WorkerKilled
@@ -122,7 +122,19 @@ def each_run(function, tasks, n_workers=1, if_killed=None, **shared):
             except TerminatedWorkerError as error:
                 if if_killed is None:
                     raise WorkerKilled(_why_killed(given_out, folder)) from error
-            yield from _one_at_a_time(work, given_out, if_killed)
+                yield from _one_at_a_time(work, given_out, if_killed)
+            except RuntimeError as error:
+                if not _is_end_of_shared_workers(error):
+                    raise
+                tasks = chain(list(given_out), tasks)
+                given_out.clear()
+
+
+def _is_end_of_shared_workers(error):
+    """Whether another fit of this process was stopped, and with it the workers that both share."""
+    return isinstance(error, ShutdownExecutorError) or (
+        type(error) is RuntimeError and isinstance(error.__context__, ShutdownExecutorError)
+    )
 
 
 def _each_result(work, tasks, given_out, n_workers):
