@@ -46,6 +46,13 @@ class RunCancelled(RuntimeError):
     """A run was stopped on request; what it had finished is in the cache."""
 
 
+class WorkerKilled(RuntimeError):
+    """A worker process was killed from outside; the message names its run and what to do."""
+
+    def __str__(self):
+        return printable(super().__str__())
+
+
 class DownloadError(OSError):
     """A file that could not be downloaded; the message says why, and how to place it by hand."""
 

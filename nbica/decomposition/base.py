@@ -1,5 +1,6 @@
 """What the group decompositions share: a plan before the fit, its frame, runs seen through it."""
 
+import threading
 from contextlib import contextmanager
 
 import numpy as np
@@ -29,8 +30,14 @@ class GroupDecompositionMixin(TableOutput, TransformerMixin, auto_wrap_output_ke
     def _group_fit(self, imgs, confounds, goes_on=False):
         """Give a GroupFit; where it is broken off, nothing half new has been learnt.
 
-        With `goes_on`, runs are added to an earlier fit, which an error leaves as it was.
+        With `goes_on`, runs are added to an earlier fit, which an error leaves as it was. An
+        estimator that is being fitted in another thread is left alone, with a RuntimeError.
         """
+        with _only_fit_of(self), self._fresh_or_going_on(imgs, confounds, goes_on) as fit:
+            yield fit
+
+    @contextmanager
+    def _fresh_or_going_on(self, imgs, confounds, goes_on):
         if not goes_on:
             clear_fitted(self)
         try:
@@ -69,6 +76,8 @@ class GroupDecompositionMixin(TableOutput, TransformerMixin, auto_wrap_output_ke
         ------
         MemoryError
             If `ram` is too small; it says the least that would do.
+        TypeError
+            For a generator, which it would use up.
         """
         self._check_parameters()
         return plan_before(self, imgs, confounds)
@@ -97,7 +106,7 @@ class GroupDecompositionMixin(TableOutput, TransformerMixin, auto_wrap_output_ke
         """Fit and transform the same runs; see :meth:`fit` and :meth:`transform`."""
         imgs = X if imgs is None else imgs
         confounds = confounds_of(imgs, confounds)
-        imgs = list(imgs) if is_iterator(imgs) else imgs
+        imgs, confounds = (list(x) if is_iterator(x) else x for x in (imgs, confounds))
         self.fit(imgs, y, confounds, sample_mask)
         return self.transform(imgs, confounds, sample_mask)
 
@@ -185,6 +194,27 @@ class GroupDecompositionMixin(TableOutput, TransformerMixin, auto_wrap_output_ke
     def __sklearn_is_fitted__(self):
         """Tell scikit-learn whether `fit` has ended."""
         return hasattr(self, "components_img_")
+
+
+_being_fitted, _lock = set(), threading.Lock()
+
+
+@contextmanager
+def _only_fit_of(estimator):
+    """Raise RuntimeError if this very estimator is being fitted already."""
+    with _lock:
+        if id(estimator) in _being_fitted:
+            name = type(estimator).__name__
+            msg = (
+                f"This {name} is being fitted already, in another panel or thread. Wait for it, "
+                "stop it, or fit a copy: sklearn.base.clone(estimator)."
+            )
+            raise RuntimeError(msg)
+        _being_fitted.add(id(estimator))
+    try:
+        yield
+    finally:
+        _being_fitted.discard(id(estimator))
 
 
 def clear_fitted(estimator):

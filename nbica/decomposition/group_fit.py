@@ -27,7 +27,7 @@ from nbica.decomposition.preflight import (
 from nbica.decomposition.reduction import REDUCTION, identify, reduce_runs
 from nbica.decomposition.run_table import RunLog
 from nbica.decomposition.unreadable import readable_to_the_end, with_readable_header
-from nbica.exceptions import CacheWarning, DataError, RunCancelled
+from nbica.exceptions import CacheWarning, DataError, RunCancelled, WorkerKilled
 from nbica.image.inputs import inputs_of
 from nbica.runtime import machine
 from nbica.runtime.eviction import CacheLimiter
@@ -69,6 +69,13 @@ def _resume_hint(report, store, ready=None):
     except (KeyboardInterrupt, RunCancelled) as error:
         where = report.event
         error.args = (f"{where.task} was stopped at: {where}{_what_is_kept(store, ready)}",)
+        raise
+    except (WorkerKilled, MemoryError) as error:
+        # Not of a budget that is too small: nothing was begun then.
+        if report.event.stage or isinstance(error, WorkerKilled):
+            why = str(error).rstrip(".") or "Memory ran out: lower n_jobs, ram or n_components"
+            where = str(report.event) or "mask"
+            error.args = (f"{why}. The fit stood at: {where}{_what_is_kept(store, ready)}.",)
         raise
 
 
@@ -170,10 +177,10 @@ def _fit_masker(estimator, masker, inputs, log):
         masker.set_params(n_jobs=plan_with_mask_pass(estimator, inputs).n_workers)
     try:
         masker.fit(inputs.runs)
-    except (ValueError, OSError):
+    except (ValueError, OSError, MemoryError, WorkerKilled):
         if estimator.on_error != "skip" or masker.mask_img is not None:
             raise
-        readable, failures = readable_to_the_end(inputs)
+        readable, failures = readable_to_the_end(inputs, masker.n_jobs)
         if not 0 < readable.n_runs < inputs.n_runs:
             raise
         log.failed(failures)

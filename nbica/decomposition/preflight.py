@@ -10,6 +10,7 @@ import numpy as np
 from nbica.decomposition.reduction import stored_components
 from nbica.exceptions import IgnoredWarning
 from nbica.image.inputs import inputs_of
+from nbica.image.run import is_iterator
 from nbica.masking.masker import NiftiMasker
 from nbica.runtime import budget
 from nbica.runtime.checks import check_callback, check_dtype, check_n_components, check_n_jobs
@@ -94,7 +95,20 @@ def check_mask_size(n_voxels, n_components):
 
 
 def plan_before(estimator, imgs, confounds=None):
-    """Plan for a fit that was not begun; reads headers only."""
+    """Plan for a fit that was not begun; reads headers only.
+
+    Raises
+    ------
+    TypeError
+        For generators, which a plan would use up.
+    """
+    for name, given in {"imgs": imgs, "confounds": confounds}.items():
+        if is_iterator(given):
+            msg = (
+                f"{name} is a {type(given).__name__}, which can be gone through only once: a plan "
+                f"would use it up before the fit. Pass {name}=list({name})."
+            )
+            raise TypeError(msg)
     inputs = inputs_of(imgs, confounds)
     masker = make_masker(estimator)
     if masker.mask_img is None:

@@ -23,7 +23,7 @@ from nbica.image.run import ArrayFrames
 from nbica.masking.preparation import PreparedRun
 from nbica.runtime.cache import Stage
 from nbica.runtime.leftovers import own_folder
-from nbica.runtime.parallel import each_run
+from nbica.runtime.parallel import each_run, out_of_memory
 from nbica.runtime.store import NoStore
 from nbica.signal.confounds import load_confounds
 
@@ -240,10 +240,11 @@ def reduce_run(
             ),
             about_run(run, preparation, n_components, confounds),
         )
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, MemoryError) as error:
         if on_error != "skip":
             raise
-        return ReducedRun(None, None, False, time.perf_counter() - start, (), str(error))
+        reason = out_of_memory(error) if isinstance(error, MemoryError) else str(error)
+        return _failed(reason, time.perf_counter() - start)
     reduction = Reduction(**found.values | {"warnings": tuple(found.values["warnings"])})
     if results_folder is not None:
         reduction = reduction.parked(results_folder)
@@ -251,6 +252,10 @@ def reduce_run(
     return ReducedRun(
         reduction, identity, found.from_cache, time.perf_counter() - start, found.notes
     )
+
+
+def _failed(reason, seconds=0.0):
+    return ReducedRun(None, None, False, seconds, (), reason)
 
 
 def _is_unchanged(identity, run, preparation, n_components, confounds):
@@ -330,7 +335,8 @@ def reduce_runs(tasks, preparation, n_components, store, plan, on_error="raise")
     in_hand = plan.n_workers == 1 or plan.on_cluster
     with nullcontext() if in_hand else own_folder(Path(gettempdir())) as folder:
         shared["results_folder"] = folder
-        with closing(each_run(reduce_run, tasks, plan.n_workers, **shared)) as results:
+        if_killed = _failed if on_error == "skip" else None
+        with closing(each_run(reduce_run, tasks, plan.n_workers, if_killed, **shared)) as results:
             for name, result in results:
                 if result.reduction is not None:
                     result = result._replace(reduction=result.reduction.fetched(n_components))

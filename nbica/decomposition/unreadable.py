@@ -3,12 +3,15 @@
 A run that fails later, in its worker, is left out by `reduction.reduce_run`.
 """
 
+from contextlib import closing
 from typing import NamedTuple
 
 from nbica.decomposition.run_table import row_of_failure
+from nbica.exceptions import DataError
 from nbica.image.frames import mean_volume
 from nbica.image.inputs import Inputs, confounds_of
 from nbica.image.run import is_one, iter_runs
+from nbica.runtime.parallel import each_run, out_of_memory
 from nbica.signal.confounds import list_confounds
 
 
@@ -36,10 +39,15 @@ def with_readable_header(imgs, confounds):
     confounds = confounds_of(imgs, confounds)
     imgs = list(getattr(imgs, "func", [imgs] if is_one(imgs) else imgs))
     tables = list_confounds(confounds, len(imgs))
-    return _readable(imgs, tables, str, lambda img: list(iter_runs([img])))
+    return _readable(
+        list(enumerate(imgs, start=1)),
+        tables,
+        lambda numbered: str(numbered[1]),
+        lambda numbered: list(iter_runs([numbered[1]], first=numbered[0])),
+    )
 
 
-def readable_to_the_end(inputs):
+def readable_to_the_end(inputs, n_workers=1):
     """Runs that can be read to their end.
 
     Costs reading all of them.
@@ -48,17 +56,33 @@ def readable_to_the_end(inputs):
     ----------
     inputs : Inputs
         With a list of runs.
+    n_workers : int
 
     Returns
     -------
     ReadableRuns
     """
+    with closing(each_run(_try_to_read, inputs.pairs(), n_workers, if_killed=DataError)) as found:
+        errors = dict(zip(map(id, inputs.runs), (error for _, error in found), strict=True))
 
     def read(run):
-        mean_volume(run)
+        if errors[id(run)] is not None:
+            raise errors[id(run)]
         return [run]
 
     return _readable(inputs.runs, inputs.confounds, lambda run: run.name, read)
+
+
+def _try_to_read(run, confounds):
+    """The error that reading a run ends with, or None."""
+    del confounds
+    try:
+        mean_volume(run)
+    except (ValueError, OSError) as error:
+        return error
+    except MemoryError as error:
+        return DataError(out_of_memory(error))
+    return None
 
 
 def _readable(items, confounds, name_of, runs_of):

@@ -163,13 +163,15 @@ def _with_masks(imgs, sample_masks):
         yield SomeFrames(img, mask)
 
 
-def iter_runs(imgs):
+def iter_runs(imgs, first=1):
     """Runs of whatever a user passes, one by one, headers only.
 
     Parameters
     ----------
     imgs : path, glob pattern, nibabel image, Bunch with `func`, or an iterable of these
         An iterator is consumed as it goes.
+    first : int
+        Number of the first one, for the names of images in memory.
 
     Yields
     ------
@@ -180,10 +182,10 @@ def iter_runs(imgs):
     FileNotFoundError, DataError, TypeError
         Naming the image, what was found and what was expected.
     """
-    number = 0
-    for number, img in enumerate(iter_images(imgs), start=1):
+    number = first - 1
+    for number, img in enumerate(iter_images(imgs), start=first):
         yield load_run(img, name=f"image {number} (in memory)")
-    if number == 0:
+    if number < first:
         msg = "No images: the list is empty. Pass at least one 4D image, path or glob pattern."
         raise DataError(msg)
 

@@ -5,7 +5,6 @@ block and only its mean is kept.
 """
 
 import numpy as np
-from joblib import delayed
 
 from nbica.exceptions import DataError
 from nbica.image import spatial
@@ -20,7 +19,7 @@ from nbica.image.space import space_of
 from nbica.image.template import template_file
 from nbica.masking.mask import Mask, intersect, is_thick, mask_to_image, tidy
 from nbica.runtime.cache import Stage
-from nbica.runtime.parallel import StoppableParallel
+from nbica.runtime.parallel import each_run
 from nbica.runtime.store import open_store
 from nbica.signal.ties import KNOWN
 
@@ -199,8 +198,8 @@ def brain_mask_on(
 def _means(imgs, n_jobs, memory):
     """Each run with its mean, in order; runs are read by several processes."""
     runs = list(iter_runs(runs_of_images(imgs)))
-    parallel = StoppableParallel(n_jobs=n_jobs, return_as="generator")
-    means = parallel(delayed(_recalled_mean)(run, memory) for run in runs)
+    tasks = ((run, {}) for run in runs)
+    means = (mean for _, mean in each_run(_recalled_mean, tasks, n_jobs, store=memory))
     return zip(runs, means, strict=True)
 
 

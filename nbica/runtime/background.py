@@ -8,6 +8,7 @@ ica = fit.result()      # waits; the fitted estimator, or what went wrong
 
 import threading
 from contextvars import copy_context
+from weakref import WeakSet
 
 from joblib import parallel_config
 from joblib.parallel import get_active_backend
@@ -35,6 +36,14 @@ def start(estimator, imgs, confounds=None, *, listeners=()):
     return RunningFit(estimator, imgs, confounds, listeners)
 
 
+_fits = WeakSet()
+
+
+def running_fits():
+    """Handles of the fits that are running in the background of this process, in no order."""
+    return [fit for fit in list(_fits) if fit.is_running]
+
+
 class RunningFit:
     """Handle of a fit in the background; made by :func:`start`."""
 
@@ -54,6 +63,7 @@ class RunningFit:
             daemon=True,
         )
         self._thread.start()
+        _fits.add(self)
 
     def _fit(self, imgs, confounds, listeners, backend):
         try:

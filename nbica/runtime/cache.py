@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nbica.runtime.eviction import CacheLimiter
-from nbica.runtime.store import DamagedEntry
+from nbica.runtime.store import DamagedEntry, OtherFormat
 
 
 class Cached(NamedTuple):
@@ -105,7 +105,8 @@ class Stage:
             return Cached(compute(), False)
         key, limiter = make_key(), CacheLimiter(store)
         found = self.get_or_compute(store, key, compute, lambda: make_key() == key, about)
-        limiter.added(key)
+        if not found.from_cache:
+            limiter.added(key)
         return found
 
 
@@ -119,9 +120,10 @@ def _as_plain(value):
 def _get(store, stage, key):
     try:
         return store.get(stage, key), ()
-    except (DamagedEntry, OSError) as error:
+    except (ValueError, OSError) as error:
         store.drop(stage, key)
-        return None, (f"an entry was damaged ({error}): dropped and computed again",)
+        how = "of another version" if isinstance(error, OtherFormat) else "damaged"
+        return None, (f"an entry was {how} ({error}): dropped and computed again",)
 
 
 def _kept(store, stage, key, values, about, notes):

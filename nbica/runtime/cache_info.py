@@ -72,6 +72,7 @@ def cache_clear(folder, run=None, older_than=None):
         if _is_meant(row, run, older_than):
             (removed if store.drop(entry.stage, entry.key) else kept).append(row)
     store.sweep()
+    store.ledger.close()
     if kept:
         msg = (
             f"{len(kept)} entries of {store.location} stay, such as that of "

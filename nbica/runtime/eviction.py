@@ -6,6 +6,7 @@ the next one: plain replacement by age would drop each entry just before it is a
 """
 
 import logging
+import os
 import shutil
 import time
 from pathlib import Path
@@ -16,8 +17,9 @@ from nbica.runtime.units import human, parse_ram
 
 # Entries that nobody used for so long go, however small the cache.
 MAX_AGE = 180 * 86400.0
-# Seconds after which the folder is looked at again: others write to it too.
-_LOOK_AGAIN = 30.0
+# Part of a limit that stays free once entries had to go, so that the next ones find room without
+# another look at all of them.
+_HEADROOM = 0.05
 
 _log = logging.getLogger("nbica")
 
@@ -65,19 +67,12 @@ class CacheLimiter:
         self._store, self._limit = store, limit
         self._needed = set(needed)
         self._dropped = []
-        self._looked = 0.0
         store.sweep()
 
     def added(self, key):
         """Make room after an entry was put, or read for the last time."""
         self._needed.discard(key)
-        if self._is_time():
-            self.trim()
-
-    def _is_time(self):
-        # With a limit of the user's own it holds after each put; the room that a disk has does not
-        # change much in half a minute.
-        return self._limit is not None or time.monotonic() - self._looked > _LOOK_AGAIN
+        self.trim()
 
     def finish(self):
         """Keep to the limit once the fit has read all that it needed."""
@@ -85,16 +80,35 @@ class CacheLimiter:
         self.trim()
 
     def trim(self):
-        """Drop what has to go now."""
-        self._looked = time.monotonic()
+        """Drop what has to go now; looks at the entries only where something may have to."""
+        if not self._may_change() or self._has_room():
+            return
         entries = self._store.entries()
-        limit = parse_limit(self._limit)
-        if limit is None and entries:
-            limit = _half_of_the_disk(self._store.location, entries)
-        for entry in entries_to_evict(entries, limit or 0, self._needed):
+        n_bytes = sum(entry.n_bytes for entry in entries)
+        limit = self._limit_beside(n_bytes)
+        if n_bytes > limit:
+            limit *= 1 - _HEADROOM
+        for entry in entries_to_evict(entries, limit, self._needed):
             run = self._store.about(entry.stage, entry.key).get("run", "")
             if self._store.drop(entry.stage, entry.key):
                 self._dropped.append((entry, run))
+                n_bytes -= entry.n_bytes
+        self._store.ledger.begin(n_bytes)
+
+    def _may_change(self):
+        folder = self._store.location
+        return folder is not None and os.access(folder, os.W_OK)
+
+    def _has_room(self):
+        n_bytes = self._store.ledger.n_bytes()
+        return n_bytes is not None and n_bytes <= self._limit_beside(n_bytes)
+
+    def _limit_beside(self, n_bytes):
+        """The limit; without one, half of what is free on the disk or the cache's."""
+        limit = parse_limit(self._limit)
+        if limit is not None:
+            return limit
+        return (shutil.disk_usage(self._store.location).free + n_bytes) // 2
 
     def warn(self, stacklevel):
         """Warn of what was dropped, if anything was.
@@ -127,8 +141,3 @@ def parse_limit(limit):
     ValueError
     """
     return parse_ram(limit, "cache_limit", "half of the disk space that is free or the cache's")
-
-
-def _half_of_the_disk(folder, entries):
-    used = sum(entry.n_bytes for entry in entries)
-    return (shutil.disk_usage(folder).free + used) // 2

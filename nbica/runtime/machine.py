@@ -209,13 +209,30 @@ def _free_in_worker(ram, dask_worker):
 
 def choose_scratch_folder(memory_folder=None):
     """Where scratch files go: `NBICA_SCRATCH`, beside the cache, or the system's folder."""
-    return os.environ.get("NBICA_SCRATCH") or memory_folder or tempfile.gettempdir()
+    chosen = os.environ.get("NBICA_SCRATCH")
+    if chosen:
+        return str(Path(chosen).expanduser())
+    if memory_folder and _may_write(Path(memory_folder)):
+        return memory_folder
+    return tempfile.gettempdir()
+
+
+def _may_write(folder):
+    """Whether files may be written to a folder, or the folder be made where there is none yet."""
+    there = next((path for path in [folder, *folder.absolute().parents] if path.exists()), folder)
+    return os.access(there, os.W_OK)
 
 
 def check_disk(folder, n_bytes):
-    """Raise OSError if a folder has no room for so many bytes of scratch files; None needs none."""
+    """Raise OSError if a folder has no room for so many bytes of scratch files; None needs none.
+
+    The folder of a cache is made where there is none yet; `NBICA_SCRATCH` has to be there, as it
+    may be a disk that is not mounted.
+    """
     if folder is None:
         return
+    if not os.environ.get("NBICA_SCRATCH"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
     if not Path(folder).is_dir():
         msg = (
             f"{folder} is no folder; set NBICA_SCRATCH to one with room for {n_bytes / 1e9:.1f} GB."

@@ -24,9 +24,11 @@ import numpy as np
 from joblib import Memory
 
 from nbica.runtime.compression import crc32
+from nbica.runtime.ledger import Ledger
 from nbica.runtime.leftovers import is_abandoned, own_name
 
 FOLDER, FILE, UNFINISHED = "nbica", "entry.json", "unfinished"
+FORMAT = 1  # of an entry
 # In entry.json the checksum comes first and covers all bytes of the entry that follows.
 _FRAME = re.compile(rb'\{"crc32": "([0-9a-f]{8})", "entry": (.*)\}\n', re.DOTALL)
 _PIECE = 1 << 20  # bytes that are checked at a time
@@ -34,6 +36,10 @@ _PIECE = 1 << 20  # bytes that are checked at a time
 
 class DamagedEntry(ValueError):
     """An entry is not what was written; the message says how that shows."""
+
+
+class OtherFormat(DamagedEntry):
+    """An entry was written by another version of nbica, in a format that this one does not read."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +132,7 @@ class Store:
         # Absolute: a worker of a cluster has another working directory.
         self.location = Path(location).expanduser().absolute()
         self._folder = self.location / FOLDER
+        self.ledger = Ledger(self._folder)
 
     def _path(self, stage, key):
         return self._folder / stage / key
@@ -181,7 +188,9 @@ class Store:
             mine.mkdir(parents=True)
             _write_entry(mine, stage, values, about)
             self._path(stage, key).parent.mkdir(exist_ok=True)
+            n_bytes = _n_bytes(mine)
             _move(mine, self._path(stage, key))
+            self.ledger.add(n_bytes)
         finally:
             shutil.rmtree(mine, ignore_errors=True)
 
@@ -217,8 +226,8 @@ class Store:
     def about(self, stage, key):
         """What was said about an entry; empty where that cannot be read."""
         try:
-            return _read_frame(self._path(stage, key) / FILE)["about"]
-        except (OSError, DamagedEntry):
+            return dict(_read_frame(self._path(stage, key) / FILE)["about"])
+        except (OSError, KeyError, ValueError):
             return {}
 
     def sweep(self):
@@ -238,7 +247,13 @@ def _write_entry(folder, stage, values, about):
             arrays[name] = _write_array(_array_file(folder, name), value)
         else:
             plain[name] = value
-    entry = {"format": 1, "stage": stage, "about": about or {}, "values": plain, "arrays": arrays}
+    entry = {
+        "format": FORMAT,
+        "stage": stage,
+        "about": about or {},
+        "values": plain,
+        "arrays": arrays,
+    }
     text = json.dumps(entry).encode()
     checksum = f"{crc32(text):08x}".encode()
     (folder / FILE).write_bytes(b'{"crc32": "%b", "entry": %b}\n' % (checksum, text))
@@ -267,15 +282,25 @@ def _move(folder, target):
     try:
         folder.rename(target)
     except OSError:
-        if not (target / FILE).exists():  # else somebody kept the same just now
-            raise
+        if (target / FILE).exists():
+            return  # somebody kept the same just now
+        # What is left of an entry, or somebody else's folder in its place, is no entry.
+        aside = folder.with_name(own_name())
+        target.rename(aside)
+        folder.rename(target)
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _read_entry(folder):
     entry = _read_frame(folder / FILE)
-    for name, facts in entry["arrays"].items():
-        _check_array(_array_file(folder, name), facts)
-    return entry["values"] | {name: _mapped(_array_file(folder, name)) for name in entry["arrays"]}
+    try:
+        for name, facts in entry["arrays"].items():
+            _check_array(_array_file(folder, name), facts)
+        arrays = {name: _mapped(_array_file(folder, name)) for name in entry["arrays"]}
+        return entry["values"] | arrays
+    except (KeyError, TypeError, AttributeError) as error:
+        msg = f"{FILE} is no entry of a cache: {error!r}"
+        raise DamagedEntry(msg) from error
 
 
 def _read_frame(path):
@@ -283,7 +308,11 @@ def _read_frame(path):
     if found is None or int(found[1], 16) != crc32(found[2]):
         msg = f"{FILE} is not as it was written"
         raise DamagedEntry(msg)
-    return json.loads(found[2])
+    entry = json.loads(found[2])
+    if entry.get("format") != FORMAT:
+        msg = f"format {entry.get('format')!r}; this version of nbica reads {FORMAT}"
+        raise OtherFormat(msg)
+    return entry
 
 
 def _array_file(folder, name):
@@ -310,8 +339,12 @@ def _subfolders(folder):
 
 def _facts(folder):
     try:
-        with os.scandir(folder) as files:
-            n_bytes = sum(file.stat().st_size for file in files)
-        return EntryFacts(folder.parent.name, folder.name, n_bytes, (folder / FILE).stat().st_mtime)
-    except OSError:  # removed by somebody meanwhile
+        last_used = (folder / FILE).stat().st_mtime
+        return EntryFacts(folder.parent.name, folder.name, _n_bytes(folder), last_used)
+    except OSError:  # removed by somebody meanwhile, or a folder of somebody else
         return None
+
+
+def _n_bytes(folder):
+    with os.scandir(folder) as files:
+        return sum(file.stat().st_size for file in files)

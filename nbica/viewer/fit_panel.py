@@ -15,7 +15,8 @@ from contextvars import copy_context
 import ipywidgets
 
 from nbica.exceptions import RunCancelled
-from nbica.runtime.background import start
+from nbica.image.run import is_iterator
+from nbica.runtime.background import running_fits, start
 from nbica.runtime.progress import watched
 from nbica.viewer import poster
 from nbica.viewer.component_browser import ComponentBrowser
@@ -24,6 +25,7 @@ from nbica.viewer.fit_status import (
     escaped,
     list_as_html,
     maps_as_png,
+    other_fits_in_words,
     plan_in_words,
     runs_as_html,
 )
@@ -45,7 +47,7 @@ class FitPanel(ipywidgets.VBox):
     estimator : CanICA or DictLearning
         Fitted in place. Without its `memory`, a stopped fit begins anew.
     imgs, confounds : as the estimator's `fit` takes them
-        A list, glob or Bunch; a generator could be gone through only once.
+        A generator becomes a list, as a fit may be planned, stopped and begun again.
     bg_img : image or path, 3D; "auto" or None
         Anatomy below the maps; as :func:`nbica.browse` takes it.
     every : int
@@ -66,10 +68,11 @@ class FitPanel(ipywidgets.VBox):
 
     def __init__(self, estimator, imgs, confounds=None, *, bg_img="auto", every=2):
         self.estimator, self.bg_img = estimator, bg_img
+        imgs, confounds = (list(x) if is_iterator(x) else x for x in (imgs, confounds))
         self._imgs, self._confounds, self._every = imgs, confounds, max(1, int(every))
         self._name = type(estimator).__name__
         self.state, self.handle, self.browser, self.error = "ready", None, None, None
-        self.plan, self._trouble = _plan_of(estimator, imgs)
+        self.plan, self._trouble = _plan_of(estimator, imgs, confounds)
         self._reset()
         self._make_parts()
         super().__init__(self._parts, layout={"max_width": "1080px"})
@@ -135,6 +138,9 @@ class FitPanel(ipywidgets.VBox):
         KeyboardInterrupt, Exception
             What ended the fit.
         """
+        if self.state == "running":
+            msg = f"This panel's {self._name} is being fitted already; wait for it, or stop it."
+            raise RuntimeError(msg)
         self._begin(can_stop=False)
         try:
             with watched([self._on_event], threading.Event()):
@@ -174,6 +180,8 @@ class FitPanel(ipywidgets.VBox):
         self._picture.layout.display = "none"
         self._warnings_box.value = ""
         self._status.value = escaped("Starting …")
+        if others := running_fits():
+            self._on_warning(other_fits_in_words(others))
 
     def _wait_for(self, handle):
         try:
@@ -322,9 +330,9 @@ class FitPanel(ipywidgets.VBox):
         return {"text/plain": repr(self), "application/vnd.jupyter.widget-view+json": view}
 
 
-def _plan_of(estimator, imgs):
+def _plan_of(estimator, imgs, confounds):
     """The plan, or why there is none."""
     try:
-        return estimator.plan(imgs), ""
-    except (OSError, ValueError, TypeError) as error:
+        return estimator.plan(imgs, confounds), ""
+    except (OSError, ValueError, TypeError, MemoryError) as error:
         return None, f"no plan: {error}"

@@ -38,6 +38,25 @@ def plan_in_words(plan):
     )
 
 
+def other_fits_in_words(fits):
+    """That other fits are running, as after a cell that was run again, and where they stand.
+
+    Parameters
+    ----------
+    fits : list of background.RunningFit
+
+    Returns
+    -------
+    str
+    """
+    which = "; ".join(f"{fit.progress.task} ({fit.progress or 'starting'})" for fit in fits)
+    return (
+        f"{len(fits)} more running in this kernel, perhaps of a cell that was run again: {which}. "
+        "All share its memory and cores: wait, or stop what is no longer wanted with "
+        "[fit.stop() for fit in nbica.runtime.background.running_fits()]."
+    )
+
+
 def describe(event, seconds, budget):
     """Where a fit stands, in words.
 

@@ -254,3 +254,16 @@ def test_fit_in_a_process_that_could_not_hold_the_matrix(tmp_path, rng):
 
 def _environment():
     return {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "HOME") if name in os.environ}
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_scratch_beside_a_new_cache(cohort, fitted, on_disk, monkeypatch, n_jobs):
+    """The first fit with a cache whose folder is not there yet may need scratch files."""
+    monkeypatch.delenv("NBICA_SCRATCH")
+    memory = on_disk / "not" / "there" / "yet"
+
+    ica = estimator(memory=memory, n_jobs=n_jobs).fit(cohort.func, confounds=cohort.confounds)
+
+    assert ica.plan_.scratch_path == str(memory)
+    assert [path.name for path in memory.iterdir()] == ["nbica"]
+    np.testing.assert_allclose(ica.components_, fitted.components_, atol=FLOAT32)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -291,12 +292,35 @@ def test_scratch_folder(monkeypatch):
     assert machine.choose_scratch_folder("cache") == "fast"
 
 
-def test_room_for_scratch_is_asked_first(tmp_path):
+def test_scratch_folder_of_a_read_only_cache(tmp_path, monkeypatch):
+    """A cache that may only be read holds no scratch files: the system's folder does."""
+    monkeypatch.delenv("NBICA_SCRATCH", raising=False)
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path and access(path, mode))
+
+    assert machine.choose_scratch_folder(tmp_path) == tempfile.gettempdir()
+    assert machine.choose_scratch_folder(tmp_path / "new") == tempfile.gettempdir()
+
+
+def test_scratch_folder_of_a_new_cache(tmp_path, monkeypatch):
+    """The folder of a cache is made when scratch files need it, not before."""
+    monkeypatch.delenv("NBICA_SCRATCH", raising=False)
+    new = tmp_path / "new" / "cache"
+    assert machine.choose_scratch_folder(new) == new
+    assert not new.exists()
+
+    machine.check_disk(new, 1)
+
+    assert new.is_dir()
+
+
+def test_room_for_scratch_is_asked_first(tmp_path, monkeypatch):
     """Too little room, and a folder that is not there, are told before anything is read."""
     machine.check_disk(None, 10**30)
     machine.check_disk(tmp_path, 0)
     with pytest.raises(OSError, match=r"has .* GB free.*NBICA_SCRATCH"):
         machine.check_disk(tmp_path, 10**18)
+    monkeypatch.setenv("NBICA_SCRATCH", str(tmp_path / "none"))
     with pytest.raises(OSError, match=r"no folder.*NBICA_SCRATCH"):
         machine.check_disk(tmp_path / "none", 1)
 

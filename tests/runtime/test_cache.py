@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from joblib import Memory
 from nbica.exceptions import CacheWarning
 from nbica.runtime.cache import Stage
 from nbica.runtime.cache_info import cache_clear
+from nbica.runtime.compression import crc32
 from nbica.runtime.eviction import MAX_AGE, CacheLimiter, entries_to_evict
 from nbica.runtime.store import FILE, DamagedEntry, EntryFacts, NoStore, Store, open_store
 
@@ -344,3 +346,110 @@ def test_folder_may_vanish(store):
 
     assert not STAGE.get_or_compute(store, "key", Step()).from_cache
     assert store.has("stage", "key")
+
+
+# ---- a folder that others use, and a large one ---------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["@eaDir", ".ipynb_checkpoints", "lost+found"])
+def test_foreign_folders_are_let_be(store, name):
+    """What a file server or Jupyter puts anywhere into a cache stops nothing and stays."""
+    store.put("stage", "key", VALUES)
+    root = store.location / "nbica"
+    places = [root, root / "stage", root / "stage" / "key", root / "unfinished"]
+    for place in places:
+        (place / name / "inner").mkdir(parents=True)
+        (place / name / "file").write_text("x")
+
+    limiter = CacheLimiter(store, 10**9)
+    limiter.added("key")
+
+    assert [entry.key for entry in store.entries()] == ["key"]
+    assert same(store.get("stage", "key"))
+    assert all((place / name / "file").exists() for place in places)
+
+
+@pytest.mark.parametrize("rest", ["maps.npy", "@eaDir"])
+def test_what_is_no_entry_gives_way(store, rest):
+    """A folder in the place of an entry, without its entry.json, does not keep it out for ever."""
+    folder_of(store).mkdir(parents=True)
+    (folder_of(store) / rest).write_text("x")
+
+    store.put("stage", "key", VALUES)
+
+    assert same(store.get("stage", "key"))
+    assert not (folder_of(store) / "@eaDir").exists()
+
+
+def sealed(entry):
+    """An entry.json with a right checksum."""
+    text = json.dumps(entry).encode()
+    return b'{"crc32": "%08x", "entry": %b}\n' % (crc32(text), text)
+
+
+@pytest.mark.parametrize(
+    ("entry", "note"),
+    [
+        ({"format": 2, "blocks": []}, "of another version .format 2; .* reads 1"),
+        ({"stage": "stage"}, "of another version .format None"),
+        ({"format": 1, "arrays": 3}, "damaged"),
+        ({"format": 1, "values": {}, "arrays": {"maps": {}}}, "damaged"),
+    ],
+)
+def test_entries_of_another_format_are_told(store, entry, note):
+    """An entry that another version wrote is said to be so, and computed again."""
+    store.put(STAGE.name, "key", VALUES)
+    (folder_of(store, STAGE.name) / FILE).write_bytes(sealed(entry))
+
+    found = STAGE.get_or_compute(store, "key", Step())
+
+    assert re.search(note, found.notes[0])
+    assert not found.from_cache
+    assert STAGE.get_or_compute(store, "key", Step()).from_cache
+    assert store.about(STAGE.name, "key") == {}
+
+
+def test_a_large_cache_is_not_looked_through(store, monkeypatch):
+    """One look in a day, however often something is put, taken or limited, while there is room."""
+    looks = []
+    entries = Store.entries
+    monkeypatch.setattr(Store, "entries", lambda self: looks.append(1) or entries(self))
+
+    for number in range(20):
+        STAGE.get_or_compute_once(store, lambda number=number: f"key{number % 10}", Step())
+    limiter = CacheLimiter(store, 10**9)
+    for number in range(20):
+        limiter.added(f"key{number}")
+    limiter.finish()
+
+    assert len(looks) == 1
+
+
+def test_a_full_cache_is_looked_through_seldom(store, monkeypatch):
+    """At its limit a look makes room for several entries, and the limit holds after each."""
+    for number in range(40):
+        store.put("stage", f"old{number}", VALUES)
+    limit = 40 * store.entries()[0].n_bytes
+    looks = []
+    entries = Store.entries
+    monkeypatch.setattr(Store, "entries", lambda self: looks.append(1) or entries(self))
+    for number in range(12):
+        store.put("stage", f"new{number}", VALUES)
+        CacheLimiter(store, limit).added(f"new{number}")
+        assert sum(entry.n_bytes for entry in entries(store)) <= limit
+
+    assert len(looks) <= 6
+
+
+def test_the_ledger_agrees_with_the_entries(store):
+    """What is put and dropped is noted to the byte; a damaged ledger is begun anew."""
+    for number in range(3):
+        STAGE.get_or_compute_once(store, lambda number=number: f"key{number}", Step())
+    assert store.ledger.n_bytes() == sum(entry.n_bytes for entry in store.entries())
+
+    CacheLimiter(store, 1).finish()
+    assert store.ledger.n_bytes() == 0
+
+    (store.location / "nbica" / "ledger").write_text("nonsense\n")
+    STAGE.get_or_compute_once(store, lambda: "again", Step())
+    assert store.ledger.n_bytes() == sum(entry.n_bytes for entry in store.entries())

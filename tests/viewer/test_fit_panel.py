@@ -240,6 +240,104 @@ def test_a_second_start_is_the_same_fit(cohort):
     panel.wait(LONG)
 
 
+def held(**options):
+    """An estimator whose fit waits after its first run; what lets it go on, and that it waits."""
+    waits, goes_on = threading.Event(), threading.Event()
+    return (
+        estimator(callback=lambda _: (waits.set(), goes_on.wait(LONG)), **options),
+        waits,
+        goes_on,
+    )
+
+
+def test_one_estimator_in_two_panels(cohort):
+    """The second panel is told that it is being fitted already; the first is not disturbed."""
+    ica, waits, goes_on = held()
+    first, second = (FitPanel(ica, cohort.func, cohort.confounds) for _ in range(2))
+    first.start()
+    assert waits.wait(LONG)
+
+    second.start()
+    second.wait(LONG)
+    with pytest.raises(RuntimeError, match="being fitted already"):
+        first.run()
+    with pytest.raises(RuntimeError, match="being fitted already"):
+        ica.fit(cohort.func)
+    goes_on.set()
+    first.wait(LONG)
+
+    assert (first.state, second.state) == ("done", "failed")
+    assert "being fitted already" in second._status.value
+    assert len(first._runs) == len(ica.runs_) == 6
+
+
+def test_another_fit_is_noticed(cohort):
+    """The second panel, as of a cell that is run again, tells of the fit that is still running."""
+    ica, waits, goes_on = held()
+    first = FitPanel(ica, cohort.func, cohort.confounds)
+    first.start()
+    assert waits.wait(LONG)
+
+    second = FitPanel(estimator(), cohort.func, cohort.confounds)
+    second.start()
+    second.wait(LONG)
+    goes_on.set()
+    first.wait(LONG)
+
+    assert (first.state, second.state) == ("done", "done")
+    assert "1 more running in this kernel" in second.messages[0]
+    assert "reduce runs" in second.messages[0]
+    assert first.messages == []
+    np.testing.assert_array_equal(ica.components_, second.estimator.components_)
+
+
+def test_stopping_one_of_two_leaves_the_other(cohort):
+    """Two panels whose fits share the workers of the kernel: one is stopped, one ends as ever."""
+    (stays, waits, goes_on), (ends, waits_too, ended) = held(n_jobs=2), held(n_jobs=2)
+    first, second = (FitPanel(e, cohort.func, cohort.confounds) for e in (stays, ends))
+    first.start()
+    second.start()
+    assert waits.wait(LONG)
+    assert waits_too.wait(LONG)
+
+    second.stop()
+    ended.set()
+    second.wait(LONG)
+    goes_on.set()
+    first.wait(LONG)
+
+    assert (first.state, second.state) == ("done", "stopped"), first.error
+    expected = estimator().fit(cohort.func, confounds=cohort.confounds)
+    np.testing.assert_array_equal(stays.components_, expected.components_)
+
+
+def test_a_generator_is_gone_through_as_often_as_needed(cohort):
+    """A panel plans and fits, and fits again, over runs and confounds that come from generators."""
+    panel = FitPanel(estimator(), (path for path in cohort.func), iter(cohort.confounds))
+    assert panel.plan.workload.n_runs == 6
+
+    for _ in range(2):
+        assert len(panel.run().runs_) == 6
+
+
+def test_a_plan_refuses_what_it_would_use_up(cohort):
+    """A generator of runs or of confounds is whole after plan has refused it."""
+    runs, tables = (path for path in cohort.func), iter(cohort.confounds)
+    with pytest.raises(TypeError, match=r"imgs=list\(imgs\)"):
+        estimator().plan(runs)
+    with pytest.raises(TypeError, match=r"confounds=list\(confounds\)"):
+        estimator().plan(cohort.func, tables)
+
+    assert (list(runs), list(tables)) == (cohort.func, cohort.confounds)
+
+
+def test_fit_transform_of_generators(cohort):
+    """Runs and confounds that can be gone through only once are fitted and transformed."""
+    courses = estimator().fit_transform(iter(cohort.func[:3]), confounds=iter(cohort.confounds[:3]))
+
+    assert len(courses) == 3
+
+
 def test_a_saved_notebook_shows_plan_then_maps(cohort, tmp_path):
     """Beside the widget there are a PNG and one stable sentence: before, during and after a fit."""
     panel = FitPanel(estimator(), cohort.func, cohort.confounds)
