@@ -24,6 +24,8 @@ PARENT_EXTRA = 6 * MB
 PANDAS = 32 * MB
 CONFOUNDS_EXTRA = 37 * MB
 BAND_PASS_EXTRA = 47 * MB
+# Of the latter two, in the parent.
+HERE_EXTRA = 3 * MB, 6 * MB
 MASK_EXTRA = 13 * MB
 # As frames.BLOCK_BYTES, which is a layer above.
 FRAMES_BLOCK = 4 * MB
@@ -152,12 +154,16 @@ def _resampled_values(runs, grid, n_voxels):
     return int(n_timepoints * min(np.prod(grid.shape), 2.5 * n_voxels))
 
 
-def worker_transient(work, in_ram):
-    """Bytes that one run takes while it is reduced."""
+def worker_transient(work, in_ram, here=False):
+    """Bytes that one run takes while it is reduced, by a worker or `here`, in the parent.
+
+    A worker imports libraries of which scikit-learn has loaded nearly all in the parent.
+    """
     T = work.n_timepoints
     block, components = 4 * T * BLOCK, 4 * work.n_stored * work.n_voxels
     gram = 8 * T * T * (6 if work.band_pass else 4)  # with what its eigenvectors need
-    libraries = CONFOUNDS_EXTRA * work.confounds + BAND_PASS_EXTRA * work.band_pass
+    confounds, band_pass = HERE_EXTRA if here else (CONFOUNDS_EXTRA, BAND_PASS_EXTRA)
+    libraries = confounds * work.confounds + band_pass * work.band_pass
     # One after the other: reading, cleaning, eigenvectors, projection.
     if in_ram:
         return work.matrix_bytes + max(_frames(work), gram, components) + libraries

@@ -381,6 +381,18 @@ def test_weighted_components_are_planned():
     assert more(n_runs=40) == 40 + 60  # the stack is full in both
 
 
+def test_libraries_are_counted_where_they_are_imported():
+    """Confounds and a band-pass cost each worker its imports, and the parent next to nothing."""
+    filtered = replace(HCP, confounds=True, band_pass=True, n_timepoints=100)
+    plain = replace(HCP, n_timepoints=100)
+
+    def more(n_jobs):
+        return planned(4 * GB, filtered, n_jobs).worker - planned(4 * GB, plain, n_jobs).worker
+
+    assert more(2) == workload.CONFOUNDS_EXTRA + workload.BAND_PASS_EXTRA
+    assert more(1) == sum(workload.HERE_EXTRA)
+
+
 def test_resampling_is_planned(tmp_path):
     """Runs on another grid than the mask's take longer; those on the same do not."""
     cohort = write_cohort(tmp_path, n_runs=2)
