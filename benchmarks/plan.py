@@ -2,6 +2,9 @@
 
 import tempfile
 
+import nibabel as nib
+import numpy as np
+
 from benchmarks import data, tasks
 from benchmarks.results import Row, megabytes, sampling
 from nbica.datasets.files import make_folder
@@ -20,6 +23,22 @@ CONFIGURATIONS = {
     "scratch files": ("adhd", 6, {}, {"n_jobs": 1, "ram": "SMALL"}),
     "no mask given": ("adhd", 6, {}, {"mask": None}),
     "band-pass": ("adhd", 6, {}, {"low_pass": 0.1, "high_pass": 0.01, "t_r": 2.0}),
+    "confounds": ("adhd", 6, {}, {"confounds": 6}),
+    "confounds, one worker": ("adhd", 6, {}, {"confounds": 6, "n_jobs": 1}),
+    "confounds, band-pass": (
+        "adhd",
+        6,
+        {},
+        {"confounds": 6, "low_pass": 0.1, "high_pass": 0.01, "t_r": 2.0},
+    ),
+    "confounds, band-pass, one worker": (
+        "adhd",
+        6,
+        {},
+        {"confounds": 6, "low_pass": 0.1, "high_pass": 0.01, "t_r": 2.0, "n_jobs": 1},
+    ),
+    "weighted components": ("adhd", 10, {}, {"do_cca": "weighted"}),
+    "weighted components, one worker": ("adhd", 10, {}, {"do_cca": "weighted", "n_jobs": 1}),
     "2 mm, 120 frames": ("hcp-short", 4, {"dtype": "float32"}, {}),
     "2 mm, 1200 frames, ram='1GB'": ("hcp", 2, {}, {"n_jobs": 1, "ram": "1GB"}),
     "2 mm, 1200 frames in RAM": ("hcp", 1, {}, {"n_jobs": 1}),
@@ -66,6 +85,19 @@ def _fit(bench, name, row):
     return found
 
 
+def _tables(runs, n_columns):
+    """A table of noise beside each run; None where there are to be none."""
+    if not n_columns:
+        return None
+    tables = []
+    for number, path in enumerate(runs):
+        noise = np.random.default_rng(number).standard_normal((nib.load(path).shape[3], n_columns))
+        tables.append(f"{path}.confounds.csv")
+        np.savetxt(tables[-1], noise, delimiter=",", header=",".join("abcdefghij"[:n_columns]),
+                   comments="")  # fmt: skip
+    return tables
+
+
 # ---- in the process that is measured --------------------------------------------------------
 
 
@@ -73,7 +105,8 @@ def planned_fit(runs, parameters):
     """Fit, and tell what was planned for it."""
     from nbica import CanICA
 
-    ica = CanICA(**tasks.settings(parameters["mask"], parameters)).fit(runs)
+    tables = _tables(runs, parameters.pop("confounds", 0))
+    ica = CanICA(**tasks.settings(parameters["mask"], parameters)).fit(runs, confounds=tables)
     plan = ica.plan_
     planned = {"peak": plan.peak, "planned_seconds": sum(plan.seconds.values())}
     return planned | {"in_ram": plan.in_ram, "seconds": sum(ica.seconds_.values())}

@@ -147,7 +147,7 @@ def prepare(estimator, imgs, confounds, store, watch, log):
         with watch.stage("mask"):
             inputs = _fit_masker(estimator, masker, inputs, log)
     check_mask_size(masker.n_elements_, estimator.n_components)
-    plan = plan_of(estimator, inputs, masker.n_elements_)
+    plan = plan_of(estimator, inputs, masker.n_elements_, grid=masker.preparation_.mask.grid)
     tasks = log.noting(inputs.pairs())
     names = None if inputs.n_runs is None else [run.name for run in inputs.runs]
     if names is None or store.location is None:

@@ -8,6 +8,7 @@ from inspect import signature
 import numpy as np
 
 from nbica.decomposition.reduction import stored_components
+from nbica.decomposition.weighting import weighting_of
 from nbica.exceptions import IgnoredWarning
 from nbica.image.inputs import inputs_of
 from nbica.image.run import is_iterator
@@ -113,7 +114,7 @@ def plan_before(estimator, imgs, confounds=None):
     masker = make_masker(estimator)
     if masker.mask_img is None:
         return plan_with_mask_pass(estimator, inputs)
-    return plan_of(estimator, inputs, masker.fit().n_elements_)
+    return plan_of(estimator, inputs, masker.fit().n_elements_, grid=masker.preparation_.mask.grid)
 
 
 def plan_with_mask_pass(estimator, inputs):
@@ -122,7 +123,7 @@ def plan_with_mask_pass(estimator, inputs):
     return plan_of(estimator, inputs, third, mask_pass=True)
 
 
-def plan_of(estimator, inputs, n_voxels, mask_pass=False):
+def plan_of(estimator, inputs, n_voxels, mask_pass=False, grid=None):
     """Plan for runs; of a generator the first speaks for all.
 
     Parameters
@@ -132,6 +133,8 @@ def plan_of(estimator, inputs, n_voxels, mask_pass=False):
     n_voxels : int
     mask_pass : bool
         Whether the mask is computed of the runs.
+    grid : Grid, optional
+        That of the mask, where it is known.
 
     Returns
     -------
@@ -148,6 +151,9 @@ def plan_of(estimator, inputs, n_voxels, mask_pass=False):
         confounds=inputs.has_confounds,
         band_pass=estimator.low_pass is not None or estimator.high_pass is not None,
         mask_pass=mask_pass,
+        n_rows=n_rows,
+        weighted=weighting_of(getattr(estimator, "do_cca", True)) != "equal",
+        grid=grid,
     )
     location = open_store(estimator.memory).location
     return budget.plan_for(workload, estimator.n_jobs, estimator.ram, location)

@@ -199,7 +199,7 @@ def _costed(work, n_workers, on_cluster, in_ram, ram, base, scratch_folder):
     alone = n_workers == 1
     here = 0 if alone or on_cluster else n_workers
     pool = POOL if here else 0
-    transient = worker_transient(work, in_ram)
+    transient = worker_transient(work, in_ram, here=alone)
     worker = int(transient + (0 if alone else WORKER_BASE))
     waiting = rows_waiting(work, n_workers, on_cluster)
     # While the last runs are in hand the stack is not yet full; when it is, workers hold nothing.

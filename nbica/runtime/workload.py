@@ -24,6 +24,8 @@ PARENT_EXTRA = 6 * MB
 PANDAS = 32 * MB
 CONFOUNDS_EXTRA = 37 * MB
 BAND_PASS_EXTRA = 47 * MB
+# Of the latter two, in the parent.
+HERE_EXTRA = 3 * MB, 6 * MB
 MASK_EXTRA = 13 * MB
 # As frames.BLOCK_BYTES, which is a layer above.
 FRAMES_BLOCK = 4 * MB
@@ -31,6 +33,7 @@ FRAMES_BLOCK = 4 * MB
 SECONDS_PER_COMPRESSED_BYTE = 5e-9
 SECONDS_PER_PLAIN_BYTE = 0.6e-9
 SECONDS_PER_SMOOTHED_VALUE = 2.5e-9
+SECONDS_PER_RESAMPLED_VALUE = 1.5e-7
 SECONDS_PER_MULTIPLICATION = 2.5e-11
 
 
@@ -60,6 +63,12 @@ class Workload:
     smooth, confounds, band_pass : bool
     mask_pass : bool
         Whether the runs are read once more, for a mask.
+    n_rows : int
+        Components that each run contributes to the group; 0 stands for `n_components`.
+    weighted : bool
+        Whether these are multiplied by weights, in a copy.
+    resampled_values : int
+        Values, over all runs, that are interpolated because a run has another grid than the mask.
     """
 
     n_runs: int | None
@@ -76,6 +85,14 @@ class Workload:
     confounds: bool
     band_pass: bool
     mask_pass: bool
+    n_rows: int = 0
+    weighted: bool = False
+    resampled_values: int = 0
+
+    @property
+    def rows(self):
+        """Rows that each run contributes to the group."""
+        return self.n_rows or self.n_components
 
     @property
     def matrix_bytes(self):
@@ -85,7 +102,8 @@ class Workload:
 
 def workload_of(
     runs, n_runs, n_voxels, n_components, n_stored, *,
-    smooth=True, confounds=False, band_pass=False, mask_pass=False,
+    smooth=True, confounds=False, band_pass=False, mask_pass=False, n_rows=0, weighted=False,
+    grid=None,
 ):  # fmt: skip
     """What matters of some runs, from their headers and file sizes.
 
@@ -98,6 +116,10 @@ def workload_of(
         In the mask.
     n_components, n_stored : int
     smooth, confounds, band_pass, mask_pass : bool
+    n_rows, weighted
+        As in :class:`Workload`.
+    grid : Grid, optional
+        That of the mask; runs on another one are resampled.
 
     Returns
     -------
@@ -121,15 +143,27 @@ def workload_of(
         confounds=confounds,
         band_pass=band_pass,
         mask_pass=mask_pass,
+        n_rows=n_rows,
+        weighted=weighted,
+        resampled_values=0 if grid is None else _resampled_values(runs, grid, n_voxels),
     )
 
 
-def worker_transient(work, in_ram):
-    """Bytes that one run takes while it is reduced."""
+def _resampled_values(runs, grid, n_voxels):
+    n_timepoints = sum(run.n_timepoints for run in runs if not run.grid.same_as(grid))
+    return int(n_timepoints * min(np.prod(grid.shape), 2.5 * n_voxels))
+
+
+def worker_transient(work, in_ram, here=False):
+    """Bytes that one run takes while it is reduced, by a worker or `here`, in the parent.
+
+    A worker imports libraries of which scikit-learn has loaded nearly all in the parent.
+    """
     T = work.n_timepoints
     block, components = 4 * T * BLOCK, 4 * work.n_stored * work.n_voxels
     gram = 8 * T * T * (6 if work.band_pass else 4)  # with what its eigenvectors need
-    libraries = CONFOUNDS_EXTRA * work.confounds + BAND_PASS_EXTRA * work.band_pass
+    confounds, band_pass = HERE_EXTRA if here else (CONFOUNDS_EXTRA, BAND_PASS_EXTRA)
+    libraries = confounds * work.confounds + band_pass * work.band_pass
     # One after the other: reading, cleaning, eigenvectors, projection.
     if in_ram:
         return work.matrix_bytes + max(_frames(work), gram, components) + libraries
@@ -157,8 +191,10 @@ def merge_transient(work, rows_waiting, n_in_hand=0):
     At its fullest; or while so many runs are yet to come, as long as they are in hand.
     """
     # The stack of the subspace is filled run by run up to ten times the components.
-    n_merged = 10 if work.n_runs is None else min(10, work.n_runs - n_in_hand)
-    rows = work.n_components * n_merged + rows_waiting
+    rows = 10 * work.n_components
+    if work.n_runs is not None:
+        rows = min(rows, work.rows * (work.n_runs - n_in_hand))
+    rows += rows_waiting + work.rows * work.weighted
     return 4 * work.n_voxels * rows + PARENT_EXTRA
 
 
@@ -167,7 +203,7 @@ def rows_waiting(work, n_workers, on_cluster):
     if on_cluster:  # which may share no folder
         return work.n_stored * (n_workers + 1)
     # Those of workers are in files, of which only what is wanted is read.
-    return work.n_stored if n_workers == 1 else work.n_components
+    return work.n_stored if n_workers == 1 else work.rows
 
 
 def ica_transient(work):
@@ -189,6 +225,7 @@ def predicted_seconds(work, n_workers, in_ram):
         read
         + (0 if in_ram else SECONDS_PER_PLAIN_BYTE * 12 * T * V)
         + (SECONDS_PER_SMOOTHED_VALUE * T * min(work.frame_voxels, 2.5 * V) * work.smooth)
+        + SECONDS_PER_RESAMPLED_VALUE * work.resampled_values
         + SECONDS_PER_MULTIPLICATION * T * V * (work.n_timepoints / 2 + work.n_stored + 40)
     )
     merge = SECONDS_PER_MULTIPLICATION * (work.n_runs or 1) * V * 54 * k * k

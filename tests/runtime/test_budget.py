@@ -20,7 +20,7 @@ from nbica.masking.compute import _means
 from nbica.runtime import machine, workload
 from nbica.runtime.budget import make_plan
 from nbica.runtime.units import human, parse_ram
-from nbica.runtime.workload import Workload, workload_of
+from nbica.runtime.workload import Workload, merge_transient, rows_waiting, workload_of
 
 GB = 10**9
 # Four HCP runs.
@@ -364,6 +364,51 @@ def test_plan_reads_headers_only(tmp_path, monkeypatch, mask):
     assert plan.workload.n_runs == 200
     assert list(plan.seconds) == [*([] if mask else ["mask"]), "reduce runs", "ICA"]
     assert plan.ram == 4 * GB
+
+
+def test_weighted_components_are_planned():
+    """Three times as many rows of each run wait, are weighted in a copy, and fill the stack."""
+    weighted = replace(HCP, n_rows=60, weighted=True)
+    row = 4 * HCP.n_voxels
+
+    def more(n_runs):
+        of_each = [replace(work, n_runs=n_runs) for work in (weighted, HCP)]
+        first, second = [merge_transient(work, rows_waiting(work, 2, False)) for work in of_each]
+        return round((first - second) / row)
+
+    # Of each run in the stack, of the one that waits, and its copy.
+    assert more(n_runs=2) == 2 * 40 + 40 + 60
+    assert more(n_runs=40) == 40 + 60  # the stack is full in both
+
+
+def test_libraries_are_counted_where_they_are_imported():
+    """Confounds and a band-pass cost each worker its imports, and the parent next to nothing."""
+    filtered = replace(HCP, confounds=True, band_pass=True, n_timepoints=100)
+    plain = replace(HCP, n_timepoints=100)
+
+    def more(n_jobs):
+        return planned(4 * GB, filtered, n_jobs).worker - planned(4 * GB, plain, n_jobs).worker
+
+    assert more(2) == workload.CONFOUNDS_EXTRA + workload.BAND_PASS_EXTRA
+    assert more(1) == sum(workload.HERE_EXTRA)
+
+
+def test_resampling_is_planned(tmp_path):
+    """Runs on another grid than the mask's take longer; those on the same do not."""
+    cohort = write_cohort(tmp_path, n_runs=2)
+    moved = AFFINE.copy()
+    moved[:3, 3] += 1.3
+
+    def seconds(affine):
+        ica = CanICA(mask=mask_image(affine=affine), n_components=5)
+        plan = ica.plan(cohort.func * 500)
+        return plan.seconds["reduce runs"], plan.workload.resampled_values
+
+    same, other = seconds(AFFINE), seconds(moved)
+
+    assert same[1] == 0
+    assert other[1] == 500 * (60 + 61) * min(mask_image().get_fdata().size, 2.5 * 1952)
+    assert other[0] > 2 * same[0]
 
 
 # ---- what else a fit brings with it --------------------------------------------------------------
