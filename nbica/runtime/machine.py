@@ -212,8 +212,8 @@ def choose_scratch_folder(memory_folder=None):
     chosen = os.environ.get("NBICA_SCRATCH")
     if chosen:
         return str(Path(chosen).expanduser())
-    if memory_folder and _may_write(Path(memory_folder)):
-        return memory_folder
+    if memory_folder and _may_write(Path(memory_folder).expanduser()):
+        return str(Path(memory_folder).expanduser())
     return tempfile.gettempdir()
 
 

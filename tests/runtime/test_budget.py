@@ -306,7 +306,7 @@ def test_scratch_folder_of_a_new_cache(tmp_path, monkeypatch):
     """The folder of a cache is made when scratch files need it, not before."""
     monkeypatch.delenv("NBICA_SCRATCH", raising=False)
     new = tmp_path / "new" / "cache"
-    assert machine.choose_scratch_folder(new) == new
+    assert machine.choose_scratch_folder(new) == str(new)
     assert not new.exists()
 
     machine.check_disk(new, 1)
@@ -452,3 +452,14 @@ def test_mask_pass_follows_the_plan(tmp_path, monkeypatch):
         ).fit(cohort.func)
 
     assert seen == [1, 2]
+
+
+def test_plan_of_a_generator_is_refused(tmp_path):
+    """It could be gone through only once: nothing would be left for the fit."""
+    cohort = write_cohort(tmp_path, n_runs=1, n_timepoints=4)
+    runs = iter(cohort.func)
+
+    with pytest.raises(TypeError, match=r"gone through only once.*Pass imgs=list\(imgs\)"):
+        CanICA().plan(runs)
+
+    assert list(runs) == cohort.func

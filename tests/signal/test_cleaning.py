@@ -436,3 +436,18 @@ def test_cosines_that_are_there_are_not_doubled(signals):
     cleaned = clean(signals, confounds=own, filter="cosine", high_pass=0.01, t_r=2.0)
 
     np.testing.assert_allclose(cleaned, clean(signals, confounds=own), atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_small_changes_of_large_whole_numbers_are_signal(rng, dtype):
+    """10⁷ ± 3 is what float32 holds exactly: it varies, as in nilearn; 10⁷ and a trend does not."""
+    signals = (10**7 + rng.integers(-3, 4, (60, 5))).astype(dtype)
+    signals[:, 4] = 10**7 + 4 * np.arange(60)
+
+    ours = clean(signals)
+
+    expected = nilearn.signal.clean(
+        signals.astype(float), standardize="zscore_sample", detrend=True
+    )
+    np.testing.assert_allclose(ours[:, :4], expected[:, :4], atol=1e-4)
+    assert not ours[:, 4].any()
