@@ -20,7 +20,7 @@ from nbica import plotting
 
 # ---- what passes --------------------------------------------------------------------------------
 
-NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 KINDS = ["stat_map", "components", "glass_brain", "connectome", "matrix", "spectrum"]
 
 

@@ -1,7 +1,7 @@
 """Run the examples of nilearn's gallery with their imports changed, on stand-in data.
 
-    git clone https://github.com/nilearn/nilearn && python -m tools.gallery nilearn
-    python -m tools.gallery nilearn 03_connectivity/plot_compare_decomposition
+    git clone https://github.com/nilearn/nilearn && python -m tools.nilearn_gallery nilearn
+    python -m tools.nilearn_gallery nilearn 03_connectivity/plot_compare_decomposition
 
 Of each import line, the first word becomes `nbica`; nothing else of an example is touched, and
 nothing of it is kept. Data come from the tests' mirror, which has small simulated files under the
