@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import scipy.linalg  # has a BLAS of its own
-from nbica.runtime.machine import cpu_count, threads_allowed
 from threadpoolctl import threadpool_info
+
+from nbica.runtime.machine import cpu_count, threads_allowed
 
 VARIABLES = ("OPENBLAS_CORETYPE", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "CPU_LIMIT")
 

@@ -3,9 +3,10 @@
     git clone https://github.com/nilearn/nilearn && python -m tools.nilearn_gallery nilearn
     python -m tools.nilearn_gallery nilearn 03_connectivity/plot_compare_decomposition
 
-Of each import line, the first word becomes `nbica`; nothing else of an example is touched, and
-nothing of it is kept. Data come from the tests' mirror, which has small simulated files under the
-names of the true ones; what it does not have is not there.
+Of each import line, the first word becomes `nbica`, unless it is of nilearn's private modules;
+nothing else of an example is touched, and nothing of it is kept. Data come from the tests' mirror,
+which has small simulated files under the names of the true ones; what it does not have is not
+there.
 """
 
 import argparse
@@ -55,12 +56,14 @@ WANTED = (
     "07_advanced/plot_haxby_mvpa", "07_advanced/plot_ica_resting_state",
     "07_advanced/plot_mask_large_fmri",
 )  # fmt: skip
-SECONDS = 300
+SECONDS = 600
 
 
 def ported(source):
     """The source of an example with its imports changed, and no more."""
-    return re.sub(r"^(\s*)(from|import) nilearn\b", r"\1\2 nbica", source, flags=re.MULTILINE)
+    return re.sub(
+        r"^(\s*)(from|import) nilearn\b(?!\._)", r"\1\2 nbica", source, flags=re.MULTILINE
+    )
 
 
 def source_of(repository, name):

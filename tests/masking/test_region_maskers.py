@@ -577,7 +577,7 @@ def test_maps_may_come_to_the_mask(make_image, bold, maps_img, mask_img):
 
 def test_a_mask_elsewhere_is_refused_where_nothing_is_resampled(make_image, bold, labels_img):
     """`resampling_target=None` means all three: image, atlas and mask."""
-    mask = make_image(np.ones((5, 11, 9), np.uint8))
+    mask = make_image(np.ones((10, 11, 12), np.uint8))
 
     with pytest.raises(ValueError, match="The mask_img is on a grid of"):
         NiftiLabelsMasker(labels_img, mask_img=mask, resampling_target=None).fit(bold)

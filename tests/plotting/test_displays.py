@@ -661,6 +661,7 @@ def test_panels_answer_as_nilearns_do():
 
     assert cut.axes["x"].ax is cut.axes["x"]
     assert (cut.axes["z"].direction, cut.axes["z"].coord) == ("z", 1)
+    assert cut.cut_coords == [1, 1, 1]
     assert list(glass.axes) == ["l", "y", "r", "z"]
 
 

@@ -86,13 +86,14 @@ def test_nilearn_is_not_loaded_before_it_is_touched(code):
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+@pytest.mark.filterwarnings("ignore")
 def test_decoders_take_our_maskers(make_image, rng):
     """A decoder with our masker predicts what it does with nilearn's, keeps ours, and pickles."""
     y = np.repeat([0, 1], 15)
     data = rng.normal(size=(5, 6, 4, 30)) + 2 * y * (np.indices((5, 6, 4))[0] < 2)[..., np.newaxis]
     img, mask_img = make_image(data.astype(np.float32)), make_image(np.ones((5, 6, 4), np.uint8))
     options = {"estimator": "svc", "cv": 3, "standardize": "zscore_sample"}
-    cleaning = {"detrend": True, "standardize": "zscore_sample"}
+    cleaning = {"standardize": "zscore_sample"}
     masker = nbica.NiftiMasker(mask_img, **cleaning)
 
     ours = nbica.decoding.Decoder(mask=masker, **options).fit(img, y)
