@@ -44,7 +44,9 @@ def versions():
     found = {each.name: each.version for each in distributions() if each.name}
     packages = sorted(found.items(), key=lambda package: package[0].lower())
     everything = [("python", platform.python_version()), *packages]
-    return textwrap.fill(", ".join(f"{name} {version}" for name, version in everything), 100)
+    return textwrap.fill(
+        ", ".join(f"{name} {version}" for name, version in everything), 100, break_on_hyphens=False
+    )
 
 
 def facts():

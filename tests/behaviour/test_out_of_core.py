@@ -215,7 +215,8 @@ def test_reduction_from_a_scratch_file_allocates_little(tmp_path, rng):
     in_file, in_ram = peak(tmp_path), peak(None)
 
     assert matrix < in_ram < 1.6 * matrix
-    assert in_file < 0.62 * matrix
+    # Blocks of the matrix, one of them in float64 for the Gram matrix, and what is kept of a run.
+    assert in_file < 0.65 * matrix
     assert np.array_equal(results[0].components, results[1].components)
 
 

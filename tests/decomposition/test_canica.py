@@ -824,7 +824,7 @@ def test_a_ratio_from_the_number_of_maps_on(cohort, threshold, n_maps):
     """At it everything is kept, which is told; above it is an error, as in nilearn."""
     ica = estimator(threshold=threshold, n_components=n_maps)
     if threshold > n_maps:
-        with pytest.raises(ValueError, match="5 times as many values"):
+        with pytest.raises(ValueError, match="Give a ratio below 5"):
             ica.fit(cohort.func)
     else:
         with pytest.warns(IgnoredWarning, match="keeps all values"):

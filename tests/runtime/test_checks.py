@@ -64,7 +64,7 @@ def test_options_are_those_of_the_function():
     """The message names what was given and what there is."""
     check_options("mask_args", None, clean)
     check_options("mask_args", {"detrend": True}, clean)
-    with pytest.raises(ValueError, match="mask_args has detrnd; clean takes signals, detrend"):
+    with pytest.raises(ValueError, match="mask_args has detrnd; clean takes signals, runs,"):
         check_options("mask_args", {"detrnd": True}, clean)
 
 
