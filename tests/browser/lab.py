@@ -8,7 +8,7 @@ import pytest
 def new_page(context, troubles):
     """A page of a browser; errors of its console go into `troubles`."""
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(90_000)  # a loaded machine is slow, not wrong
     page.on("pageerror", lambda error: troubles.append(str(error)))
     page.on("console", lambda m: troubles.append(m.text) if m.type == "error" else None)
     return page

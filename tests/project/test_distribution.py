@@ -165,11 +165,12 @@ def test_tests_of_the_sdist_are_found(unpacked):
 
 @pytest.mark.slow
 def test_wheel_holds_the_package_alone(wheel):
-    """No test, no notebook: `nbica` and its data."""
+    """No test, no notebook: `nbica`, and the extension of JupyterLab that shows saved viewers."""
     with zipfile.ZipFile(wheel) as archive:
         tops = {name.partition("/")[0] for name in archive.namelist()}
 
-    assert tops == {"nbica", f"nbica-{nbica.__version__}.dist-info"}
+    release = f"nbica-{nbica.__version__}"
+    assert tops == {"nbica", f"{release}.dist-info", f"{release}.data"}
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ from machine import facts, processor
 
 def test_facts_name_what_may_make_a_difference():
     """The BLAS with its kernel and threads, and the version of what computes."""
-    told = "\n".join(facts())
+    told = " ".join("\n".join(facts()).split())
 
     for word in ("processor: ", "openblas", "kernel ", " threads", "numpy 2.", "scikit-learn "):
         assert word in told

@@ -76,7 +76,7 @@ def test_what_was_changed_fails_and_nothing_else(copy, cohorts):
         del cells[left_out].outputs[0].data["image/png"]
         [value] = [n for n, cell in enumerate(cells) if "strongest at y" in str(cell.outputs)]
         output = cells[value].outputs[0].data
-        output["text/plain"] = output["text/plain"].replace("y = -5", "y = -6")
+        output["text/plain"] = output["text/plain"].replace("y = -60", "y = -61")
         [line] = [n for n, cell in enumerate(cells) if ": r = 0.3" in str(cell.outputs)]
         cells[line].outputs[0].text = cells[line].outputs[0].text.replace("r = 0.3", "r = 0.4")
         changed.update(f"Cell {n}" for n in (mirrored, exchanged, left_out, value, line))

@@ -36,12 +36,13 @@ class RunStatistics:
 
     def add(self, frames):
         """Look at the next frames, an array of shape (n_frames, n_voxels)."""
-        tissues = [frames[:, voxels].mean(axis=1) for voxels in self._tissues.values()]
-        self._means.append(np.column_stack([*tissues, frames.mean(axis=1)]))
+        # In float64: what is written with six digits does not hang on the order of a sum.
+        seen = [frames[:, voxels] for voxels in self._tissues.values()]
+        self._means.append(np.column_stack([_mean(part) for part in [*seen, frames]]))
         self._samples.append(frames[:, self._kept].astype(np.float32))
         for frame in frames:
             if self._previous is not None:
-                self._dvars.append(np.sqrt(np.mean((frame - self._previous) ** 2)))
+                self._dvars.append(np.sqrt(_mean((frame - self._previous) ** 2)))
             self._previous = frame
         self._previous = self._previous.copy()  # a view would keep the whole block alive
 
@@ -70,6 +71,10 @@ class RunStatistics:
         largest = courses[np.abs(courses).argmax(axis=0), np.arange(courses.shape[1])]
         # Six digits are the same on every processor.
         return np.round(courses * np.sign(largest), 6), share
+
+
+def _mean(values):
+    return values.mean(axis=-1, dtype=np.float64)
 
 
 def confounds_table(motion, statistics, t_r):

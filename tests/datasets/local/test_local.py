@@ -86,8 +86,7 @@ def test_a_folder_goes_straight_into_a_fit(tree, cohort):
     data = find_bids(tree, confounds=["motion6", "scrub"])
     ica = CanICA(n_components=3, mask=cohort.mask_img, random_state=0, n_init=2, verbose=0)
 
-    with pytest.warns(DataWarning, match="the same run"):  # copies, which is said
-        assert ica.fit(data).components_.shape[0] == 3
+    assert ica.fit(data).components_.shape[0] == 3
 
 
 def test_a_data_set_with_derivatives(tree, tmp_path):

@@ -60,8 +60,12 @@ def test_same_seed_gives_the_same_bytes(cohort, tmp_path):
 
 
 @pytest.mark.parametrize("kernels", ["Prescott", "SkylakeX"])
-def test_another_processor_gives_the_same_bytes(cohort, tmp_path, kernels):
-    """Other kernels of OpenBLAS and numpy's plain loops add in another order, to the same runs."""
+def test_another_processor_gives_the_same_cohort(cohort, tmp_path, kernels):
+    """Other kernels of OpenBLAS and numpy's plain loops add in another order, to the same runs.
+
+    A value at the edge of rounding may take the next step of the file: at most one in 10 000
+    does, by one step. The tables that follow from the images may differ by as much.
+    """
     code = (
         "import sys; from nbica.datasets import simulate_group; "
         f"simulate_group(**{SMALL}, data_dir=sys.argv[1])"
@@ -74,11 +78,17 @@ def test_another_processor_gives_the_same_bytes(cohort, tmp_path, kernels):
     subprocess.run([sys.executable, "-c", code, tmp_path], env=environment, check=True)
 
     again = simulate_group(**SMALL, data_dir=tmp_path)
-    for key in ("confounds", "full_confounds", "timecourses"):
+    for key in ("confounds", "timecourses"):
         assert [digest(p) for p in again[key]] == [digest(p) for p in cohort[key]]
+    for one, other in zip(again.full_confounds, cohort.full_confounds, strict=True):
+        # a step in one voxel moves a mean over some thousand voxels by less than 1e-6 of it
+        here, there = (pd.read_csv(p, sep="\t") for p in (one, other))
+        pd.testing.assert_frame_equal(here, there, rtol=1e-5, atol=1e-4)
     for one, other in zip(again.func, cohort.func, strict=True):
         here, there = (np.asarray(nib.load(p).dataobj.get_unscaled()) for p in (one, other))
-        np.testing.assert_array_equal(here, there)
+        steps = np.abs(here.astype(int) - there.astype(int))
+        assert steps.max() <= 1
+        assert steps.mean() < 1e-4
 
 
 def test_first_subjects_do_not_depend_on_their_number(cohort, tmp_path):
