@@ -196,14 +196,18 @@ class Progress:
 
     def _emit(self, event):
         self._event = replace(event, memory=self._memory_now())
-        for listener in self._listeners:
-            listener(self._event)
+        self._send(self._event)
 
     def _tell(self, **fields):
-        """Emit an event of this moment, which the next one does not carry on."""
-        now = self._event
-        self._change(**fields)
-        self._event = now
+        """Emit an event of this moment, which those that follow do not carry on.
+
+        It is never the latest event: a listener may take its time, and pulse meanwhile.
+        """
+        self._send(replace(self._event, memory=self._memory_now(), **fields))
+
+    def _send(self, event):
+        for listener in self._listeners:
+            listener(event)
 
     def _memory_now(self):
         now = time.monotonic()

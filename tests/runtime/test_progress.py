@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from nbica.exceptions import RunCancelled
-from nbica.runtime import renderers
+from nbica.runtime import progress, renderers
 from nbica.runtime.progress import Event, monitor
 
 
@@ -119,6 +119,27 @@ def test_an_exception_ends_the_run(error, state):
         raise error
 
     assert [event.state for event in events] == [state]
+
+
+@pytest.mark.parametrize("tell", ["merged", "warned"])
+def test_what_is_told_is_told_once_however_long_a_listener_takes(monkeypatch, tell):
+    """A listener that makes a picture of a run pulses meanwhile; once, that told the run again."""
+    monkeypatch.setattr(progress, "_PULSE", 0.0)
+    events = []
+
+    def slow(event):
+        events.append(event)
+        if len(events) == 1:
+            progress.checkpoint()
+
+    with monitor("A fit") as report:
+        report._listeners.append(slow)
+        getattr(report, tell)("sub-01")
+
+    told = [event for event in events if "sub-01" in (event.merged, event.warning)]
+    assert events[0] in told
+    assert len(told) == 1
+    assert len(events) > 2  # the pulse, and the end
 
 
 def test_silent_by_default(capfd):
