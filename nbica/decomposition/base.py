@@ -27,12 +27,13 @@ class GroupDecompositionMixin(TableOutput, TransformerMixin, auto_wrap_output_ke
     """
 
     @contextmanager
-    def _group_fit(self, imgs, confounds, goes_on=False):
+    def _group_fit(self, imgs, confounds, sample_mask, goes_on=False):
         """Give a GroupFit; where it is broken off, nothing half new has been learnt.
 
         With `goes_on`, runs are added to an earlier fit, which an error leaves as it was. An
         estimator that is being fitted in another thread is left alone, with a RuntimeError.
         """
+        confounds, imgs = confounds_of(imgs, confounds), with_sample_mask(imgs, sample_mask)
         with _only_fit_of(self), self._fresh_or_going_on(imgs, confounds, goes_on) as fit:
             yield fit
 

@@ -25,8 +25,6 @@ from nbica.decomposition.selection import (
 from nbica.decomposition.subspace import GroupSubspace
 from nbica.decomposition.weighting import weighted_rows, weighting_of
 from nbica.exceptions import DataError, DataWarning
-from nbica.image.inputs import confounds_of
-from nbica.image.run import with_sample_mask
 from nbica.masking.extract import unmask
 from nbica.masking.mask import load_mask
 from nbica.runtime.cache import Stage
@@ -254,8 +252,7 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
         """
         self._check_parameters()
         warn_of_y(y, stacklevel=2)
-        confounds, imgs = confounds_of(imgs, confounds), with_sample_mask(imgs, sample_mask)
-        with self._group_fit(imgs, confounds) as fit:
+        with self._group_fit(imgs, confounds, sample_mask) as fit:
             way = self.do_cca if isinstance(self.do_cca, str) else bool(self.do_cca)
             group = fit.cached(SUBSPACE, [self.n_components, way], lambda: self._group(fit))
             self._learn_runs(fit, stacklevel=2)
@@ -311,8 +308,7 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
         self._check_parameters()
         warn_of_y(y, stacklevel=2)
         subspace = self._subspace_so_far()
-        confounds, imgs = confounds_of(imgs, confounds), with_sample_mask(imgs, sample_mask)
-        with self._group_fit(imgs, confounds, goes_on=True) as fit:
+        with self._group_fit(imgs, confounds, sample_mask, goes_on=True) as fit:
             self.subspace_ = self._merge(fit, subspace)
             self._learn_runs(fit, stacklevel=2)
             group = _leading(self.subspace_)

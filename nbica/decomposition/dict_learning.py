@@ -10,8 +10,6 @@ from nbica.decomposition.preflight import check_parameters
 from nbica.decomposition.sparse_coding import learn_dictionary
 from nbica.decomposition.subspace import GroupSubspace
 from nbica.exceptions import DataError, IgnoredWarning, NotConvergedWarning
-from nbica.image.inputs import confounds_of
-from nbica.image.run import with_sample_mask
 from nbica.masking.extract import apply_mask, unmask
 from nbica.runtime.cache import Stage
 from nbica.runtime.checks import check_count, check_fraction, is_number, warn_of_y
@@ -169,8 +167,7 @@ class DictLearning(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys
         self._check_parameters()
         warn_of_y(y, stacklevel=2)
         self._warn_of_online(stacklevel=2)
-        confounds, imgs = confounds_of(imgs, confounds), with_sample_mask(imgs, sample_mask)
-        with self._group_fit(imgs, confounds) as fit:
+        with self._group_fit(imgs, confounds, sample_mask) as fit:
             parts = [self.n_components, self.dict_init is None]
             group = fit.cached(DICTIONARY_ROWS, parts, lambda: self._group(fit))
             self._learn_runs(fit, stacklevel=2)
