@@ -12,8 +12,8 @@ from nbica.decomposition.preflight import plan_before, plan_of
 from nbica.decomposition.projection import explain_run, project_run
 from nbica.decomposition.provenance import record_of
 from nbica.decomposition.run_table import warn_about_runs
-from nbica.image.inputs import confounds_of, inputs_of
-from nbica.image.run import is_iterator, with_sample_mask
+from nbica.image.inputs import confounds_of, inputs_of, with_frames
+from nbica.image.run import is_iterator
 from nbica.runtime import machine
 from nbica.runtime.parallel import each_run
 from nbica.runtime.tables import TableOutput
@@ -33,7 +33,7 @@ class GroupDecompositionMixin(TableOutput, TransformerMixin, auto_wrap_output_ke
         With `goes_on`, runs are added to an earlier fit, which an error leaves as it was. An
         estimator that is being fitted in another thread is left alone, with a RuntimeError.
         """
-        confounds, imgs = confounds_of(imgs, confounds), with_sample_mask(imgs, sample_mask)
+        imgs, confounds = with_frames(imgs, confounds, sample_mask)
         with _only_fit_of(self), self._fresh_or_going_on(imgs, confounds, goes_on) as fit:
             yield fit
 
@@ -100,7 +100,7 @@ class GroupDecompositionMixin(TableOutput, TransformerMixin, auto_wrap_output_ke
             The runs are smoothed and cleaned as in `fit`. After `set_output(transform="pandas")`
             or `"polars"`, tables.
         """
-        courses = self._map_runs(project_run, with_sample_mask(imgs, sample_mask), confounds)
+        courses = self._map_runs(project_run, imgs, confounds, sample_mask)
         return [self._as_output(course) for course in courses]
 
     def fit_transform(self, imgs=None, y=None, confounds=None, sample_mask=None, *, X=None):
@@ -163,15 +163,15 @@ class GroupDecompositionMixin(TableOutput, TransformerMixin, auto_wrap_output_ke
             From 0 to 1, over all cleaned signals. As in :meth:`transform` there is an intercept,
             and the mean of each frame counts as not explained.
         """
-        parts = self._map_runs(explain_run, with_sample_mask(imgs, sample_mask), confounds)
+        parts = self._map_runs(explain_run, imgs, confounds, sample_mask)
         together = np.sum([part.together for part in parts])
         total = np.sum([part.total for part in parts])
         alone = np.sum([part.alone for part in parts], axis=0)
         return (alone if per_component else together) / (total or 1.0)
 
-    def _map_runs(self, function, imgs, confounds):
+    def _map_runs(self, function, imgs, confounds, sample_mask):
         check_is_fitted(self)
-        inputs = inputs_of(imgs, confounds)
+        inputs = inputs_of(*with_frames(imgs, confounds, sample_mask))
         plan = plan_of(self, inputs, self.masker_.n_elements_)
         machine.check_disk(plan.scratch_path, plan.scratch)
         shared = {

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-from nbica.image.run import Run, is_iterator, iter_runs
+from nbica.image.run import Run, is_iterator, iter_runs, with_sample_mask
 from nbica.runtime.parallel import pair
 from nbica.signal.confounds import list_confounds
 
@@ -67,6 +67,24 @@ def inputs_of(imgs, confounds=None, *, one_pass=False):
         return Inputs(chain([first], runs), list_confounds(confounds), None, first)
     runs = list(runs)
     return Inputs(runs, list_confounds(confounds, len(runs)), len(runs), runs[0])
+
+
+def with_frames(imgs, confounds, sample_mask):
+    """Runs with the frames that count of each, and their confounds.
+
+    The confounds of a Bunch are those of its runs also where the frames come as an argument.
+
+    Parameters
+    ----------
+    imgs, sample_mask : as :func:`nbica.image.run.with_sample_mask` takes them
+    confounds : as :func:`inputs_of` takes them
+
+    Returns
+    -------
+    imgs, confounds
+        As :func:`inputs_of` takes them.
+    """
+    return with_sample_mask(imgs, sample_mask), confounds_of(imgs, confounds)
 
 
 def confounds_of(imgs, confounds=None):

@@ -658,6 +658,19 @@ def test_after_the_fit_a_bunch_brings_them_too(cohort, fitted):
     np.testing.assert_array_equal(np.vstack(fitted.transform(cohort)), np.vstack(apart))
 
 
+def test_a_bunch_brings_its_confounds_also_beside_a_sample_mask(cohort, fitted):
+    """Frames given as an argument once took the confounds of a Bunch away."""
+    frames = [list(range(5, nib.load(path).shape[3])) for path in cohort.func]
+    apart = fitted.transform(cohort.func, cohort.confounds, frames)
+
+    together = fitted.transform(cohort, sample_mask=frames)
+
+    np.testing.assert_array_equal(np.vstack(together), np.vstack(apart))
+    assert fitted.score(cohort, sample_mask=frames) == fitted.score(
+        cohort.func, confounds=cohort.confounds, sample_mask=frames
+    )
+
+
 def test_fit_transform_cleans_in_one_way(cohort):
     """Time courses from `fit_transform` of a Bunch are those of `fit`, then `transform`."""
     ica = estimator().fit(cohort)
