@@ -84,9 +84,8 @@ def compute_epi_mask(
         "mask_strategy='background' for images that are 0 outside."
     )
     means = _means(epi_img, n_jobs, open_store(memory))
-    tidying = {"opening": opening, "connected": connected}
-    masks = _masks_of_means(means, of_mean, why, tidying, target_affine, target_shape)
-    return mask_to_image(intersect(masks, threshold, connected))
+    target = (target_affine, target_shape)
+    return _mask_of_means(means, of_mean, why, opening, connected, target, threshold)
 
 
 def compute_background_mask(
@@ -133,9 +132,8 @@ def compute_background_mask(
         "Pass a mask, or mask_strategy='epi' for images with a noisy background."
     )
     means = _means(data_imgs, n_jobs, open_store(memory))
-    tidying = {"opening": opening, "connected": connected}
-    masks = _masks_of_means(means, of_mean, why, tidying, target_affine, target_shape)
-    return mask_to_image(intersect(masks, threshold, connected))
+    target = (target_affine, target_shape)
+    return _mask_of_means(means, of_mean, why, opening, connected, target, threshold)
 
 
 def compute_brain_mask(
@@ -212,22 +210,28 @@ def _recalled_mean(run, store):
     return found.values["mean"]
 
 
-def _masks_of_means(means, of_mean, why_empty, tidying, target_affine, target_shape):
-    target = None
+def _mask_of_means(means, of_mean, why_empty, opening, connected, target, threshold):
+    """The mask, as an image, of what the masks of all runs have in common."""
+    masks = _masks_of_means(means, of_mean, why_empty, opening, connected, target)
+    return mask_to_image(intersect(masks, threshold, connected))
+
+
+def _masks_of_means(means, of_mean, why_empty, opening, connected, target):
+    grid = None
     for run, mean in means:
-        target = target or target_grid(run.grid, target_affine, target_shape)
-        found = of_mean(volume_on_grid(mean, run.grid.affine, target))
-        mask = tidy(found, **tidying)
+        grid = grid or target_grid(run.grid, *target)
+        found = of_mean(volume_on_grid(mean, run.grid.affine, grid))
+        mask = tidy(found, opening, connected)
         if not mask.any():
             if found.any():
                 why_empty = (
-                    f"opening={tidying['opening']} takes away all of the {found.sum()} voxels that "
-                    "were found: try a smaller opening, 0 for none."
+                    f"opening={opening} takes away all of the {found.sum()} voxels that were "
+                    "found: try a smaller opening, 0 for none."
                 )
             msg = f"The mask of {run.name} is empty. {why_empty}"
             raise DataError(msg)
-        warn_of(run, list(filter(None, [run.notice])), stacklevel=4)
-        yield Mask(mask, target.affine, target.space)
+        warn_of(run, list(filter(None, [run.notice])), stacklevel=5)
+        yield Mask(mask, grid.affine, grid.space)
 
 
 def _histogram_gap(volume, lower_cutoff, upper_cutoff, exclude_zeros):

@@ -132,11 +132,13 @@ def read_into(signals, run, mask, smoothing_fwhm=None, watch=None, less_baseline
     return Read(n_nonfinite, baseline if less_baseline else np.zeros_like(baseline))
 
 
-class _KeptRows:
-    """Passes on the rows of frames that are kept, and drops the others."""
+class PassingRows:
+    """Stands where a run's matrix does (`scratch.py`), and holds the latest rows only.
 
-    def __init__(self, signals, kept, n_voxels):
-        self._signals, self._kept = signals, kept
+    A subclass has `put_rows(start, rows)`, which takes what it wants of them.
+    """
+
+    def __init__(self, n_voxels):
         self._rows = np.empty((0, n_voxels), np.float32)
 
     def rows(self, start, n_rows):
@@ -145,6 +147,14 @@ class _KeptRows:
         if len(self._rows) < n_rows:
             self._rows = np.empty((n_rows, self._rows.shape[1]), np.float32)
         return self._rows[:n_rows]
+
+
+class _KeptRows(PassingRows):
+    """Passes on the rows of frames that are kept, and drops the others."""
+
+    def __init__(self, signals, kept, n_voxels):
+        super().__init__(n_voxels)
+        self._signals, self._kept = signals, kept
 
     def put_rows(self, start, rows):
         """Pass on what is kept of frames that were written."""

@@ -16,7 +16,6 @@ from nbica.masking.preparation import Preparation, prepare
 from nbica.masking.transformer import RunTransformer, float_type
 from nbica.runtime.cache import Stage
 from nbica.runtime.checks import check_n_jobs, check_options
-from nbica.runtime.store import open_store
 from nbica.signal.cleaning import check_parts
 
 SIGNALS = Stage("signals", version=3)
@@ -192,12 +191,9 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
             return SIGNALS.key(fingerprint(run), preparation.key(), rest)
 
         def compute():
-            signals, notices = prepare(run, preparation, confounds, parts, sample_mask)
-            return {"signals": signals, "notices": list(notices)}
+            return prepare(run, preparation, confounds, parts, sample_mask)
 
-        about = {"run": run.name, "parameters": f"{preparation.mask.n_voxels} voxels"}
-        found = SIGNALS.get_or_compute_once(open_store(self.memory), key, compute, about)
-        return found.values["signals"], [*found.values["notices"], *found.notes]
+        return self._recalled(SIGNALS, run, key, compute, f"{preparation.mask.n_voxels} voxels")
 
     def get_feature_names_out(self, input_features=None):
         """Names of the columns: niftimasker0, niftimasker1, and so on."""

@@ -19,6 +19,7 @@ from nbica.masking.regions import (
     cleaned_signals,
     labelled_regions,
     load_labels,
+    load_lut,
     load_maps,
     map_regions,
     names_of,
@@ -28,7 +29,6 @@ from nbica.masking.regions import (
 from nbica.masking.transformer import RunTransformer, float_type
 from nbica.runtime.cache import Stage
 from nbica.runtime.checks import check_flags
-from nbica.runtime.store import open_store
 
 SIGNALS = Stage("region signals", version=2)
 
@@ -71,13 +71,7 @@ class _RegionMasker(RunTransformer, auto_wrap_output_keys=None):
         if self.mask_img is not None:
             grids["mask_img"] = load_mask(self.mask_img).grid
         for what, other in grids.items():
-            if not other.same_as(atlas_grid):
-                msg = (
-                    f"The {what} is on a grid of {other.shape}, the atlas on one of "
-                    f"{atlas_grid.shape} or with another affine; resampling_target='data' brings "
-                    "the atlas to the image."
-                )
-                raise ValueError(msg)
+            _check_grid(f"The {what}", other, atlas_grid)
 
     def _mask_on(self, grid):
         if self.mask_img is None:
@@ -127,11 +121,7 @@ class _RegionMasker(RunTransformer, auto_wrap_output_keys=None):
         if run.grid.same_as(grid):
             return self.regions_
         if self.resampling_target is None:
-            msg = (
-                f"{run.name} is on a grid of {run.grid.shape}, the atlas on one of {grid.shape} or "
-                "with another affine; resampling_target='data' brings the atlas to the image."
-            )
-            raise ValueError(msg)
+            _check_grid(run.name, run.grid, grid)
         return self._regions_on(run.grid) if self.resampling_target == "data" else self.regions_
 
     def _signals(self, run, confounds, sample_mask):
@@ -144,16 +134,23 @@ class _RegionMasker(RunTransformer, auto_wrap_output_keys=None):
             return SIGNALS.key(fingerprint(run), regions.key(), rest)
 
         def compute():
-            values = cleaned_signals(run, regions, self.smoothing_fwhm, self.cleaning_, confounds)
-            return dict(zip(("signals", "notices"), values, strict=True))
+            return cleaned_signals(run, regions, self.smoothing_fwhm, self.cleaning_, confounds)
 
-        about = {"run": run.name, "parameters": f"{regions.n_regions} regions"}
-        found = SIGNALS.get_or_compute_once(open_store(self.memory), key, compute, about)
-        return found.values["signals"], [*found.values["notices"], *found.notes]
+        return self._recalled(SIGNALS, run, key, compute, f"{regions.n_regions} regions")
 
     def __sklearn_is_fitted__(self):
         """Tell scikit-learn whether `fit` was called."""
         return hasattr(self, "regions_")
+
+
+def _check_grid(what, grid, atlas_grid):
+    """Raise ValueError for a grid that is not the atlas's."""
+    if not grid.same_as(atlas_grid):
+        msg = (
+            f"{what} is on a grid of {grid.shape}, the atlas on one of {atlas_grid.shape} or with "
+            "another affine; resampling_target='data' brings the atlas to the image."
+        )
+        raise ValueError(msg)
 
 
 class NiftiLabelsMasker(_RegionMasker, auto_wrap_output_keys=None):
@@ -280,16 +277,23 @@ class NiftiLabelsMasker(_RegionMasker, auto_wrap_output_keys=None):
         self._labels, self._affine, name = load_labels(self.labels_img)
         numbers = np.unique(self._labels)
         self._numbers = numbers[numbers != self.background_label]
-        names = names_of(self._numbers, self.labels, self.lut, self.background_label)
+        lut = self._loaded_lut()
+        names = names_of(self._numbers, self.labels, lut, self.background_label)
         space = space_of(open_image(self.labels_img)[0])
         grid = Grid(self._labels.shape, self._affine, space)
         kept = nonempty(self._regions_on(grid), names, name, self.keep_masked_labels)
         background = self.background_label if self.background_label in numbers else None
-        self.lut_ = table_of(self._numbers, names, self.lut, background)
+        self.lut_ = table_of(self._numbers, names, lut, background)
         self._numbers = self._numbers[kept]
         self._names = [names[place] for place in kept]
         self._prepare(imgs, grid, "labels")
         return self
+
+    def _loaded_lut(self):
+        if self.labels is not None and self.lut is not None:
+            msg = "Both labels and lut name the regions: pass one of them."
+            raise ValueError(msg)
+        return None if self.lut is None else load_lut(self.lut)
 
     def _regions_on(self, grid):
         mask = self._mask_on(grid)

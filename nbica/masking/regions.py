@@ -17,7 +17,7 @@ from scipy import ndimage, sparse
 from nbica.exceptions import DataError, DataWarning
 from nbica.image.files import checked_affine, load_volume, open_image, read_array
 from nbica.image.grid import volume_on_grid
-from nbica.masking.extract import notices_of, read_into
+from nbica.masking.extract import PassingRows, notices_of, read_into
 from nbica.masking.mask import Mask
 from nbica.signal.cleaning import Cleaner
 from nbica.signal.least_squares import inverse_overlaps
@@ -197,20 +197,13 @@ def region_signals(run, regions, smoothing_fwhm=None):
     return summary.array, read.n_nonfinite
 
 
-class _Summary:
-    """Stands where a run's matrix does (`scratch.py`), and keeps the regions' values only."""
+class _Summary(PassingRows):
+    """Keeps the regions' values only."""
 
     def __init__(self, n_timepoints, regions):
+        super().__init__(regions.mask.n_voxels)
         self.array = np.zeros((n_timepoints, regions.n_regions))
         self._regions = regions
-        self._rows = np.empty((0, regions.mask.n_voxels), np.float32)
-
-    def rows(self, start, n_rows):
-        """Where some frames are to be written."""
-        del start
-        if len(self._rows) < n_rows:
-            self._rows = np.empty((n_rows, self._rows.shape[1]), np.float32)
-        return self._rows[:n_rows]
 
     def put_rows(self, start, rows):
         """Summarise frames that were written."""
@@ -285,8 +278,8 @@ def names_of(numbers, labels, lut, background=0):
     labels : list of str, optional
         As many as regions, in order; or more where regions are missing from the image: the n-th is
         then that of number n. One for the background may come first.
-    lut : DataFrame or path, optional
-        With columns `index` and `name`.
+    lut : DataFrame, optional
+        As :func:`load_lut` gives it.
     background : int
 
     Returns
@@ -296,13 +289,10 @@ def names_of(numbers, labels, lut, background=0):
     Raises
     ------
     ValueError
-        For both, for names that do not fit, and for a number that a table has twice.
+        For names that do not fit, and for a number that a table has twice.
     """
-    if labels is not None and lut is not None:
-        msg = "Both labels and lut name the regions: pass one of them."
-        raise ValueError(msg)
     if lut is not None:
-        return _names_of_table(numbers, load_lut(lut), background)
+        return _names_of_table(numbers, lut, background)
     if labels is None:
         return [str(number) for number in numbers.tolist()]
     names = [as_text(name) for name in labels]
@@ -371,7 +361,7 @@ def table_of(numbers, names, lut, background):
     if background is not None:
         first = pd.DataFrame({"index": [background], "name": ["Background"]})
         table = pd.concat([first, table], ignore_index=True)
-    if lut is None or "color" not in (lut := load_lut(lut)).columns:
+    if lut is None or "color" not in lut.columns:
         return table
     return table.merge(lut[["index", "color"]], on="index", how="left")
 

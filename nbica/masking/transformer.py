@@ -10,6 +10,7 @@ from nbica.image.high_variance import high_variance_confounds
 from nbica.image.notices import warn_of
 from nbica.image.series import run_of_images
 from nbica.runtime.checks import warn_of_y
+from nbica.runtime.store import open_store
 from nbica.runtime.tables import TableOutput
 from nbica.signal.cleaning import Cleaning, butterworth_options
 from nbica.signal.confounds import load_confounds
@@ -74,6 +75,21 @@ class RunTransformer(TableOutput, TransformerMixin, BaseEstimator, auto_wrap_out
         return (
             signals[0] if is_volume and self._container() == "default" else self._as_output(signals)
         )
+
+    def _recalled(self, stage, run, make_key, compute, parameters):
+        """Signals and notices of a run, from the cache where they are there.
+
+        `compute()` gives both, `make_key()` what they are kept under; `parameters` is a word about
+        them for who lists the cache.
+        """
+
+        def values():
+            signals, notices = compute()
+            return {"signals": signals, "notices": list(notices)}
+
+        about = {"run": run.name, "parameters": parameters}
+        found = stage.get_or_compute_once(open_store(self.memory), make_key, values, about)
+        return found.values["signals"], [*found.values["notices"], *found.notes]
 
     def _checked_cleaning(self):
         options = dict(self.clean_args or {})

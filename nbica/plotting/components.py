@@ -13,6 +13,7 @@ from nbica.plotting.layout import add_axes
 from nbica.plotting.scales import Scale, scale_of
 from nbica.plotting.views import Slice, in_mm
 from nbica.plotting.volumes import Volume, box_of_scene, load_background, load_maps
+from nbica.runtime.checks import one_each
 from nbica.signal.ties import KNOWN_OF_MAPS, first_of_largest
 
 # In mm: between the slices of a tile, below them for coordinates.
@@ -106,9 +107,9 @@ def plot_components(
     """
     maps, affine = load_maps(components_img, "components_img")
     default = [f"IC {index}" for index in range(len(maps))]
-    titles = default if titles is None else _one_each("titles", titles, len(maps))
+    titles = default if titles is None else one_each("titles", titles, len(maps))
     if stability is not None:
-        stability = np.clip(_one_each("stability", stability, len(maps)), 0, 1)
+        stability = np.clip(one_each("stability", stability, len(maps)), 0, 1)
     scene = _scene(maps, affine, bg_img, threshold, vmax, cmap)
     volumes = [Volume(data, affine) for data in maps]
     cuts = _cuts(cut_coords, volumes, scene)
@@ -128,14 +129,6 @@ def plot_components(
     else:
         figure.savefig(output_file)
     return figure
-
-
-def _one_each(name, values, n_components):
-    if isinstance(values, str) or len(values) != n_components:
-        found = f"{values!r}" if isinstance(values, str) else f"{len(values)} {name}"
-        msg = f"{name}: found {found} for {n_components} components; give a list with one each"
-        raise ValueError(msg)
-    return list(values)
 
 
 def _scene(maps, affine, bg_img, threshold, vmax, cmap):

@@ -41,6 +41,15 @@ def is_number(value):
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
+def one_each(name, values, n_things, things="components"):
+    """Values as a list, one for each of some things; a ValueError for a text or another number."""
+    if isinstance(values, str) or len(values) != n_things:
+        found = repr(values) if isinstance(values, str) else f"{len(values)} {name}"
+        msg = f"{name}: found {found} for {n_things} {things}; give a list with one each"
+        raise ValueError(msg)
+    return list(values)
+
+
 def check_fraction(name, value, example):
     """Raise ValueError unless a parameter is a number between 0 and 1, both left out."""
     if not is_number(value) or not 0 < value < 1:

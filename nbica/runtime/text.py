@@ -30,3 +30,12 @@ def for_spreadsheets(table):
 
 def _harmless(value):
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def reads_as_number(text):
+    """Whether Python reads a text as a number."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

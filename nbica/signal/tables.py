@@ -8,6 +8,7 @@ import numpy as np
 
 from nbica.exceptions import DataError
 from nbica.runtime.placeholders import placeholder
+from nbica.runtime.text import reads_as_number
 
 # What stands for a value that is missing.
 _MISSING = ("", "n/a", "na", "nan", "null", "none", "#n/a")
@@ -140,12 +141,4 @@ def _is_row_of_numbers(fields):
     # As pandas writes an array: an empty corner, then the numbers of the columns.
     if not fields[0] and fields[1:] == [str(number) for number in range(len(fields) - 1)]:
         return False
-    return bool(present) and all(_is_number(field) for field in present)
-
-
-def _is_number(field):
-    try:
-        float(field)
-    except ValueError:
-        return False
-    return True
+    return bool(present) and all(reads_as_number(field) for field in present)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nbica.runtime.text import reads_as_number
 from nbica.teaching import answers
 from nbica.teaching.sealing import agrees, features, plain, seal_names
 
@@ -106,7 +107,7 @@ def _form(question, answer):
         return _form_of_names(question, answer)
     values, found = answers.as_values(answer), answers.described(answer)
     wanted = _wanted(question)
-    if isinstance(answer, str) and _is_number(answer) and question.kind in ("number", "count"):
+    if isinstance(answer, str) and reads_as_number(answer) and question.kind in ("number", "count"):
         return f"{wanted} is asked for, and this is a text: leave the quotation marks out."
     if values is None or (answers.affine_of(answer) is None) == (question.kind == "image"):
         return f"{wanted} is asked for, and this is {found}."
@@ -146,14 +147,6 @@ def _form_of_names(question, answer):
     if len({plain(name) for name in names}) != question.n_names:
         return f"{wanted} is asked for, and this is {len(names)}."
     return ""
-
-
-def _is_number(text):
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 # Values and names: what kind of mistake it is -------------------------------------------------

@@ -21,6 +21,7 @@ from nbica.plotting.scales import scale_of
 from nbica.plotting.spectra import BAND, share_in_band
 from nbica.plotting.volumes import load_maps
 from nbica.runtime.atomic import to_write
+from nbica.runtime.checks import one_each
 from nbica.signal.ties import KNOWN_OF_MAPS, first_of_largest
 from nbica.viewer.page import write_page
 from nbica.viewer.scene import anatomy_of
@@ -135,11 +136,7 @@ def report(
 def _names(names, n_components):
     if names is None:
         return [f"IC {index}" for index in range(n_components)]
-    if isinstance(names, str) or len(names) != n_components:
-        found = repr(names) if isinstance(names, str) else f"{len(names)} names"
-        msg = f"names: found {found} for {n_components} components; give a list with one each"
-        raise ValueError(msg)
-    return [str(name) for name in names]
+    return [str(name) for name in one_each("names", names, n_components)]
 
 
 def _activity(ica, runs, confounds, t_r):
@@ -179,10 +176,10 @@ def _viewer(ica, bg_img, names):
 def _components(ica, bg_img, names, activity, split_half):
     maps, affine = load_maps(ica.components_img_, "components_img_")
     scale = scale_of(maps, cmap="gray", threshold="auto")
-    stability = _one_each(vars(ica).get("stability_"), len(maps))
-    reproducibility = _one_each(split_half and split_half.per_component, len(maps))
-    slow = _one_each(activity and share_in_band(*activity[2:]), len(maps))
-    spectra = _one_each(activity and _polylines(*activity[2:]), len(maps))
+    stability = _or_none(vars(ica).get("stability_"), len(maps))
+    reproducibility = _or_none(split_half and split_half.per_component, len(maps))
+    slow = _or_none(activity and share_in_band(*activity[2:]), len(maps))
+    spectra = _or_none(activity and _polylines(*activity[2:]), len(maps))
     suggestions = _suggestions(ica, activity)
     for number, (data, name) in enumerate(zip(maps, names, strict=True)):
         magnitude = np.nan_to_num(np.abs(data))
@@ -199,7 +196,7 @@ def _components(ica, bg_img, names, activity, split_half):
         )  # fmt: skip
 
 
-def _one_each(values, n_components):
+def _or_none(values, n_components):
     """A value for each component, None where it is not known."""
     return [None] * n_components if values is None else list(values)
 

@@ -4,6 +4,7 @@ from numbers import Real
 
 import numpy as np
 
+from nbica.runtime.checks import one_each
 from nbica.viewer import colors, quantise
 
 
@@ -35,11 +36,7 @@ def check_names(names, maps):
             return [maps.name or "map"]
         kind = "frame" if maps.baseline is not None else "IC"
         return [f"{kind} {index}" for index in range(n_maps)]
-    if isinstance(names, str) or len(names) != n_maps:
-        found = repr(names) if isinstance(names, str) else f"{len(names)} names"
-        msg = f"names: found {found} for {n_maps} maps; give a list with one each"
-        raise ValueError(msg)
-    return [str(name) for name in names]
+    return [str(name) for name in one_each("names", names, n_maps, "maps")]
 
 
 def check_courses(time_courses, n_maps):
