@@ -13,6 +13,7 @@ from nbica.exceptions import DataError
 from nbica.image import spatial
 from nbica.image.files import READ_ERRORS
 from nbica.image.grid import whole
+from nbica.image.reads import note_read
 from nbica.image.run import ArrayFrames, VolumeFrames, run_of_image
 from nbica.image.stored import (
     check_unchanged,
@@ -67,7 +68,12 @@ def iter_blocks(run, grid, box, n_frames=None, less_first=False):
     """
     if isinstance(run.frames, VolumeFrames):
         yield from _volume_after_volume(run, grid, box)
-        return
+    else:
+        yield from _blocks_of(run, grid, box, n_frames, less_first)
+    note_read(run.name)
+
+
+def _blocks_of(run, grid, box, n_frames, less_first=False):
     n_frames = n_frames or frames_per_block(max(run.grid.shape, box.shape, key=np.prod))
     is_same = run.grid.same_as(grid)
     blocks = _iter_cropped(run, box if is_same else whole(run.grid), n_frames)
@@ -94,7 +100,7 @@ def _less_first(blocks):
 def _volume_after_volume(run, grid, box):
     for number, img in enumerate(run.frames.images):
         volume, _ = run_of_image(img)
-        for block in iter_blocks(volume, grid, box, n_frames=1):
+        for block in _blocks_of(volume, grid, box, n_frames=1):
             yield block._replace(start=number)
 
 

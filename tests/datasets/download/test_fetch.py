@@ -16,9 +16,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import requests
-from mirror import Mirror
-from mirror.contents import tgz, zipped
-from mirror.server import Fault
 
 from nbica.datasets import registry
 from nbica.datasets.download import fetch as download
@@ -26,6 +23,9 @@ from nbica.datasets.download import transfer
 from nbica.datasets.download.fetch import Hosts, fetch, monitor
 from nbica.datasets.download.hash_record import NAME, read
 from nbica.datasets.download.plan import make_plan, part_of
+from nbica.datasets.stand_in import Mirror
+from nbica.datasets.stand_in.contents import tgz, zipped
+from nbica.datasets.stand_in.server import Fault
 from nbica.exceptions import DownloadError, RunCancelled
 
 DATA = np.random.default_rng(0).integers(0, 256, 300_000, dtype=np.uint8).tobytes()

@@ -1,6 +1,6 @@
 """A loopback server that offers simulated files in the layout of the real archives.
 
-    python -m tests.mirror              # then, elsewhere:
+    python -m nbica.datasets.stand_in              # then, elsewhere:
     NBICA_MIRROR=http://127.0.0.1:8321 jupyter lab
 
 `contents` makes the files, `server` sends them, well-behaved or not.
