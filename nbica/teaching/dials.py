@@ -314,9 +314,11 @@ def _as_image(figure):
     """A figure of matplotlib, or what has one, or a picture, as Pillow has it."""
     if isinstance(figure, Image.Image):
         return figure.convert("RGB")
-    figure = getattr(figure, "figure", figure)
+    drawn = getattr(figure, "figure", figure)
     content = BytesIO()
-    figure.savefig(content, format="png", facecolor=figure.get_facecolor())
+    drawn.savefig(content, format="png", facecolor=drawn.get_facecolor())
+    if hasattr(figure, "close"):  # a display, which a notebook would show as well
+        figure.close()
     return Image.open(content).convert("RGB")
 
 
@@ -329,5 +331,5 @@ def _shrunk(image):
 
 def _webp(image):
     content = BytesIO()
-    image.save(content, format="webp", quality=82, method=4)
+    image.save(content, format="webp", quality=75, method=4)
     return base64.b64encode(content.getvalue()).decode("ascii")

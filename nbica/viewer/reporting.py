@@ -189,8 +189,10 @@ def _components(ica, bg_img, names, activity, split_half):
             nib.Nifti1Image(data, affine), bg_img, threshold=scale.threshold, vmax=scale.vmax,
             cut_coords=peak, colorbar=False, draw_cross=False, figure=_PICTURE,
         )  # fmt: skip
+        url = _data_url(picture._repr_png_())
+        picture.close()  # or a notebook would show it beside the report
         yield Component(
-            number, name, _data_url(picture._repr_png_()),
+            number, name, url,
             tuple(np.round(peak).astype(int).tolist()), stability[number],
             reproducibility[number], suggestions[number], spectra[number], slow[number],
         )  # fmt: skip

@@ -6,7 +6,7 @@
 `contents` makes the files, `server` sends them, well-behaved or not.
 """
 
-from .contents import Contents
-from .server import Mirror
+from nbica.datasets.stand_in.contents import Contents
+from nbica.datasets.stand_in.server import Mirror
 
 __all__ = ["Contents", "Mirror"]

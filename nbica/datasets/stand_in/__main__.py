@@ -3,8 +3,8 @@
 import argparse
 import contextlib
 
-from .contents import Contents
-from .server import Mirror
+from nbica.datasets.stand_in.contents import Contents
+from nbica.datasets.stand_in.server import Mirror
 
 
 def main():

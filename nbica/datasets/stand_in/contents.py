@@ -17,8 +17,7 @@ import nibabel as nib
 import numpy as np
 
 from nbica.datasets import registry, simulate_group
-
-from . import tables
+from nbica.datasets.stand_in import tables
 
 MNI = np.array([[3.0, 0, 0, -90], [0, 3, 0, -126], [0, 0, 3, -72], [0, 0, 0, 1]])
 SHAPE = (20, 24, 20)

@@ -87,7 +87,7 @@ function makeCloud(points) {
       const x = 140 * Math.cos((one * Math.PI) / 180);
       const y = -140 * Math.sin((one * Math.PI) / 180);
       const ends = { x1: 150 - x, y1: 150 - y, x2: 150 + x, y2: 150 + y };
-      for (const [name, value] of Object.entries(ends)) lines[i].setAttribute(name, value.toFixed(1));
+      for (const [name, end] of Object.entries(ends)) lines[i].setAttribute(name, end.toFixed(1));
       names[i].setAttribute("x", (150 + 0.86 * x + 6).toFixed(1));
       names[i].setAttribute("y", (150 + 0.86 * y - 6).toFixed(1));
     });

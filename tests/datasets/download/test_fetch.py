@@ -181,7 +181,7 @@ def test_dead_at_the_moment_of_starting_anew(server, no_copies, monkeypatch):
 
 def test_without_a_validator_only_a_known_hash_allows_to_go_on(server, monkeypatch):
     """No ETag and no date: resumed where the hash will tell, else from the start."""
-    monkeypatch.setattr("mirror.server._DATE", "")
+    monkeypatch.setattr("nbica.datasets.stand_in.server._DATE", "")
     monkeypatch.setattr(transfer, "_validator", lambda headers: None)
     cut = Fault(cut_after=100_000, etag="")
     server.misbehave("toy/run.bin", cut, Fault(etag=""))
