@@ -118,7 +118,7 @@ def test_outputs_of_another_form_are_passed_over(payload, tmp_path):
 
 def test_notebooks_side_by_side_belong_to_the_names_they_bear(tmp_path):
     """Without folders, a file is a learner's; the name of a tutorial in it is left out."""
-    save(tmp_path / "ana_01_first_look.ipynb", asked("1.1", "passed"))
+    save(tmp_path / "ana_01_your_first_networks.ipynb", asked("1.1", "passed"))
     save(tmp_path / "ana - 03_one_person.ipynb", asked("3.1", "tried"))
     save(tmp_path / "ben.ipynb", asked("1.1", "tried"))
     save(tmp_path / "01_your_first_networks.ipynb", asked("1.1", "not answered"))
@@ -282,7 +282,8 @@ def test_copies_belong_to_their_learner(tmp_path):
     """What a browser or JupyterLab adds to a name makes no new learner; (1) alone is none."""
     names = [
         "ana.ipynb", "ana (1).ipynb", "ana-Copy1.ipynb", "01_your_first_networks (1).ipynb",
-        "ben_01_first_look.ipynb", "ben_01_first_look (2).ipynb", "group (1).ipynb",
+        "ben_01_your_first_networks.ipynb", "ben_01_your_first_networks (2).ipynb",
+        "group (1).ipynb",
         "group (2).ipynb",
     ]  # fmt: skip
     for number, name in enumerate(names):
@@ -295,8 +296,8 @@ def test_copies_belong_to_their_learner(tmp_path):
 
 def test_a_name_is_one_however_it_is_encoded(tmp_path):
     """An é from macOS is that from elsewhere."""
-    save(tmp_path / "e\u0301va_01_first_look.ipynb", asked("1.1", "passed"))
-    save(tmp_path / "\u00e9va_02_canica_step_by_step.ipynb", asked("3.1", "tried"))
+    save(tmp_path / "e\u0301va_01_your_first_networks.ipynb", asked("1.1", "passed"))
+    save(tmp_path / "\u00e9va_03_one_person.ipynb", asked("3.1", "tried"))
 
     assert list(class_report(tmp_path).table.index) == ["\u00e9va"]
 

@@ -16,6 +16,7 @@ from sklearn.utils import Bunch
 from nbica import CanICA, NiftiMasker, report
 from nbica.datasets.simulation import anatomy
 from nbica.matching.reproducibility import SplitHalf
+from nbica.plotting import figures
 
 HOSTILE = [
     "<script>document.title='owned'</script>",
