@@ -19,6 +19,7 @@ from PIL import Image
 
 from nbica import plotting
 
+pytestmark = pytest.mark.slow  # draws and compares whole figures
 FOLDER = Path(__file__).parent / "looks"
 
 AFFINE = np.array([[-6.0, 0, 0, 84], [0, 6, 0, -114], [0, 0, 6, -72], [0, 0, 0, 1]])
