@@ -49,6 +49,18 @@ def plot_matrix(
     Returns
     -------
     matplotlib.figure.Figure
+
+    See Also
+    --------
+    plot_connectome : the same numbers in the brain.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import plotting
+    >>> matrix = np.corrcoef(np.random.default_rng(0).normal(size=(3, 50)))
+    >>> figure = plotting.plot_matrix(matrix, labels=["visual", "motor", "salience"], tri="lower")
+    >>> figure.savefig("matrix.png")
     """
     del auto_fit
     mat = np.array(mat, dtype=float)
