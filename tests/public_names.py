@@ -2,8 +2,9 @@
 
 import importlib
 import inspect
-import re
 from pathlib import Path
+
+import every_name
 
 import nbica
 
@@ -12,13 +13,8 @@ API = Path(__file__).parents[1] / "docs" / "api"
 
 def names_in_the_reference():
     """Dotted names of what has a page in docs/api."""
-    for path in sorted(API.glob("*.rst")):
-        module = ""
-        for line in path.read_text(encoding="utf-8").splitlines():
-            if line.startswith(".. currentmodule:: "):
-                module = line.split(":: ")[1]
-            elif re.fullmatch(r" {3}[\w.]+", line) and module:
-                yield f"{module}.{line.strip()}"
+    for page in sorted(API.glob("*.rst")):
+        yield from (f"{module}.{name}" for module, name in every_name.entries(page))
 
 
 def names_that_are_public():

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from logging import makeLogRecord
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -19,6 +20,8 @@ pytest.importorskip("latex2mathml", reason="the site needs nbica[docs]")
 import alive  # noqa: E402
 import built_links  # noqa: E402
 import docstrings  # noqa: E402
+import elsewhere  # noqa: E402
+import every_name  # noqa: E402
 import formulas  # noqa: E402
 import gallery  # noqa: E402
 
@@ -85,6 +88,29 @@ def test_every_public_name_is_in_the_reference():
 
     assert len(there) == len(set(there))
     assert [n for n in names_that_are_public() if value_of(n) not in documented] == []
+
+
+def test_the_start_page_has_a_line_for_each_name():
+    """All that the other pages list, each once."""
+    lines = list(every_name.tables(DOCS / "api" / "index.rst"))
+    listed = [f"nbica.{line.strip()[1:]}" for line in lines if line.startswith("   ~")]
+
+    assert sorted(listed) == sorted(names_in_the_reference())
+
+
+def test_types_in_docstrings_lead_to_what_is_there():
+    """To a class that can be imported, of ours or of those whose reference the site knows."""
+    for short, full in (elsewhere.TYPES | elsewhere.own_types()).items():
+        assert value_of(full).__name__ == short or "nbica" in full
+
+
+def test_a_site_that_cannot_be_reached_is_no_warning():
+    """But all else that is said of other sites is."""
+    record = makeLogRecord({"msg": "failed to reach any of the inventories with …"})
+    other = makeLogRecord({"msg": "external reference target not found"})
+
+    assert not elsewhere.is_not_about_the_network(record)
+    assert elsewhere.is_not_about_the_network(other)
 
 
 def test_what_the_notebooks_import_is_in_the_reference():
