@@ -1,7 +1,10 @@
 """Tell two groups apart by their connectomes, in subjects that were not learnt from."""
 
+from __future__ import annotations
+
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -15,6 +18,11 @@ from nbica.connectivity.groups import check_groups
 from nbica.connectivity.measure import ConnectivityMeasure, Given, covariances_of
 from nbica.connectivity.subject_maps import SubjectMaps
 from nbica.exceptions import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sklearn.base import BaseEstimator
 
 
 @dataclass(frozen=True)
@@ -73,9 +81,10 @@ class Diagnosis:
 
 
 def classify_groups(
-    time_courses, groups, kind="tangent", classifier=None, subjects=None, cv=None,
-    n_permutations=100, n_jobs=1, random_state=0,
-):  # fmt: skip
+    time_courses: Sequence[np.ndarray | SubjectMaps], groups: Sequence, kind: str = "tangent",
+    classifier: BaseEstimator | None = None, subjects: Sequence | np.ndarray | None = None,
+    cv: object = None, n_permutations: int = 100, n_jobs: int = 1, random_state: int = 0,
+) -> Diagnosis:  # fmt: skip
     """Cross-validate a diagnosis through functional connectivity.
 
     Costs n_folds x (n_permutations + 1) fits of a linear model and, for "tangent", of a geometric

@@ -1,14 +1,22 @@
 """Two groups compared by permutation: every edge or voxel at once, corrected for all."""
 
+from __future__ import annotations
+
 import math
 import warnings
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from nbica.connectivity.matrices import sym_matrix_to_vec, vec_to_sym_matrix
 from nbica.exceptions import DataError, DataWarning
 from nbica.runtime.checks import check_count
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
 
 # Statistics of so many permutations are in memory at once.
 _CHUNK_BYTES = 32e6
@@ -75,8 +83,10 @@ class GroupComparison:
 
 
 def compare_groups(
-    values, groups, confounds=None, n_permutations=10000, random_state=0, correction="max"
-):
+    values: np.ndarray, groups: Sequence, confounds: ArrayLike | None = None,
+    n_permutations: int = 10000, random_state: int | np.random.Generator | None = 0,
+    correction: Literal["max", "fdr"] = "max",
+) -> GroupComparison:  # fmt: skip
     """Compare two groups of subjects, value by value, by permutation of their labels.
 
     Costs n_permutations x n_subjects x n_values multiplications, and at most 32 MB beside the

@@ -1,5 +1,9 @@
 """Connectomes: how the time courses of one subject go together, for many subjects."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, Self
+
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.covariance import GraphicalLassoCV, LedoitWolf
@@ -17,6 +21,13 @@ from nbica.connectivity.matrices import (
 from nbica.exceptions import DataError
 from nbica.signal.cleaning import clean
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
+
+    from nbica.hints import Confounds
+
 KINDS = {
     "covariance": lambda covariances: covariances,
     "correlation": covariance_to_correlation,
@@ -29,7 +40,11 @@ _SHORT = {"partial": "partial correlation"}
 _ESTIMATORS = {"ledoit-wolf": LedoitWolf, "graphical lasso": GraphicalLassoCV}
 
 
-def connectomes(time_courses, kind="correlation", estimator="ledoit-wolf", vectorize=False):
+def connectomes(
+    time_courses: Sequence[np.ndarray],
+    kind: Literal["correlation", "partial", "tangent", "precision", "covariance"] = "correlation",
+    estimator: str | BaseEstimator = "ledoit-wolf", vectorize: bool = False,
+) -> np.ndarray:  # fmt: skip
     """Connectivity matrix of each subject, in one call.
 
     Costs n_timepoints x n² multiplications per subject with Ledoit-Wolf; the graphical lasso, with
@@ -134,9 +149,10 @@ class ConnectivityMeasure(TransformerMixin, BaseEstimator, auto_wrap_output_keys
     """
 
     def __init__(
-        self, cov_estimator=None, kind="covariance", vectorize=False, discard_diagonal=False,
-        standardize=True, verbose=0,
-    ):  # fmt: skip
+        self, cov_estimator: BaseEstimator | str | None = None, kind: str = "covariance",
+        vectorize: bool = False, discard_diagonal: bool = False, standardize: bool = True,
+        verbose: int = 0,
+    ) -> None:  # fmt: skip
         self.cov_estimator = cov_estimator
         self.kind = kind
         self.vectorize = vectorize
@@ -144,7 +160,7 @@ class ConnectivityMeasure(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         self.standardize = standardize
         self.verbose = verbose
 
-    def fit(self, X, y=None):
+    def fit(self, X: Sequence[np.ndarray], y: object = None) -> Self:
         """Learn the mean over subjects.
 
         Parameters
@@ -166,7 +182,7 @@ class ConnectivityMeasure(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         self._learn(X)
         return self
 
-    def transform(self, X, confounds=None):
+    def transform(self, X: Sequence[np.ndarray], confounds: Confounds = None) -> np.ndarray:
         """Connectivity of each subject.
 
         Parameters
@@ -183,7 +199,9 @@ class ConnectivityMeasure(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         check_is_fitted(self)
         return self._finished(self._measured(_check_series(X, self.n_features_in_)), confounds)
 
-    def fit_transform(self, X, y=None, confounds=None):
+    def fit_transform(
+        self, X: Sequence[np.ndarray], y: object = None, confounds: Confounds = None
+    ) -> np.ndarray:
         """Fit and transform the same subjects, estimating each covariance once.
 
         Raises
@@ -197,7 +215,9 @@ class ConnectivityMeasure(TransformerMixin, BaseEstimator, auto_wrap_output_keys
             raise DataError(msg)
         return self._finished(measured, confounds)
 
-    def inverse_transform(self, connectivities, diagonal=None):
+    def inverse_transform(
+        self, connectivities: np.ndarray, diagonal: ArrayLike | None = None
+    ) -> np.ndarray:
         """Matrices of connectivities; of tangent displacements, the covariances.
 
         Parameters

@@ -1,6 +1,9 @@
 """Subjects' own time courses and maps of the group's components, one run in memory at a time."""
 
+from __future__ import annotations
+
 from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -26,8 +29,21 @@ from nbica.runtime.checks import check_count
 from nbica.runtime.parallel import each_run
 from nbica.runtime.store import open_store
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-def dual_regression(ica, imgs, confounds=None, memory=None):
+    from sklearn.base import BaseEstimator
+    from sklearn.utils import Bunch
+
+    from nbica.connectivity.subject_maps import SubjectMaps
+    from nbica.decomposition.dict_learning import DictLearning
+    from nbica.hints import Bytes, ImageLike, Images, MemoryLike, RunConfounds, Runs
+
+
+def dual_regression(
+    ica: CanICA | DictLearning, imgs: Runs, confounds: RunConfounds = None,
+    memory: MemoryLike = None,
+) -> Iterator[SubjectMaps]:  # fmt: skip
     """Each subject's time courses and maps of the group's components.
 
     Reads every run once, as it is asked for. Memory is that of a run for each of the estimator's
@@ -85,7 +101,9 @@ def dual_regression(ica, imgs, confounds=None, memory=None):
     return _streamed(regress_run, pairs, shared, n_workers)
 
 
-def back_reconstruct(ica, imgs, confounds=None, memory=None):
+def back_reconstruct(
+    ica: CanICA, imgs: Runs, confounds: RunConfounds = None, memory: MemoryLike = None
+) -> Iterator[SubjectMaps]:
     """Each subject's part in the group's maps, by back-reconstruction (as GIFT's GICA3).
 
     Reads every run three times, or once with a `memory` that holds its reduction: for what the
@@ -149,16 +167,16 @@ def back_reconstruct(ica, imgs, confounds=None, memory=None):
 
 
 def guided_ica(
-    imgs,
-    networks,
-    confounds=None,
+    imgs: Runs,
+    networks: Images | Bunch | CanICA | DictLearning,
+    confounds: RunConfounds = None,
     *,
-    mask=None,
-    n_components=64,
-    memory=None,
-    n_jobs=None,
-    ram=None,
-):
+    mask: ImageLike | BaseEstimator | None = None,
+    n_components: int = 64,
+    memory: MemoryLike = None,
+    n_jobs: int | None = None,
+    ram: Bytes = None,
+) -> Iterator[SubjectMaps]:
     """Each subject's own version of given networks, by ICA that these guide (GIG-ICA, MOO-ICAR).
 
     Reads every run twice, as it is asked for, or once with a `memory` that holds its reduction.
@@ -230,7 +248,7 @@ def guided_ica(
     """
     check_count("n_components", n_components)
     is_fit = hasattr(networks, "get_params")
-    given = {"memory": memory, "n_jobs": n_jobs, "ram": ram}
+    given: dict[str, Any] = {"memory": memory, "n_jobs": n_jobs, "ram": ram}
     if is_fit:
         check_is_fitted(networks)
         mask = networks.masker_

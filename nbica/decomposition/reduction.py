@@ -4,13 +4,15 @@ This is the unit of work of a fit: cached, and run in parallel. It depends on on
 parameters only, so its result can be kept and used again with any other runs.
 """
 
+from __future__ import annotations
+
 import time
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from tempfile import gettempdir
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
 import joblib
@@ -26,6 +28,9 @@ from nbica.runtime.leftovers import own_folder
 from nbica.runtime.parallel import each_run, out_of_memory
 from nbica.runtime.store import NoStore
 from nbica.signal.confounds import load_confounds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 REDUCTION = Stage("reduction", version=3)
 NO_STORE = NoStore()
@@ -93,7 +98,9 @@ class Reduction:
         return replace(self, components=components).leading(n_components)
 
 
-def principal_components(walk, n_timepoints, n_voxels, n_components):
+def principal_components(
+    walk: Callable[[], Iterable], n_timepoints: int, n_voxels: int, n_components: int
+) -> tuple[np.ndarray, np.ndarray, float]:
     """Leading principal components of a run's signals, exactly.
 
     Costs n_timepoints² x n_voxels multiplications and no copy of the signals: the singular values

@@ -17,6 +17,10 @@ References
 .. [2] S. Smith et al., "Group-PCA for very large fMRI datasets", NeuroImage 101 (2014).
 """
 
+from __future__ import annotations
+
+from typing import Self
+
 import numpy as np
 
 from nbica.signal.least_squares import blocks_of, gram_of_blocks
@@ -78,11 +82,11 @@ class GroupSubspace:
     True
     """
 
-    def __init__(self, n_components, n_kept=None):
+    def __init__(self, n_components: int, n_kept: int | None = None) -> None:
         self.n_components = n_components
         self.n_kept = n_kept
 
-    def partial_fit(self, rows):
+    def partial_fit(self, rows: np.ndarray) -> Self:
         """Merge the rows of one run.
 
         Parameters
@@ -130,12 +134,12 @@ class GroupSubspace:
         return max(self.n_components, self.n_kept or 5 * self.n_components)
 
     @property
-    def singular_values_(self):
+    def singular_values_(self) -> np.ndarray:
         """Singular values of the rows so far."""
         return self._leading()[0]
 
     @property
-    def components_(self):
+    def components_(self) -> np.ndarray:
         """Components of the rows so far; to look at them changes nothing."""
         return self._leading()[1]
 

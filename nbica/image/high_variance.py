@@ -1,5 +1,9 @@
 """Confounds from the voxels that vary most, as nilearn's `high_variance_confounds` has them."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from nbica.exceptions import DataError
@@ -9,8 +13,14 @@ from nbica.image.grid import Grid, whole
 from nbica.image.run import load_run
 from nbica.signal.time_operator import trend
 
+if TYPE_CHECKING:
+    from nbica.hints import ImageLike
 
-def high_variance_confounds(imgs, n_confounds=5, percentile=2.0, detrend=True, mask_img=None):
+
+def high_variance_confounds(
+    imgs: ImageLike, n_confounds: int = 5, percentile: float = 2.0, detrend: bool = True,
+    mask_img: ImageLike | None = None,
+) -> np.ndarray:  # fmt: skip
     """Time courses that the most variable voxels of a run share: a CompCor without anatomy [1]_.
 
     Memory is three volumes and the signals of `percentile` percent of the voxels; the file is read

@@ -6,6 +6,8 @@ A :class:`Run` weighs nothing and travels to a worker process; only there are it
 that nibabel reads, and images that live in memory, are taken as arrays.
 """
 
+from __future__ import annotations
+
 import glob
 import os
 import warnings
@@ -13,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import nibabel as nib
 import numpy as np
@@ -30,6 +33,9 @@ from nbica.image.grid import Grid
 from nbica.image.space import space_of, unit_of
 from nbica.image.stored import FileFrames, locate
 from nbica.signal.confounds import check_sample_mask
+
+if TYPE_CHECKING:
+    from nbica.hints import ImageLike, Runs, SampleMask
 
 _UNFINISHED = (".part", ".partial", ".crdownload", ".download")
 
@@ -103,11 +109,11 @@ class Run:
     kept: np.ndarray | None = None
 
     @property
-    def n_kept(self):
+    def n_kept(self) -> int:
         """Number of frames that count."""
         return self.n_timepoints if self.kept is None else len(self.kept)
 
-    def keep(self, sample_mask):
+    def keep(self, sample_mask: SampleMask) -> Run:
         """The same run with only some frames: indices, one boolean per frame, or None for all.
 
         Raises
@@ -122,8 +128,8 @@ class Run:
 class SomeFrames:
     """An image of which only some frames count; becomes a Run when its header is read."""
 
-    img: object
-    sample_mask: object
+    img: Any
+    sample_mask: Any
 
     def __str__(self):
         return str(self.img)
@@ -176,7 +182,7 @@ def _with_masks(imgs, sample_masks):
         yield SomeFrames(img, mask)
 
 
-def iter_runs(imgs, first=1):
+def iter_runs(imgs: Runs, first: int = 1) -> Iterator[Run]:
     """Runs of whatever a user passes, one by one, headers only.
 
     Parameters
@@ -264,12 +270,12 @@ def _expand(img):
     return found
 
 
-def is_iterator(imgs):
+def is_iterator(imgs: object) -> TypeGuard[Iterator]:
     """Whether the images can be gone through only once (a generator)."""
     return isinstance(imgs, Iterator)
 
 
-def load_run(img, name="image in memory"):
+def load_run(img: ImageLike | Run, name: str = "image in memory") -> Run:
     """One 4D image as a Run; reads its header only.
 
     Parameters

@@ -5,15 +5,27 @@ and viewers show what is cut here; the viewers' JavaScript (`planes.js`) takes t
 same order.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
 import numpy as np
 
 from nbica.image.world_axes import in_world_order, resample_volume, table, world_axes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
 
 # Side of a pixel in mm, unless told otherwise.
 STEP = 1.0
 
 
-def slice_at(data, affine, axis, mm, bounds, step=STEP, order=1):
+def slice_at(
+    data: np.ndarray, affine: ArrayLike, axis: Literal[0, 1, 2], mm: float,
+    bounds: Sequence[tuple[float, float]], step: float = STEP, order: Literal[0, 1] = 1,
+) -> np.ndarray:  # fmt: skip
     """Resample one plane of a volume, in world space.
 
     Parameters

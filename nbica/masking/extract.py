@@ -3,7 +3,9 @@
 The columns are the voxels of a mask in C order of the mask's array, as nilearn has them.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -16,6 +18,15 @@ from nbica.masking.mask import intersect_masks, load_mask
 from nbica.runtime import machine
 from nbica.runtime.scratch import RamSignals
 from nbica.runtime.stopwatch import Stopwatch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import DTypeLike
+
+    from nbica.hints import Fwhm, ImageLike, Images
+    from nbica.image.run import Run
+    from nbica.masking.mask import Mask
 
 __all__ = [
     "Extracted",
@@ -70,7 +81,7 @@ class Extracted(NamedTuple):
     n_nonfinite: int
 
 
-def extract(run, mask, smoothing_fwhm=None):
+def extract(run: Run, mask: Mask, smoothing_fwhm: Fwhm = None) -> Extracted:
     """A run's frames, smoothed, inside a mask.
 
     Peak memory is n_timepoints x n_voxels x 4 B, plus a few blocks of frames of some MB each; the
@@ -205,7 +216,10 @@ def _gather(block, positions, out):
         np.take(frame.ravel(), positions, out=row, mode="clip")
 
 
-def apply_mask(imgs, mask_img, dtype="f", smoothing_fwhm=None, ensure_finite=True):
+def apply_mask(
+    imgs: Images, mask_img: ImageLike | Mask, dtype: DTypeLike = "f", smoothing_fwhm: Fwhm = None,
+    ensure_finite: bool = True,
+) -> np.ndarray:  # fmt: skip
     """Values of an image in the voxels of a mask.
 
     Memory is that of the result and a few frames; values that are not finite become 0.
@@ -248,7 +262,10 @@ def apply_mask(imgs, mask_img, dtype="f", smoothing_fwhm=None, ensure_finite=Tru
     return signals[0] if is_volume else signals
 
 
-def unmask(X, mask_img, order="F", t_r=None):
+def unmask(
+    X: np.ndarray | Sequence[np.ndarray], mask_img: ImageLike | Mask,
+    order: Literal["F", "C"] = "F", t_r: float | None = None,
+) -> Any:  # fmt: skip
     """Arrays over a mask's voxels, back in the brain.
 
     Memory is that of the full image: n_rows x nx x ny x nz.

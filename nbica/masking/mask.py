@@ -1,7 +1,10 @@
 """Which voxels to keep: masks from files, on another grid, intersected, tidied."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +13,13 @@ from nbica.image import spatial
 from nbica.image.files import load_volume, open_image
 from nbica.image.grid import Grid, volume_on_grid
 from nbica.image.space import UNKNOWN, Space, image_of, space_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from nibabel import Nifti1Image
+
+    from nbica.hints import ImageLike
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +65,7 @@ class Mask:
         return (z * n_y + y) * n_x + x
 
 
-def load_mask(mask_img):
+def load_mask(mask_img: ImageLike | Mask) -> Mask:
     """A mask image as a Mask.
 
     Parameters
@@ -125,7 +135,9 @@ def resample_mask(mask, grid):
     return Mask(array, grid.affine, grid.space)
 
 
-def intersect_masks(mask_imgs, threshold=0.5, connected=True):
+def intersect_masks(
+    mask_imgs: Iterable[ImageLike], threshold: float = 0.5, connected: bool = True
+) -> Nifti1Image:
     """Voxels that lie in more than a fraction of several masks.
 
     Memory is one volume of counts; the masks are read one after the other.

@@ -1,8 +1,10 @@
 """What a component may be: the known network most like it, or noise. Images in, tables out."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy import ndimage, special
@@ -14,6 +16,14 @@ from nbica.image.grid import Grid, volume_on_grid
 from nbica.masking.extract import apply_mask
 from nbica.masking.mask import Mask, load_mask
 from nbica.matching.pairing import DIGITS, correlate, match
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pandas import DataFrame
+    from sklearn.utils import Bunch
+
+    from nbica.hints import ImageLike, Images
 
 # A component is called after a network from this |r| on. What chance gives, measured with random
 # maps as smooth as the components (`selection.Null`): of 20 real runs at 10 mm, whose maps have
@@ -34,7 +44,11 @@ class Networks(NamedTuple):
     affine: np.ndarray
 
 
-def label(components_img, networks, names=None, *, mask_img=None, bar=BAR, one_to_one=False):
+def label(
+    components_img: ImageLike, networks: Images | Bunch,
+    names: Sequence[str] | Mapping[int, str] | None = None, *, mask_img: ImageLike | None = None,
+    bar: float = BAR, one_to_one: bool = False,
+) -> DataFrame:  # fmt: skip
     """Name components after the known networks most like them.
 
     Costs one resampling per network, to the grid of the components, and one correlation of each
@@ -213,7 +227,10 @@ def _support(components_img):
     return Mask(inside, checked_affine(img, name))
 
 
-def flag_noise(components_img, mask_img, *, csf_img=None, time_courses=None, t_r=None):
+def flag_noise(
+    components_img: ImageLike, mask_img: ImageLike, *, csf_img: ImageLike | None = None,
+    time_courses: Sequence[np.ndarray] | None = None, t_r: float | None = None,
+) -> DataFrame:  # fmt: skip
     """Signs that a component is noise: suggestions to look at it, not verdicts.
 
     Costs a few passes over the maps.

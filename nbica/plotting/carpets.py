@@ -1,6 +1,8 @@
 """The grey plot: every voxel of a run over time, to see motion, drifts and jumps at a glance."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from matplotlib.colors import to_rgb
@@ -17,6 +19,14 @@ from nbica.plotting.options import Frame
 from nbica.plotting.volumes import load_map
 from nbica.signal.cleaning import clean
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from matplotlib.figure import Figure
+    from numpy.typing import ArrayLike
+
+    from nbica.hints import AnyPath, AxesOrPlace, Colors, FigureOrSize, ImageLike
+
 _N_ROWS = 1200  # voxels that paper can show; of more, evenly many are taken
 _SIZE = (8.0, 4.2)
 
@@ -31,10 +41,13 @@ class _Rows(NamedTuple):
 
 
 def plot_carpet(
-    img, mask_img=None, *, mask_labels=None, t_r=None, detrend=True, standardize=True,
-    framewise_displacement=None, vmin=None, vmax=None, cmap="gray", cmap_labels=None, title=None,
-    output_file=None, figure=None, axes=None,
-):  # fmt: skip
+    img: ImageLike, mask_img: ImageLike | None = None, *,
+    mask_labels: Mapping[str, int] | None = None, t_r: float | None = None, detrend: bool = True,
+    standardize: bool = True, framewise_displacement: ArrayLike | None = None,
+    vmin: float | None = None, vmax: float | None = None, cmap: Colors = "gray",
+    cmap_labels: Colors = None, title: str | None = None, output_file: AnyPath | None = None,
+    figure: FigureOrSize = None, axes: AxesOrPlace = None,
+) -> Figure:  # fmt: skip
     """Show the voxels of a run as grey rows over time.
 
     Memory: n_timepoints x n_voxels x 4 B. Time: that of reading the run. The plot is that of [1]_.

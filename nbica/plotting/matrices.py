@@ -1,5 +1,9 @@
 """Matrices, such as those of connectivity, in colours."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
 import numpy as np
 from matplotlib.axes import Axes
 from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
@@ -10,13 +14,25 @@ from nbica.plotting.figures import BLACK, WHITE, as_written
 from nbica.plotting.layout import add_axes
 from nbica.plotting.options import Frame, root_of
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.figure import Figure
+    from numpy.typing import ArrayLike
+
+    from nbica.hints import AnyPath, AxesOrPlace, Colors, FigureOrSize
+
 _TRI = {"full": None, "lower": -1, "diag": 0}
 
 
 def plot_matrix(
-    mat, labels=None, *, title=None, colorbar=True, cmap=None, vmin=None, vmax=None, tri="full",
-    grid=False, reorder=False, figure=None, axes=None, output_file=None, auto_fit=True, **kwargs,
-):  # fmt: skip
+    mat: ArrayLike, labels: Sequence[str] | None = None, *, title: str | None = None,
+    colorbar: bool = True, cmap: Colors = None, vmin: float | None = None,
+    vmax: float | None = None, tri: Literal["full", "lower", "diag"] = "full",
+    grid: bool | str = False, reorder: bool = False, figure: FigureOrSize = None,
+    axes: AxesOrPlace = None, output_file: AnyPath | None = None, auto_fit: bool = True,
+    **kwargs: Any
+) -> Figure:  # fmt: skip
     """Show a matrix, such as correlations between regions.
 
     Memory and time: next to nothing.

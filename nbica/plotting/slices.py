@@ -1,7 +1,10 @@
 """Slices of anatomy, functional images, maps, regions and atlases."""
 
+from __future__ import annotations
+
 import warnings
 from numbers import Real
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -23,6 +26,13 @@ from nbica.plotting.volumes import (
     load_opacity,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from pandas import DataFrame
+
+    from nbica.hints import Background, Colors, ImageLike
+
 # What the greys behind colours are multiplied with: white matter must not outshine them.
 _DIM = 0.72
 _KEY_LENGTH = 16  # names that a key holds
@@ -30,9 +40,10 @@ _KEY_LENGTH = 16  # names that a key holds
 
 @takes(SliceOptions)
 def plot_anat(
-    anat_img=None, *, threshold=None, cmap="gray", vmin=None, vmax=None, dim=0, colorbar=False,
-    cbar_tick_format=None, **look,
-):  # fmt: skip
+    anat_img: ImageLike | None = None, *, threshold: float | None = None, cmap: Colors = "gray",
+    vmin: float | None = None, vmax: float | None = None, dim: float | Literal["auto"] = 0,
+    colorbar: bool = False, cbar_tick_format: str | Callable | None = None, **look: Any
+) -> Display:  # fmt: skip
     """Show slices of an anatomical image.
 
     Memory: the image as float32. Time: some 10 ms per slice, and as much to draw it.
@@ -80,8 +91,10 @@ def plot_anat(
 
 @takes(SliceOptions)
 def plot_epi(
-    epi_img, *, cmap="gray", vmin=None, vmax=None, colorbar=False, cbar_tick_format=None, **look
-):
+    epi_img: ImageLike, *, cmap: Colors = "gray", vmin: float | None = None,
+    vmax: float | None = None, colorbar: bool = False,
+    cbar_tick_format: str | Callable | None = None, **look: Any
+) -> Display:  # fmt: skip
     """Show slices of a functional image: one frame, or a mean over time.
 
     Cost, parameters and result are those of :func:`plot_anat`. A 4D image is refused:
@@ -107,10 +120,14 @@ def plot_epi(
 
 @takes(SliceOptions)
 def plot_stat_map(
-    stat_map_img, bg_img="auto", *, threshold=1e-6, cmap=None, vmin=None, vmax=None,
-    symmetric_cbar="auto", colorbar=True, cbar_tick_format=None, dim=1,
-    resampling_interpolation="continuous", transparency=None, transparency_range=None, **look,
-):  # fmt: skip
+    stat_map_img: ImageLike, bg_img: Background = "auto", *,
+    threshold: float | Literal["auto"] | None = 1e-6, cmap: Colors = None,
+    vmin: float | None = None, vmax: float | None = None,
+    symmetric_cbar: bool | Literal["auto"] = "auto", colorbar: bool = True,
+    cbar_tick_format: str | Callable | None = None, dim: float | Literal["auto"] = 1,
+    resampling_interpolation: str = "continuous", transparency: float | ImageLike | None = None,
+    transparency_range: tuple[float, float] | None = None, **look: Any
+) -> Display:  # fmt: skip
     """Show slices of a map over anatomy.
 
     Memory: map and anatomy as float32. Time: some 20 ms per slice, and as much to draw it.
@@ -214,10 +231,13 @@ def plot_stat_map(
 
 @takes(SliceOptions)
 def plot_roi(
-    roi_img, bg_img="auto", *, labels=None, cmap=None, alpha=0.7, view_type="continuous",
-    linewidths=1.5, threshold=0.5, colorbar=True, cbar_tick_format=None, vmin=None, vmax=None,
-    resampling_interpolation="nearest", dim=1, **look,
-):  # fmt: skip
+    roi_img: ImageLike, bg_img: Background = "auto", *,
+    labels: Sequence[str] | Mapping[int, str] | None = None, cmap: Colors | DataFrame = None,
+    alpha: float = 0.7, view_type: str = "continuous", linewidths: float = 1.5,
+    threshold: float = 0.5, colorbar: bool = True, cbar_tick_format: str | Callable | None = None,
+    vmin: float | None = None, vmax: float | None = None, resampling_interpolation: str = "nearest",
+    dim: float | Literal["auto"] = 1, **look: Any
+) -> Display:  # fmt: skip
     """Show regions: a mask, or an image of integer labels; or any values above a threshold.
 
     Memory: regions and anatomy as float32. Time: as :func:`plot_stat_map`; outlines take some
@@ -329,9 +349,11 @@ def _labels(labels, cmap):
 
 @takes(SliceOptions)
 def plot_prob_atlas(
-    maps_img, bg_img="auto", *, labels=None, view_type="auto", threshold="auto", cmap=None,
-    alpha=0.6, linewidths=1.5, colorbar=True, vmin=None, vmax=None, dim=1, **look,
-):  # fmt: skip
+    maps_img: ImageLike, bg_img: Background = "auto", *, labels: Sequence[str] | None = None,
+    view_type: str = "auto", threshold: float | Literal["auto"] = "auto", cmap: Colors = None,
+    alpha: float = 0.6, linewidths: float = 1.5, colorbar: bool = True, vmin: float | None = None,
+    vmax: float | None = None, dim: float | Literal["auto"] = 1, **look: Any
+) -> Display:  # fmt: skip
     """Show the maps of an atlas, or the components of an ICA, together: where each is strong.
 
     Memory: the maps as float32. Time: some 20 ms per map and slice.

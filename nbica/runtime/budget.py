@@ -5,9 +5,12 @@ What the runs are and take (`workload.py`) and what the machine allows (`machine
 file. `CanICA.plan` shows it, `CanICA.fit` follows it. The result of a fit does not depend on it.
 """
 
+from __future__ import annotations
+
 import math
 import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from joblib import effective_n_jobs
 
@@ -26,6 +29,9 @@ from nbica.runtime.workload import (
     rows_waiting,
     worker_transient,
 )
+
+if TYPE_CHECKING:
+    from nbica.hints import AnyPath
 
 
 @dataclass(frozen=True)
@@ -85,7 +91,7 @@ class Plan:
     seconds: dict
 
     @property
-    def scratch_path(self):
+    def scratch_path(self) -> str | None:
         """Folder of the scratch files; None where the matrices are in RAM."""
         return None if self.in_ram else self.scratch_folder
 
@@ -144,7 +150,10 @@ def plan_for(workload, n_jobs, ram, memory_folder=None):
     return make_plan(workload, n_slots, ram, base, folder, slot)
 
 
-def make_plan(workload, n_jobs, ram, base, scratch_folder, slot=None):
+def make_plan(
+    workload: Workload, n_jobs: int, ram: int, base: int, scratch_folder: AnyPath,
+    slot: int | None = None,
+) -> Plan:  # fmt: skip
     """The fastest way that stays within a budget.
 
     Parameters

@@ -4,6 +4,8 @@ The formulas count what the code allocates; the constants were measured on Linux
 (`benchmarks/`) and are stated where they stand. `budget.py` decides by them.
 """
 
+from __future__ import annotations
+
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,12 +108,12 @@ class Workload:
     resampled_values: int = 0
 
     @property
-    def rows(self):
+    def rows(self) -> int:
         """Rows that each run contributes to the group."""
         return self.n_rows or self.n_components
 
     @property
-    def matrix_bytes(self):
+    def matrix_bytes(self) -> int:
         """The cleaned matrix of the longest run."""
         return 4 * self.n_timepoints * self.n_voxels
 

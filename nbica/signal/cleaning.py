@@ -6,9 +6,12 @@ step all of this is linear in time, so it is composed once into one small operat
 (`time_operator.py`), which then runs over blocks of voxels in place.
 """
 
+from __future__ import annotations
+
 import warnings
 from dataclasses import dataclass, replace
 from numbers import Real
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -16,6 +19,11 @@ from nbica.exceptions import DataWarning, IgnoredWarning
 from nbica.runtime.checks import as_flag
 from nbica.signal.confounds import check_sample_mask, load_confounds
 from nbica.signal.time_operator import compose, with_cosines
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from nbica.hints import Confounds, SampleMask, Standardize
 
 _SCALINGS = ("zscore_sample", "psc")
 
@@ -81,7 +89,7 @@ class Cleaning:
     extrapolate: bool = False
     butterworth: tuple = ()
 
-    def check(self):
+    def check(self) -> Cleaning:
         """Return the same cleaning with one spelling for each choice, or raise ValueError."""
         self._check_filter()
         self._check_band()
@@ -93,7 +101,7 @@ class Cleaning:
         )
 
     @property
-    def band(self):
+    def band(self) -> list[float]:
         """The cut-offs of the Butterworth filter, in Hz, by increasing frequency."""
         return self._cuts if self.filter == "butterworth" else []
 
@@ -164,10 +172,13 @@ def _check_below_nyquist(name, cut, t_r):
 
 
 def clean(
-    signals, runs=None, detrend=True, standardize="zscore_sample", sample_mask=None,
-    confounds=None, standardize_confounds=True, filter="butterworth", low_pass=None,
-    high_pass=None, t_r=None, ensure_finite=False, extrapolate=False, **kwargs,
-):  # fmt: skip
+    signals: np.ndarray, runs: ArrayLike | None = None, detrend: bool = True,
+    standardize: Standardize = "zscore_sample", sample_mask: SampleMask = None,
+    confounds: Confounds = None, standardize_confounds: bool = True,
+    filter: Literal["butterworth", "cosine", False] = "butterworth", low_pass: float | None = None,
+    high_pass: float | None = None, t_r: float | None = None, ensure_finite: bool = False,
+    extrapolate: bool = False, **kwargs: Any
+) -> np.ndarray:  # fmt: skip
     """Detrend, band-pass, remove confounds and standardize time series, in this order.
 
     Memory: one copy of the signals. Time: a few passes over it; a band-pass costs

@@ -1,5 +1,7 @@
 """`nbica.check`: tell a learner whether an answer is right, and give a hint where it is not."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 from html import escape
 
@@ -49,7 +51,7 @@ class Checked:
         }
 
 
-def check(question, answer=...):
+def check(question: str, answer: object = ...) -> Checked:
     """Check an answer to a question of the notebooks; works without a network.
 
     Costs a millisecond. A wrong answer gets a hint, never the answer: what kind of mistake it is,

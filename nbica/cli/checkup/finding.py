@@ -1,5 +1,7 @@
 """What a check found, and all of it as text, as JSON and as a notebook shows it."""
 
+from __future__ import annotations
+
 import html
 from dataclasses import asdict, dataclass
 
@@ -73,11 +75,11 @@ class Checkup:
     seconds: float
 
     @property
-    def problems(self):
+    def problems(self) -> list[Finding]:
         """The findings that keep from working."""
         return [finding for finding in self.findings if finding.state == "problem"]
 
-    def as_json(self):
+    def as_json(self) -> dict:
         """The same as JSON can hold it."""
         return {
             "nbica": __version__,

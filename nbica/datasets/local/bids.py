@@ -1,7 +1,10 @@
 """fMRIPrep derivatives as they lie on disk: runs of one task in one space, with their confounds."""
 
+from __future__ import annotations
+
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -30,11 +33,19 @@ from nbica.datasets.local.confound_strategies import choose
 from nbica.exceptions import DataError, DataWarning
 from nbica.signal.tables import read_table
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sklearn.utils import Bunch
+
+    from nbica.hints import AnyPath
+
 
 def find_bids(
-    root, task=None, space=None, confounds="motion24", *, subjects=None, sessions=None, res=None,
-    **labels,
-):  # fmt: skip
+    root: AnyPath, task: str | None = None, space: str | None = None,
+    confounds: str | Sequence[str] | None = "motion24", *, subjects: Sequence[str] | None = None,
+    sessions: Sequence[str] | None = None, res: str | None = None, **labels: str
+) -> Bunch:  # fmt: skip
     """Preprocessed runs of a BIDS folder, ready for a fit.
 
     Reads headers and tables only: some milliseconds per run.
