@@ -4,10 +4,11 @@
     python -m tools.nilearn_gallery nilearn 03_connectivity/plot_compare_decomposition
 
 Of each import line, the first word becomes `nbica`, unless it is of nilearn's private modules (and
-what `import nilearn.…` binds is called by its new name); nothing else of an example is touched, and nothing of it is kept. Data come from the tests' mirror,
-which has small simulated files under the names of the true ones; what it does not have is not
-there. An example that stops is run once more as it is, by nilearn, on the same files: if that stops
-too, the stand-ins do not permit it, and the example says nothing about nbica.
+what `import nilearn.…` binds is called by its new name); nothing else of an example is touched, and
+nothing of it is kept. Data come from the tests' mirror, which has small simulated files under the
+names of the true ones; what it does not have is not there. An example that stops is run once more
+as it is, by nilearn, on the same files: if that stops too, the stand-ins do not permit it, and the
+example says nothing about nbica.
 """
 
 import argparse
