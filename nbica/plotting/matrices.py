@@ -50,6 +50,18 @@ def plot_matrix(
     -------
     matplotlib.image.AxesImage
         As nilearn's function does; its ``figure`` has the figure, which a notebook shows.
+
+    See Also
+    --------
+    plot_connectome : the same numbers in the brain.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import plotting
+    >>> matrix = np.corrcoef(np.random.default_rng(0).normal(size=(3, 50)))
+    >>> image = plotting.plot_matrix(matrix, labels=["visual", "motor", "salience"], tri="lower")
+    >>> image.figure.savefig("matrix.png")
     """
     del auto_fit
     mat = np.array(mat, dtype=float)
