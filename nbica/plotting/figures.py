@@ -114,8 +114,8 @@ def show() -> None:
     In a script, after all figures were drawn:
 
     >>> from nbica import plotting
-    >>> figure = plotting.plot_matrix([[1.0, 0.2], [0.2, 1.0]])
-    >>> len(figure.axes)
+    >>> image = plotting.plot_matrix([[1.0, 0.2], [0.2, 1.0]])
+    >>> len(image.figure.axes)
     2
     >>> plotting.show()  # doctest: +SKIP
     """

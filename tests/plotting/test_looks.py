@@ -103,7 +103,7 @@ LOOKS = {
     "carpet": lambda: plotting.plot_carpet(
         run(), image(np.asanyarray(anatomy().dataobj) > 0), framewise_displacement=np.eye(1, 40, 9)
     ),
-    "matrix": lambda: plotting.plot_matrix(matrix(), ["one", "two", "three"]),
+    "matrix": lambda: plotting.plot_matrix(matrix(), ["one", "two", "three"]).figure,
     "spectrum": lambda: plotting.plot_spectrum(courses(), 2.0),
 }
 
@@ -143,7 +143,7 @@ WRONG = {
         lambda: plotting.plot_glass_brain(stat_map(), threshold=1, display_mode="lyrz"),
     ],
     "connectome": [lambda: plotting.plot_connectome(-matrix(), POINTS, black_bg=True)],
-    "matrix": [lambda: plotting.plot_matrix(matrix().T[::-1], ["one", "two", "three"])],
+    "matrix": [lambda: plotting.plot_matrix(matrix().T[::-1], ["one", "two", "three"]).figure],
 }
 
 
