@@ -200,8 +200,8 @@ def _draw_greys(axes, signals, duration, cmap, vmin, vmax):
 
 
 def _draw_regions(axes, rows, cmap):
-    palette = np.array([to_rgb(colour[:3] if isinstance(colour, tuple) else colour)
-                        for colour in listed(len(rows.names), cmap)])  # fmt: skip
+    palette = np.array([to_rgb(color[:3] if isinstance(color, tuple) else color)
+                        for color in listed(len(rows.names), cmap)])  # fmt: skip
     axes.imshow(palette[rows.regions][:, np.newaxis], aspect="auto", interpolation="nearest")
     present = np.unique(rows.regions)
     middles = [np.flatnonzero(rows.regions == region).mean() for region in present]

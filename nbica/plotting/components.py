@@ -263,5 +263,5 @@ def _render(volume, view, scene):
     values = view.picture(volume, scene.bounds)
     shown = scene.scale.is_shown(values)
     rgb = np.repeat(_DIM * grey[..., np.newaxis], 3, axis=2)
-    rgb[shown] = scene.scale.colours(values)[shown][:, :3]
+    rgb[shown] = scene.scale.colors(values)[shown][:, :3]
     return rgb

@@ -193,7 +193,7 @@ class Display:
         opacity = prepare(alpha, self.bounds) if varies else alpha
         for panel in self.panels:
             values = panel.view.picture(ready, self.bounds, order)
-            rgba = scale.colours(values)
+            rgba = scale.colors(values)
             here = panel.view.picture(opacity, self.bounds, order) if varies else opacity
             rgba[..., 3] *= np.nan_to_num(here)
             self.draw(panel, rgba, **drawing)
@@ -247,9 +247,9 @@ class Display:
         if self._bar is not None:
             draw_colorbar(self._bar, scale, ink=self.ink, **options)
 
-    def draw_key(self, colours: Sequence, names: Sequence[str]) -> None:
+    def draw_key(self, colors: Sequence, names: Sequence[str]) -> None:
         """Draw names of colours where the colour bar would be."""
-        draw_key(self._bar, colours, names, ink=self.ink)
+        draw_key(self._bar, colors, names, ink=self.ink)
 
     def draw_cross(self) -> None:
         """Mark in every slice where the others cut."""

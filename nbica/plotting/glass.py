@@ -359,7 +359,7 @@ def _edges_by_panel(display, points, pairs, values, scale):
         near = panel.view.near(points)
         seen = near[pairs].all(axis=1) if len(pairs) else np.zeros(0, bool)
         plane = points[:, list(plane_of(panel.view.axis))]
-        yield panel, plane[pairs[seen]], scale.colours(values[seen]), widths[seen]
+        yield panel, plane[pairs[seen]], scale.colors(values[seen]), widths[seen]
 
 
 def _finish(display, frame, sentence):

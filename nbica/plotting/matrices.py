@@ -174,8 +174,8 @@ def _name_cells(axes, labels):
     as_written([*axes.get_xticklabels(), *axes.get_yticklabels()])
 
 
-def _draw_lines(axes, shape, colour):
+def _draw_lines(axes, shape, color):
     axes.set_xticks(np.arange(shape[1] + 1) - 0.5, minor=True)
     axes.set_yticks(np.arange(shape[0] + 1) - 0.5, minor=True)
-    axes.grid(which="minor", color=colour, linewidth=0.5)
+    axes.grid(which="minor", color=color, linewidth=0.5)
     axes.tick_params(which="minor", length=0)

@@ -304,17 +304,17 @@ def plot_roi(
         _draw_values(display, volume, scale, view_type, alpha, threshold, drawing, style)
         display.draw_bar(scale, tick_format=cbar_tick_format)
         return _finish(display, look, "slices of values")
-    colours, names = colors_of_regions(numbers, cmap), _names_of(numbers, _labels(labels, cmap))
+    colors, names = colors_of_regions(numbers, cmap), _names_of(numbers, _labels(labels, cmap))
     has_key = colorbar and 0 < len(numbers) <= _KEY_LENGTH
     regions = Volume((volume.data >= threshold).astype(np.float32), volume.affine)
     display = _open_over(regions, bg_img, look, 0.5, key_width(names) if has_key else 0.0, dim)
     if view_type == "continuous":
-        display.paint(volume, LabelScale(numbers, colours), alpha=alpha, order=0, **drawing)
-    for number, colour in zip(numbers, colours, strict=True) if view_type == "contours" else ():
+        display.paint(volume, LabelScale(numbers, colors), alpha=alpha, order=0, **drawing)
+    for number, color in zip(numbers, colors, strict=True) if view_type == "contours" else ():
         one = Volume((volume.data == number).astype(np.float32), volume.affine)
-        display.contour(one, [0.5], colors=[colour], **style)
+        display.contour(one, [0.5], colors=[color], **style)
     if has_key:
-        display.draw_key(colours, names)
+        display.draw_key(colors, names)
     return _finish(display, look, f"slices of {len(numbers)} regions")
 
 
@@ -400,7 +400,7 @@ def plot_prob_atlas(
     maps = np.nan_to_num(maps)
     level = check_threshold(maps, threshold) or np.finfo(np.float32).tiny
     names = _names_of(range(len(maps)), labels)
-    colours = listed(len(maps), cmap)
+    colors = listed(len(maps), cmap)
     del vmin, vmax
     look, drawing = look_of(look)
     linewidths = drawing.pop("linewidths", linewidths)
@@ -414,14 +414,14 @@ def plot_prob_atlas(
         winner = np.where(strongest.data > 0, 1 + maps.argmax(axis=0), 0).astype(np.float32)
         numbers = np.arange(1, 1 + len(maps))
         display.paint(
-            Volume(winner, affine), LabelScale(numbers, colours), alpha=alpha, order=0, **drawing
+            Volume(winner, affine), LabelScale(numbers, colors), alpha=alpha, order=0, **drawing
         )
     elif view_type in ("contours", "filled_contours"):
-        for one, colour in zip(maps, colours, strict=True):
-            style = {"linewidths": linewidths, "colors": [colour]}
+        for one, color in zip(maps, colors, strict=True):
+            style = {"linewidths": linewidths, "colors": [color]}
             if view_type == "filled_contours":
                 display.contour(
-                    Volume(one, affine), [level], filled=True, alpha=alpha, colors=[colour]
+                    Volume(one, affine), [level], filled=True, alpha=alpha, colors=[color]
                 )
                 style["linewidths"] = 0.6 * linewidths
             display.contour(Volume(one, affine), [level], **style, **drawing)
@@ -432,7 +432,7 @@ def plot_prob_atlas(
         )
         raise ValueError(msg)
     if has_key:
-        display.draw_key(colours, names)
+        display.draw_key(colors, names)
     return _finish(display, look, f"slices of {len(maps)} maps together")
 
 

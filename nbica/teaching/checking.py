@@ -11,7 +11,7 @@ from nbica.teaching import answers, judging, questions
 
 # What a saved notebook holds for :func:`nbica.teaching.class_report` to read.
 MIMETYPE = "application/vnd.nbica.check+json"
-_COLOURS = {judging.PASSED: "#2e7d32", judging.TRIED: "#b26a00", judging.UNANSWERED: "#757575"}
+_COLORS = {judging.PASSED: "#2e7d32", judging.TRIED: "#b26a00", judging.UNANSWERED: "#757575"}
 
 _wrong = {}  # name of a question -> what was said to each wrong answer in this session
 
@@ -41,11 +41,11 @@ class Checked:
         return f"{self.question}: {self.says}"
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        colour = _COLOURS[self.state]
+        color = _COLORS[self.state]
         told = {"question": self.question, "state": self.state, "n_wrong": self.n_wrong}
         return {
             "text/plain": repr(self),
-            "text/html": f'<div style="border-left: 4px solid {colour}; padding-left: 0.6em">'
+            "text/html": f'<div style="border-left: 4px solid {color}; padding-left: 0.6em">'
             f"<b>{escape(self.question)}</b>: {escape(self.says)}</div>",
             MIMETYPE: told,
         }
