@@ -139,6 +139,7 @@ def classify_groups(
     >>> found.accuracy > 0.9, found.n_subjects
     (True, 20)
     """
+    # Whose runs these are, and of which group: nobody is on both sides of a fold.
     runs = list(time_courses)
     X = [np.asarray(run.time_courses if isinstance(run, SubjectMaps) else run) for run in runs]
     names, is_first = check_groups(groups, len(X))
@@ -159,6 +160,7 @@ def classify_groups(
             quick, covariances, labels, groups=of_folds, cv=folds, scoring="balanced_accuracy"
         )
 
+    # The labels as they are, and shuffled over people, through the same folds.
     rng = np.random.default_rng(random_state)
     shuffles = [_shuffled(y, subjects, rng) for _ in range(n_permutations)]
     scores, *shuffled = Parallel(n_jobs=n_jobs)(delayed(score)(labels) for labels in [y, *shuffles])

@@ -154,6 +154,7 @@ def compare_groups(
         msg = f"correction is {correction!r}; expected 'max' or 'fdr'."
         raise ValueError(msg)
     check_count("n_permutations", n_permutations)
+    # Square matrices are compared by the values below their diagonal.
     values = np.asarray(values, dtype=float)
     names, is_first = check_groups(groups, len(values))
     is_square = values.ndim == 3 and values.shape[1] == values.shape[2]
@@ -165,6 +166,7 @@ def compare_groups(
         )
         raise DataError(msg)
     _warn_of_few(is_first)
+    # Student's t as the groups are, and its largest value under each shuffle of the labels.
     design = _Design(is_first, confounds)
     difference, t = design.estimate(rows)
     largest, at_least = _permute(design, rows, np.abs(t), n_permutations, random_state)
@@ -174,6 +176,7 @@ def compare_groups(
     if correction == "fdr":
         _warn_of_few_permutations(n_permutations, len(p))
         p = false_discovery_rates(p_uncorrected)
+    # Matrices come back as matrices, with a diagonal that says nothing.
     results = (difference, t, p, p_uncorrected)
     if is_square:
         diagonals = (0.0, 0.0, 1.0, 1.0)

@@ -478,6 +478,7 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
             raise DataError(msg)
 
     def _find_components(self, components):
+        # Rotate the subspace into independent maps.
         n_init = starts_of(self.n_init, len(components))
         found = fast_ica(
             components, n_init, self.random_state, self.max_iter, self.tol, self.consensus
@@ -486,6 +487,7 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
         self._check_rank(len(found.maps), len(components))
         if self.n_components == "auto":
             check_ratio(self.threshold, len(found.maps), stacklevel=3)
+        # Order them by what they hold of what the runs share; long tails point up.
         share = canonical_share(found.maps, components, self.variance_)
         order = in_order(share)
         if self.order == "stability":  # to a thousandth, and by variance among equals

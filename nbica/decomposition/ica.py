@@ -402,11 +402,14 @@ def _ascend(update, W, max_iter, tol, rounding=ROUNDING):
     shift, change, n_iter = 0.0, np.inf, 0
     while change >= tol and n_iter < max_iter:
         n_iter += 1
+        # A step of the fixed point, shortened by the shift, onto the orthogonal matrices.
         W_next = decorrelate(G + shift * W)
         G_next, contrast_next = _signed_gradient(update, W_next)
+        # It went down: take the step back and try a shorter one.
         if contrast_next < contrast * (1.0 - rounding):
             shift = max(2.0 * shift, contrast / k / 4.0)
             continue
+        # It went up: measure how far the rows turned, and let steps grow again.
         cosines = np.einsum("ij,ij->i", W_next, W)
         change = float(np.abs(np.abs(cosines) - 1.0).max(initial=0.0))
         W, G, contrast, shift = W_next, G_next, contrast_next, shift / 2.0

@@ -256,8 +256,10 @@ def reduce_run(
         return load_confounds(confounds, run.n_timepoints, run.name)
 
     try:
+        # The key of the reduction: the content of the run, and all that is done to it.
         if store.location is not None and identity is None:
             identity = identify(run, preparation, n_components, table())
+        # Read it from the cache, or clean and reduce the run; keep it if nothing changed meanwhile.
         found = REDUCTION.get_or_compute(
             store,
             identity and identity.key,
@@ -272,6 +274,7 @@ def reduce_run(
             raise
         reason = out_of_memory(error) if isinstance(error, MemoryError) else str(error)
         return _failed(reason, time.perf_counter() - start)
+    # Between processes it travels through a file, where there is a folder for that.
     reduction = Reduction(**found.values | {"warnings": tuple(found.values["warnings"])})
     if results_folder is not None:
         reduction = reduction.parked(results_folder)
@@ -360,6 +363,7 @@ def reduce_runs(tasks, preparation, n_components, store, plan, on_error="raise")
     }
     # A cluster may share no folder.
     in_hand = plan.n_workers == 1 or plan.on_cluster
+    # Results of other processes wait in a folder, so that memory holds those in hand only.
     with nullcontext() if in_hand else own_folder(Path(gettempdir())) as folder:
         shared["results_folder"] = folder
         if_killed = _failed if on_error == "skip" else None

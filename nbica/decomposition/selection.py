@@ -159,11 +159,14 @@ def choose(subspace: GroupSubspace, null: Null) -> ComponentSpectrum:
     >>> choose(subspace, null).n_components
     3
     """
+    # Rows are orthonormal, so that squared singular values over the runs are correlations.
     correlations = subspace.singular_values_**2 / subspace.n_runs_
     n_out = 0
     for _ in range(ROUNDS):
+        # Chance, as it would be without the dimensions that have stood out so far.
         without = null.correlations(subspace.components_[:n_out], correlations[:n_out])
         found = ComponentSpectrum(correlations, without, subspace.n_runs_)
+        # No more stand out than before, or all do: the count is final.
         if found.n_components <= n_out or found.is_capped:
             break
         n_out = found.n_components

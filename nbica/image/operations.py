@@ -143,6 +143,7 @@ def mean_img(
     (13, 16, 14)
     """
     del verbose, n_jobs
+    # The mean of each run, brought to the grid of the first, counts once.
     grid, header, n_images = None, None, 0
     total: Any = 0.0
     for img in imgs if isinstance(imgs, list | tuple) else [imgs]:

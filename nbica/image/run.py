@@ -315,6 +315,7 @@ def load_run(img: ImageLike | Run, name: str = "image in memory") -> Run:
         return img
     if isinstance(img, SomeFrames):
         return load_run(img.img, name).keep(img.sample_mask)
+    # What it is: an image of four dimensions, of real numbers, with voxels and frames.
     img, name = open_image(img, name)
     if len(img.shape) != 4:
         raise DataError(message_for_shape(name, img.shape))
@@ -326,6 +327,7 @@ def load_run(img: ImageLike | Run, name: str = "image in memory") -> Run:
     if 0 in shape:
         msg = f"{name} has shape {shape}: no voxels or no frames."
         raise DataError(msg)
+    # Where it lies, and what the header leaves in doubt.
     grid = Grid(shape[:3], checked_affine(img, name), space_of(img))
     notice = notice_of_rest(frames) if isinstance(frames, FileFrames) else ""
     if grid.space.unit != "mm":

@@ -152,15 +152,19 @@ def read_into(signals, run, mask, smoothing_fwhm=None, watch=None, less_baseline
     differ from it. In float32, sums on a baseline are other ones on every processor, by up to 2e-4
     of the standard deviation of what is left after cleaning.
     """
+    # Smoothing needs the voxels around the mask as far as its kernel reaches.
     sigma = spatial.smoothing_sigma(smoothing_fwhm, mask.affine)
     wide_box = spatial.widen(mask.box, spatial.kernel_reach(sigma), mask.grid.shape)
     smoothers = spatial.smoothers(mask.grid.shape, sigma, mask.box, wide_box)
     positions, n_nonfinite, watch = mask.positions(), 0, watch or Stopwatch()
+    # Only the frames that count get a row.
     if run.kept is not None:
         signals = _KeptRows(signals, run.kept, mask.n_voxels)
+    # What all frames have in common is set aside, or float32 would round the rest to it.
     baseline = np.zeros(mask.n_voxels, np.float32)
     less_first = sigma.any() or not run.grid.same_as(mask.grid)
     blocks = frames.iter_blocks(run, mask.grid, wide_box, less_first=less_first)
+    # Where there is a core to spare, the next frames are read meanwhile.
     if machine.threads_allowed() > 1:
         blocks = frames.read_ahead(blocks)
     for block in watch.each("read", blocks):

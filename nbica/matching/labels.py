@@ -111,6 +111,7 @@ def label(
     """
     import pandas as pd
 
+    # Components and networks in the same voxels.
     mask = load_mask(mask_img) if mask_img is not None else _support(components_img)
     maps = np.atleast_2d(apply_mask(components_img, mask))
     known = load_networks(networks, names)
@@ -118,6 +119,7 @@ def label(
     if not references.any():
         msg = "All networks are 0 inside the mask: are they in the components' space (such as MNI)?"
         raise DataError(msg)
+    # The best network of each component, and its name if r is at the bar or above.
     r = correlate(maps, references)
     which = _assigned(maps, references) if one_to_one else np.abs(r).round(DIGITS).argmax(axis=1)
     found = [(known.names[n], r[c, n]) if n >= 0 else ("", 0.0) for c, n in enumerate(which)]
@@ -294,6 +296,7 @@ def flag_noise(
     import pandas as pd
 
     mask = load_mask(mask_img)
+    # Where the energy of each map lies: at the border of the mask, in fluid.
     energy = np.atleast_2d(apply_mask(components_img, mask)).astype(float) ** 2
     energy /= np.maximum(energy.sum(axis=1, keepdims=True), np.finfo(float).tiny)
     core = ndimage.binary_erosion(np.pad(mask.array, 1))[1:-1, 1:-1, 1:-1]
@@ -301,6 +304,7 @@ def flag_noise(
     signs["edge"] = _excess(energy, (~core[mask.array]).astype(float))
     if csf_img is not None:
         signs["csf"] = _excess(energy, apply_mask(csf_img, mask).astype(float))
+    # When: in single frames, or at frequencies that blood does not follow.
     if time_courses is not None:
         signs["spike"] = np.mean([_has_spike(courses) for courses in time_courses], axis=0)
         if t_r is not None:

@@ -197,16 +197,19 @@ def make_plan(
     >>> roomy.n_workers, roomy.in_ram, tight.in_ram
     (2, True, False)
     """
+    # No more processes than runs.
     most = max(1, min(n_jobs, workload.n_runs or n_jobs))
     on_cluster = slot is not None and n_jobs > 1  # for one, joblib works in this process
     if on_cluster:
         _check_slot(workload, slot)
+    # All that could be done, the fastest first: more workers before matrices in RAM.
     plans = [
         _costed(workload, n_workers, on_cluster, in_ram, ram, base, scratch_folder)
         for n_workers in ([n_jobs] if on_cluster else range(most, 0, -1))
         for in_ram in (True, False)
         if not on_cluster or worker_transient(workload, in_ram) <= slot
     ]
+    # The first of those within the budget; if there is none, say the least that would do.
     fitting = [plan for plan in plans if plan.peak <= ram]
     if not fitting:
         raise MemoryError(_message_for_least(min(plans, key=lambda plan: plan.peak), base))
@@ -236,16 +239,19 @@ def _message_for_least(plan, base):
 
 
 def _costed(work, n_workers, on_cluster, in_ram, ram, base, scratch_folder):
+    # Who holds memory on this machine: this process, and workers unless it works alone.
     alone = n_workers == 1
     here = 0 if alone or on_cluster else n_workers
     pool = POOL if here else 0
     transient = worker_transient(work, in_ram, here=alone)
     worker = int(transient + (0 if alone else WORKER_BASE))
+    # The parent: its base, and what it merges while runs are reduced, at the end, and in the ICA.
     waiting = rows_waiting(work, n_workers, on_cluster)
     # While the last runs are in hand the stack is not yet full; when it is, workers hold nothing.
     reducing = base + merge_transient(work, waiting, 0 if on_cluster else n_workers)
     merged = base + merge_transient(work, waiting)
     parent = int(max(reducing + (transient if alone else 0), merged, base + ica_transient(work)))
+    # All processes together, at the worst moment of the reduction, of the merge, or of the mask.
     in_all = max(reducing + here * worker, merged + here * WORKER_BASE) + pool
     mask = base + mask_transient(work, here, pool) if work.mask_pass else 0
     return Plan(

@@ -292,12 +292,14 @@ def clean_parts(signals, cleaning, confounds=None, parts=None, sample_mask=None,
     cleaners : list of Cleaner
         Who cleaned each part.
     """
+    # The frames of each part, and of these the ones to keep.
     rows = [np.arange(len(signals))]
     if parts is not None:
         rows = [
             np.flatnonzero(parts == label) for label in np.unique(check_parts(parts, len(signals)))
         ]
     kept = _kept_of_parts(sample_mask, rows)
+    # Each part by itself; then they are put together in the order of the run.
     of_parts = [
         _clean_rows(signals, *of_part, cleaning, confounds, baseline)
         for of_part in zip(rows, kept, strict=True)

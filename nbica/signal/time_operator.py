@@ -38,15 +38,18 @@ def compose(cleaning, confounds, n_timepoints, kept=None):
     n_kept = n_timepoints if kept is None else len(kept)
     operator = TimeOperator(n_kept)
     gaps = cleaning.band and n_kept < n_timepoints
+    # A filter runs over frames that follow each other: the missing ones are interpolated.
     if gaps:
         frames = _frames_to_fill(kept, n_timepoints, cleaning.extrapolate)
         operator.filter(_splines(kept, frames))
+    # Trend and band first, as in nilearn; then back to the frames that count.
     if cleaning.detrend:
         operator.project_out(trend(len(operator.left)))
     if cleaning.band:
         operator.filter(_butterworth(cleaning, len(operator.left)))
     if gaps:
         operator.select(np.searchsorted(frames, kept))
+    # Confounds go through the same steps before they are taken out.
     constant = np.full((n_kept, 1), n_kept**-0.5)
     if confounds is not None:
         basis = _confounds_basis(operator, confounds, cleaning)
