@@ -246,6 +246,7 @@ class ConnectivityMeasure(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         return root @ map_eigenvalues(np.exp, matrices) @ root
 
     def _learn(self, X):
+        """Learn the mean over subjects and, for tangents, the whitening; return all matrices."""
         self._check_kind()
         self.cov_estimator_ = _estimator_of(self.cov_estimator)
         series = _check_series(X)
@@ -272,6 +273,7 @@ class ConnectivityMeasure(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         return KINDS[_SHORT.get(self.kind, self.kind)](covariances)
 
     def _finished(self, measured, confounds=None):
+        """Matrices as the user asked for them: displaced, as vectors, without confounds."""
         if confounds is not None and not self.vectorize:
             msg = "confounds are removed from vectors: set vectorize=True, or leave them out."
             raise ValueError(msg)
@@ -283,6 +285,7 @@ class ConnectivityMeasure(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         return vectors if confounds is None else clean(vectors, confounds=confounds)
 
     def _diagonal_of(self, vectors, diagonal):
+        """The diagonal that vectors without one had, given or known to be 1."""
         if diagonal is not None or not self.discard_diagonal:
             return diagonal
         if _SHORT.get(self.kind, self.kind) not in ("correlation", "partial correlation"):
@@ -320,6 +323,7 @@ def _estimated(series, estimator, standardize):
 
 
 def _estimator_of(estimator):
+    """The covariance estimator that a parameter stands for."""
     if estimator is None:
         return LedoitWolf(store_precision=False)
     if isinstance(estimator, str) and estimator in _ESTIMATORS:

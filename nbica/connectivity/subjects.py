@@ -276,6 +276,7 @@ def _work(ica, imgs, confounds, memory):
 
 
 def _planned(ica, imgs, confounds, memory):
+    """Pairs of a run and its confounds, what the workers share, and how many workers there are."""
     inputs = inputs_of(imgs, confounds)
     plan = plan_of(ica, inputs, ica.masker_.n_elements_)
     machine.check_disk(plan.scratch_path, plan.scratch)

@@ -50,6 +50,7 @@ class GroupDecompositionMixin(TableOutput, TransformerMixin, auto_wrap_output_ke
 
     @contextmanager
     def _fresh_or_going_on(self, imgs, confounds, goes_on):
+        """A fit whose results are stored at its end, and cleared if it does not get there."""
         if not goes_on:
             clear_fitted(self)
         try:
@@ -189,6 +190,7 @@ class GroupDecompositionMixin(TableOutput, TransformerMixin, auto_wrap_output_ke
         return (alone if per_component else together) / (total or 1.0)
 
     def _map_runs(self, function, imgs, confounds, sample_mask):
+        """Call a function for each run with the maps, and warn of what was noticed in them."""
         check_is_fitted(self)
         inputs = inputs_of(*with_frames(imgs, confounds, sample_mask))
         plan = plan_of(self, inputs, self.masker_.n_elements_)

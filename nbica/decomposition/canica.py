@@ -369,6 +369,7 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
         return self
 
     def _subspace_so_far(self):
+        """The subspace that `partial_fit` goes on with, if it can."""
         if self.n_components == "auto":
             msg = 'n_components="auto" is chosen of all runs at once: use fit, or give a number.'
             raise ValueError(msg)
@@ -450,6 +451,7 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
         return flip_signs(found.maps[in_order(share)])
 
     def _learn_subspace(self, group):
+        """Store what is known of the group's subspace; return the rows that are kept."""
         self._check_rank(len(group["components"]), 1)
         n_runs, n_components = int((~self.runs_["skipped"]).sum()), self.n_components
         if "null" in group:
@@ -478,6 +480,7 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
             raise DataError(msg)
 
     def _find_components(self, components):
+        """Learn the maps of a subspace: rotated, ordered, signed, thresholded."""
         # Rotate the subspace into independent maps.
         n_init = starts_of(self.n_init, len(components))
         found = fast_ica(

@@ -270,6 +270,7 @@ class DictLearning(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys
         return group if self.dict_init is not None else group | {"shared": shared.components_}
 
     def _start(self, shared):
+        """The maps to start from: given ones, or those of a CanICA."""
         if self.dict_init is None:
             maps = _independent(shared, self.random_state)
         else:
@@ -282,6 +283,7 @@ class DictLearning(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys
         return maps
 
     def _find_components(self, rows):
+        """Learn sparse maps from the start, those that carry most first."""
         found = learn_dictionary(rows, self.components_init_, self.alpha, self.max_iter, self.tol)
         self._warn_of(found)
         sizes = np.linalg.norm(found.maps, axis=1)

@@ -333,6 +333,7 @@ def fourth_moments(white):
 
 
 def _from_moments(M):
+    """A function of W that gives E[x (w x)³] from the fourth moments of x."""
     k = int(np.sqrt(2 * len(M)))
     i, j = np.triu_indices(k)
     twice = np.where(i == j, 1.0, 2.0)

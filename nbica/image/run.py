@@ -170,6 +170,7 @@ def _is_of_one_run(sample_mask):
 
 
 def _with_masks(imgs, sample_masks):
+    """Pairs of an image and its frames, one as many as the other."""
     nothing = object()
     for n_pairs, (img, mask) in enumerate(zip_longest(imgs, sample_masks, fillvalue=nothing)):
         if img is nothing or mask is nothing:

@@ -74,6 +74,7 @@ def slice_at(
 
 
 def _cut(data, grid, axis, mm, lines, order):
+    """A plane of a volume whose axes are the world's."""
     horizontal, vertical = plane_of(axis)
     across = table(grid, axis, np.array([mm]))
     right, down = table(grid, horizontal, lines[horizontal]), table(grid, vertical, lines[vertical])
@@ -98,6 +99,7 @@ def _cut_obliquely(data, affine, axis, mm, lines, order):
 
 
 def _sample(data, voxels, order):
+    """Values of a volume between its voxels; NaN outside and where the nearest voxel is NaN."""
     from scipy import ndimage  # a quarter of a second that an aligned image saves
 
     # The outermost half voxel belongs to the volume: clip into it, then cut at the faces.

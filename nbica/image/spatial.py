@@ -206,6 +206,7 @@ def smooth_block(block, smoothers):
 
 
 def _smooth_frame(frame, smoothers, out):
+    """Smooth one frame along z, y and x by products with banded matrices."""
     x, y, z = smoothers
     nz, ny, nx = frame.shape
     # Each product reads and writes rows as they lie in memory: nothing is transposed on the way.
@@ -363,6 +364,7 @@ def _spline_on(line, order):
 
 
 def _resample_obliquely(block, matrix, offset, shape, order):
+    """Resample frames to a grid whose axes are turned against theirs."""
     from scipy import ndimage
 
     dtype = block.dtype if order == 0 else np.float32

@@ -275,6 +275,7 @@ def _mask_of_means(means, of_mean, why_empty, opening, connected, target, thresh
 
 
 def _masks_of_means(means, of_mean, why_empty, opening, connected, target):
+    """A mask of each run's mean image, on one grid; an empty one is an error that says why."""
     grid = None
     for run, mean in means:
         grid = grid or target_grid(run.grid, *target)

@@ -192,6 +192,7 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
         return resample_mask(mask, grid)
 
     def _computed_mask(self, imgs):
+        """The mask of the images, or of a template on their grid."""
         if imgs is None:
             msg = "There is no mask_img to use and no image to compute a mask from: pass either."
             raise ValueError(msg)
@@ -209,6 +210,7 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
         return load_mask(compute(imgs, n_jobs=self.n_jobs, memory=self.memory, **options))
 
     def _signals(self, run, confounds, sample_mask):
+        """Cleaned signals in the mask, from the cache if they are there, and notices."""
         preparation = self.preparation_
         parts = None if self.runs is None else check_parts(self.runs, run.n_timepoints, run.name)
         if parts is None and sample_mask is not None:

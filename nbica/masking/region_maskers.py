@@ -138,6 +138,7 @@ class _RegionMasker(RunTransformer, auto_wrap_output_keys=None):
         return self._regions_on(run.grid) if self.resampling_target == "data" else self.regions_
 
     def _signals(self, run, confounds, sample_mask):
+        """Cleaned signals of the regions, from the cache if they are there, and notices."""
         run = run.keep(sample_mask) if sample_mask is not None else run
         regions = self._regions_for(run)
 

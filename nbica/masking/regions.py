@@ -312,6 +312,7 @@ _BACKGROUND = ("background", "bg", "unknown", "???", "0", "")
 
 
 def _names_of_table(numbers, lut, background):
+    """Names of the regions by a lookup table; a region without one is named by its number."""
     found = dict(zip(lut["index"].tolist(), map(as_text, lut["name"]), strict=True))
     if len(found) < len(lut):
         twice = lut["index"][lut["index"].duplicated()].tolist()

@@ -74,6 +74,7 @@ class RunTransformer(TableOutput, TransformerMixin, BaseEstimator, auto_wrap_out
         return self._transformed(imgs, confounds, sample_mask)
 
     def _transformed(self, imgs, confounds, sample_mask):
+        """What `transform` gives: signals cleaned of the user's confounds and of the run's own."""
         check_is_fitted(self)
         run, is_volume = run_of_images(imgs)
         confounds = load_confounds(confounds, run.n_timepoints, run.name)

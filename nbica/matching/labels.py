@@ -217,6 +217,7 @@ def on_mask(volume, affine, mask):
 
 
 def _support(components_img):
+    """A mask of the voxels in which any component is not 0."""
     img, name = open_image(components_img, "The components' image")
     data = read_array(img, name)
     if data.ndim != 4:

@@ -151,6 +151,7 @@ def correlate(maps: ArrayLike, references: ArrayLike) -> np.ndarray:
 
 
 def _unit_rows(maps):
+    """Rows of mean 0 and norm 1; 0 where a map is constant or not finite."""
     maps = np.array(maps, dtype=np.float64)
     maps[~np.isfinite(maps).all(axis=1)] = 0
     largest = np.abs(maps).max(axis=1, initial=0, keepdims=True)

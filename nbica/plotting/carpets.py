@@ -122,6 +122,7 @@ def plot_carpet(
 
 
 def _rows_of(img, mask_img, mask_labels):
+    """Which voxels are drawn, in the order of their regions."""
     if mask_labels is None and mask_img is not None:
         mask_labels = _names_by_number(mask_img)
     if mask_labels is None:
@@ -144,6 +145,7 @@ def _names_by_number(mask_img):
 
 
 def _labelled(img, mask_img, mask_labels):
+    """The mask of all named regions, and the region of each of its voxels."""
     if mask_img is None:
         msg = "mask_labels name the numbers of mask_img, but mask_img is None; pass both"
         raise ValueError(msg)

@@ -208,6 +208,7 @@ def _cuts(cut_coords, volumes, scene):
 
 
 def _draw_tile(tile, volume, mm, scene):
+    """Draw the three slices of a component beside each other."""
     width, height = scene.shape
     left = 0
     for axis in range(3):

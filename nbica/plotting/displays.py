@@ -330,6 +330,7 @@ class Display:
         return tuple(np.ptp(self.bounds[[across, up]], axis=1))
 
     def _open_panel(self, place, view, radiological):
+        """Axes in mm for one view, with the attributes that nilearn's displays have."""
         axes = add_axes(self.figure, place)
         axes.set_axis_off()
         across, up = plane_of(view.axis)

@@ -136,6 +136,7 @@ def _check(mat, labels, tri, reorder):
 
 
 def _range(mat, vmin, vmax):
+    """Ends of the colors: given, or symmetric about 0 up to the largest value off the diagonal."""
     values = mat
     if mat.shape[0] == mat.shape[1] and len(mat) > 1:
         values = mat[~np.eye(len(mat), dtype=bool)]
@@ -148,6 +149,7 @@ def _range(mat, vmin, vmax):
 
 
 def _open(frame, labels, colorbar):
+    """A figure, axes for a square matrix with room for its labels, and axes for a bar or None."""
     if isinstance(frame.axes, Axes):
         return root_of(frame.axes), frame.axes, None
     longest = max(map(len, labels)) if labels else 2

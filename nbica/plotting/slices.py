@@ -515,6 +515,7 @@ def _numbers(data, threshold):
 
 
 def _names_of(numbers, labels):
+    """A name for each region, by position or by number."""
     if labels is None:
         return [str(number) for number in numbers]
     if isinstance(labels, dict):

@@ -152,6 +152,7 @@ def _draw_chance(axes, spectrum):
 
 
 def _open(frame, size):
+    """A figure and axes in it, or those of the user."""
     if isinstance(frame.axes, Axes):
         return frame.axes.get_figure(), frame.axes
     figure, place = frame.open(size, WHITE)

@@ -239,6 +239,7 @@ def _message_for_least(plan, base):
 
 
 def _costed(work, n_workers, on_cluster, in_ram, ram, base, scratch_folder):
+    """The plan of one way to do the work, with what it takes of memory, disk and time."""
     # Who holds memory on this machine: this process, and workers unless it works alone.
     alone = n_workers == 1
     here = 0 if alone or on_cluster else n_workers

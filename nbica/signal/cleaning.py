@@ -338,6 +338,7 @@ def check_parts(parts, n_timepoints, name="signals"):
 
 
 def _kept_of_parts(sample_mask, rows):
+    """The frames to keep of each part; one mask will do where there is one part."""
     if sample_mask is None:
         return [None] * len(rows)
     masks = sample_mask if isinstance(sample_mask, list | tuple) else [sample_mask]
@@ -451,6 +452,7 @@ class Cleaner:
 
 @np.errstate(invalid="ignore")  # an Inf makes its voxel NaN; frames.py leaves none in a run
 def _clean_block(block, baseline, operator, standardize, work):
+    """Clean voxels in place; return how many are constant, and how many have no mean."""
     mean = block.mean(axis=0)
     # Off with the baseline first: float32 products of a mean of 1000 and a fluctuation of 5 would
     # lose the fluctuation's last digits. The subtraction itself is exact where it matters.

@@ -72,6 +72,7 @@ def load_confounds(confounds: Confounds, n_timepoints: int, name: str) -> np.nda
 
 
 def _load_table(table, n_timepoints, name):
+    """One table as an array, its numbers checked and its first row filled."""
     origin = f"The confounds of {name}"
     if isinstance(table, (str, os.PathLike)):
         origin += f" ({table})"

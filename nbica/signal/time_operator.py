@@ -171,6 +171,7 @@ class TimeOperator:
 
 
 def _butterworth(cleaning, n_timepoints):
+    """The filter of nilearn's `clean`, forwards and backwards, as a matrix."""
     from scipy import signal as sp_signal  # a second to import, for those who filter
 
     # The filter is linear, its odd padding too, so filtering the identity gives its matrix: one

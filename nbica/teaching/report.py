@@ -164,6 +164,7 @@ def _hand_in(learner, path, run, timeout):
 
 
 def _look(part, run, timeout):
+    """Note what a notebook was saved with, and with `run` what it gives now."""
     notebook = handins.read(part.path)
     part.digest = handins.digest(notebook)
     part.states = handins.states(notebook)

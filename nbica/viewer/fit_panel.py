@@ -288,6 +288,7 @@ class FitPanel(ipywidgets.VBox):
             self._show_progress(event)
 
     def _show_progress(self, event):
+        """Show an event, unless one was shown just before."""
         now = time.monotonic()
         if event.stage != self._stage:
             self._stage, self._began, self._shown = event.stage, now, 0.0

@@ -198,6 +198,7 @@ def _viewer(ica, bg_img, names):
 
 
 def _components(ica, bg_img, names, activity, split_half):
+    """What the report says of each component, one after the other."""
     maps, affine = load_maps(ica.components_img_, "components_img_")
     scale = scale_of(maps, cmap="gray", threshold="auto")
     stability = _or_none(vars(ica).get("stability_"), len(maps))
@@ -291,6 +292,7 @@ def in_words(value):
 
 
 def _render(**what):
+    """Fill the template, every value escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     folder = FileSystemLoader(Path(__file__).parent)

@@ -109,6 +109,7 @@ def listed(images):
 
 
 def _load_maps(img, role, quantum, notices, single=False):
+    """Maps along the world's axes, quantised; of a run, what differs from its mean."""
     data, affine, name = _read(img, role, (3, 4))
     data = data if data.ndim == 4 else data[..., np.newaxis]
     if single and data.shape[3] != 1:

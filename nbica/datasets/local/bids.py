@@ -207,6 +207,7 @@ def _list_runs(folder, desc):
 
 
 def _look(path, strategy):
+    """A run with its row of the table and its confounds, or the reason to leave it out."""
     _check_name(path)
     names, run = entities(path), header_of(path)
     table, sidecar, reason = table_of(path)
@@ -233,6 +234,7 @@ def _look(path, strategy):
 
 
 def _confounds(table, strategy, sidecar, n_timepoints):
+    """Confounds by a strategy, and the frames that are kept, if they fit the run."""
     if len(table) != n_timepoints:
         msg = f"its table has {len(table)} rows for {n_timepoints} frames"
         raise LeftOut(msg)

@@ -189,6 +189,7 @@ def _check_there(there, people, root, ending):
 
 
 def _look(path, confounds, min_timepoints):
+    """A run with its row of the table and its confounds, or the reason to leave it out."""
     run = header_of(path)
     if run.n_timepoints < min_timepoints:
         msg = f"{run.n_timepoints} frames, fewer than {min_timepoints}"

@@ -177,6 +177,7 @@ def find_group(n_subjects=8, n_timepoints=168, *, voxel_size=4.0, data_dir=None)
 
 
 def _plan(n_timepoints, voxel_size, t_r, affine, shape, noise, random_state):
+    """The parameters, checked, in the form that names the folder."""
     _check_count("n_timepoints", n_timepoints, at_least=_FEWEST_FRAMES)
     _check_count("random_state", random_state, at_least=0)
     _check_number("t_r", t_r, "in s, for instance 2.0")
@@ -195,6 +196,7 @@ def _plan(n_timepoints, voxel_size, t_r, affine, shape, noise, random_state):
 
 
 def _grid(voxel_size, affine, shape):
+    """Affine and shape of the runs, as given or around the head."""
     if (affine is None) != (shape is None):
         given, other = ("affine", "shape") if shape is None else ("shape", "affine")
         msg = f"{given} is given without {other}; give both, or only voxel_size."

@@ -134,6 +134,7 @@ def _write_courses(path, courses):
 
 
 def _draw_subject(index, scene):
+    """Draw what sets a subject apart: time courses, own maps, motion, disturbances, noise."""
     plan, affine, mask = scene.plan, scene.affine, scene.mask
     rng = generator(plan.random_state, index, stream=1)
     courses = scanner.haemodynamic_courses(

@@ -159,6 +159,7 @@ def _bunch(folder, plan):
 
 
 def _write(folder, plan):
+    """Write all files of the task, the manifest last."""
     scene = Scene(plan)
     rng = generator(plan.random_state, 0, stream=3)
     labels = np.concatenate([_stimuli(rng) for _ in range(plan.n_timepoints // _RUN)])
@@ -215,6 +216,7 @@ def _inside(ellipsoids, scene):
 
 
 def _draw(rng, scene, labels, patterns):
+    """What the pictures evoke, with the drift of each run and noise."""
     percent = scanner.GREY_SIGNAL / 100
     sources = [scanner.Sources(responses(labels), percent * patterns)]
     for start in range(0, len(labels), _RUN):
