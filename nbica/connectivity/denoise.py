@@ -32,7 +32,7 @@ def remove_components(
     ica: CanICA | DictLearning, img: ImageLike, components: Sequence[int], out_file: AnyPath,
     confounds: Confounds = None, aggressive: bool = True,
 ) -> str:  # fmt: skip
-    """Write a run without some components: movement, vessels, whatever is no network.
+    """Write a run without some of its components: movement, vessels, whatever is not a network.
 
     Reads the run three times, a block of frames at a time. Memory is that of the cleaned run in the
     mask (for the time courses), then n_components x all voxels x 8 B. The file appears under its

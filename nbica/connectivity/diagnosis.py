@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """How well new subjects are classified.
+    """Accuracy with which new subjects are classified.
 
     Attributes
     ----------

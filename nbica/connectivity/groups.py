@@ -26,7 +26,7 @@ _SAME = 1 - 1e-9
 
 @dataclass(frozen=True)
 class GroupComparison:
-    """Where two groups differ.
+    """The values in which two groups differ.
 
     Attributes
     ----------
@@ -96,8 +96,8 @@ def compare_groups(
     Parameters
     ----------
     values : ndarray of shape (n_subjects, n_values) or (n_subjects, n, n)
-        Such as vectorized connectomes or subjects' maps. Of square matrices the lower triangle is
-        compared, without the diagonal, and the results are matrices again.
+        Such as vectorized connectomes or subjects' maps. Square matrices are
+        compared by their lower triangles, without the diagonal, and give matrices again.
     groups : sequence of n_subjects labels
         Labels of two kinds.
     confounds : ndarray of shape (n_subjects, n_confounds) or (n_subjects,), optional
@@ -108,7 +108,8 @@ def compare_groups(
         What is kept to 5 % where p < .05: how often a study of groups that do not differ finds
         anything at all, or the share of false ones among what is found, by Benjamini and Hochberg
         [3]_ on the p of permutations. "fdr" finds more where much differs, and some of it is
-        false. Of few permutations no p can be small enough for few of many values: see the warning.
+        false. With few permutations no p can be small enough if few of many values differ: see the
+        warning.
 
     Returns
     -------
@@ -255,7 +256,7 @@ class _Design:
         inverse = np.argsort(orders, axis=1)
         explained = ((self._contrast / self._size)[inverse]) @ residuals
         left = (residuals**2).sum(axis=0) - explained**2
-        # Of permuted residuals the nuisances explain something again (not so the mean).
+        # The nuisances explain something of permuted residuals again (not so the mean).
         for column in self._Q.T[1:]:
             left -= (column[inverse] @ residuals) ** 2
         left = np.sqrt(np.maximum(left, 0) / self.degrees)

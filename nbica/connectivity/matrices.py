@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def sym_matrix_to_vec(symmetric: np.ndarray, discard_diagonal: bool = False) -> np.ndarray:
-    """Lower triangles of symmetric matrices, row by row.
+    """Return the lower triangles of symmetric matrices, row by row.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def sym_matrix_to_vec(symmetric: np.ndarray, discard_diagonal: bool = False) -> 
 
 
 def vec_to_sym_matrix(vec: np.ndarray, diagonal: ArrayLike | None = None) -> np.ndarray:
-    """Symmetric matrices of vectors that :func:`sym_matrix_to_vec` made.
+    """Return the symmetric matrices of vectors that :func:`sym_matrix_to_vec` made.
 
     Parameters
     ----------

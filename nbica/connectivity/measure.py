@@ -45,7 +45,7 @@ def connectomes(
     kind: Literal["correlation", "partial", "tangent", "precision", "covariance"] = "correlation",
     estimator: str | BaseEstimator = "ledoit-wolf", vectorize: bool = False,
 ) -> np.ndarray:  # fmt: skip
-    """Connectivity matrix of each subject, in one call.
+    """Compute the connectivity matrix of each subject in one call.
 
     Costs n_timepoints x n² multiplications per subject with Ledoit-Wolf; the graphical lasso, with
     its cross-validation, a second or so. To learn from some subjects and apply to others, or inside
@@ -88,7 +88,7 @@ def connectomes(
 
 
 class ConnectivityMeasure(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
-    """Functional connectivity of subjects, as a scikit-learn transformer.
+    """Functional connectivity of subjects as a scikit-learn transformer.
 
     Costs n_timepoints x n² multiplications and an n x n matrix per subject; "tangent" adds some ten
     eigendecompositions of each. Names, defaults and numbers are those of nilearn 0.14's class.
@@ -189,7 +189,7 @@ class ConnectivityMeasure(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         ----------
         X : list of ndarray, each of shape (n_timepoints, n)
         confounds : array of shape (n_subjects, n_confounds), DataFrame, path or None
-            Of the subjects, such as their motion: what they explain is removed from the vectors,
+            Values of the subjects, such as motion: what they explain is removed from the vectors,
             which `nbica.signal.clean` does with its defaults. Needs `vectorize`.
 
         Returns
@@ -218,14 +218,14 @@ class ConnectivityMeasure(TransformerMixin, BaseEstimator, auto_wrap_output_keys
     def inverse_transform(
         self, connectivities: np.ndarray, diagonal: ArrayLike | None = None
     ) -> np.ndarray:
-        """Matrices of connectivities; of tangent displacements, the covariances.
+        """Return matrices for connectivities, and covariances for tangent displacements.
 
         Parameters
         ----------
         connectivities : ndarray of shape (n_subjects, n, n) or (n_subjects, n_values)
         diagonal : ndarray of shape (n_subjects, n), optional
-            Of what was vectorized without one, divided by sqrt(2) as `sym_matrix_to_vec` does; by
-            default that of 1 for correlations and partial correlations.
+            The diagonal, where vectors hold none, divided by sqrt(2) as `sym_matrix_to_vec` does;
+            by default 1 for correlations and partial correlations.
 
         Returns
         -------

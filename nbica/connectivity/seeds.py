@@ -23,7 +23,7 @@ def seed_map(
     img: ImageLike, seed: Sequence[float], masker: BaseEstimator, radius: float = 8.0,
     confounds: Confounds = None, sample_mask: SampleMask = None,
 ) -> Nifti1Image:  # fmt: skip
-    """Correlation of each voxel with the mean time course around a place.
+    """Correlate each voxel with the mean time course around a place.
 
     Memory is that of `masker.transform`: n_timepoints x n_voxels x 4 B. Time is that of reading the
     run.
@@ -45,7 +45,7 @@ def seed_map(
     Returns
     -------
     Nifti1Image
-        Of r, from -1 to 1; constant voxels have 0.
+        Pearson's r, from -1 to 1; constant voxels have 0.
 
     Raises
     ------

@@ -44,7 +44,7 @@ def dual_regression(
     ica: CanICA | DictLearning, imgs: Runs, confounds: RunConfounds = None,
     memory: MemoryLike = None,
 ) -> Iterator[SubjectMaps]:  # fmt: skip
-    """Each subject's time courses and maps of the group's components.
+    """Estimate each subject's time courses and maps of the group's components.
 
     Reads every run once, as it is asked for. Memory is that of a run for each of the estimator's
     `n_jobs` processes, and of the maps of one subject, for any number of them; a list of all takes
@@ -104,7 +104,7 @@ def dual_regression(
 def back_reconstruct(
     ica: CanICA, imgs: Runs, confounds: RunConfounds = None, memory: MemoryLike = None
 ) -> Iterator[SubjectMaps]:
-    """Each subject's part in the group's maps, by back-reconstruction (as GIFT's GICA3).
+    """Compute each subject's part in the group's maps by back-reconstruction (as GIFT's GICA3).
 
     Reads every run three times, or once with a `memory` that holds its reduction: for what the
     runs have of the maps in all, for the part of each, and for its time courses. Memory is that of
@@ -177,20 +177,20 @@ def guided_ica(
     n_jobs: int | None = None,
     ram: Bytes = None,
 ) -> Iterator[SubjectMaps]:
-    """Each subject's own version of given networks, by ICA that these guide (GIG-ICA, MOO-ICAR).
+    """Find each subject's version of given networks by ICA that they guide (GIG-ICA, MOO-ICAR).
 
     Reads every run twice, as it is asked for, or once with a `memory` that holds its reduction.
     Memory is that of :func:`dual_regression`, and of `n_components` maps. Time is that of the
     reduction, and for each of up to 200 steps of 2 n_networks x n_components multiplications per
     voxel (0.3 s in all for 20 networks, 64 components and 4000 voxels).
 
-    Of what a subject's principal components span, for each network the map is sought that is both
-    like it and as far from Gaussian as can be, with equal weight [1]_ [2]_. So networks keep their
-    place in the list over subjects, and need not be of these subjects: a published template will
-    do. On simulated cohorts in which people's networks differ, own maps then are nearer to the
-    truth than those of dual regression (mean r .55 against .48 and .61 against .56 in two cohorts
-    of ours). Halves of 20 real runs agreed no better (r .27 with both). A map is like its network
-    by design, in noise too: likeness is no sign that a person has it.
+    For each network, it seeks the map within the span of the subject's principal components that is
+    both like the network and as far from Gaussian as can be, with equal weight [1]_ [2]_. So
+    networks keep their place in the list over subjects, and need not be of these subjects: a
+    published template will do. On simulated cohorts in which people's networks differ, own maps
+    then are nearer to the truth than those of dual regression (mean r .55 against .48 and .61
+    against .56 in two cohorts of ours). Halves of 20 real runs agreed no better (r .27 with both).
+    A map is like its network by design, in noise too: likeness is no sign that a person has it.
 
     Parameters
     ----------

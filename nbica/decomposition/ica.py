@@ -319,8 +319,9 @@ def cubic_update(white):
 def fourth_moments(white):
     """E[x_i x_j x_k x_l] as a matrix over pairs (i ≤ j) and (k ≤ l).
 
-    Costs k⁴/4 multiplications per voxel (a symmetric product) and k²/2 x 1024 x 12 B. Of float32
-    values in float64: sums of float32 would be another 1e-7 apart on each processor.
+    Costs k⁴/4 multiplications per voxel (a symmetric product) and k²/2 x 1024 x 12 B. Sums of
+    float32 values are made in float64: those of float32 would be another 1e-7 apart on each
+    processor.
     """
     n_pairs = len(white) * (len(white) + 1) // 2
     M = np.zeros((n_pairs, n_pairs))

@@ -53,7 +53,7 @@ def canonical_share(maps, components, weights):
 def threshold_maps(
     maps: np.ndarray, threshold: float | Literal["auto"] | tuple[str, float] | None
 ) -> np.ndarray:
-    """Set to zero what is small.
+    """Set small values of maps to zero.
 
     Costs one pass over the maps.
 

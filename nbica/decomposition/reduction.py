@@ -101,7 +101,7 @@ class Reduction:
 def principal_components(
     walk: Callable[[], Iterable], n_timepoints: int, n_voxels: int, n_components: int
 ) -> tuple[np.ndarray, np.ndarray, float]:
-    """Leading principal components of a run's signals, exactly.
+    """Compute the leading principal components of a run's signals, exactly.
 
     Costs n_timepoints² x n_voxels multiplications and no copy of the signals: the singular values
     and left vectors come from the n_timepoints x n_timepoints Gram matrix, the right ones from one

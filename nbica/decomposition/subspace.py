@@ -198,9 +198,9 @@ def lead_inplace(stack, n_rows):
 def left_factors(walk, n_rows, n_wanted):
     """Leading singular values and left singular vectors of a matrix with few rows.
 
-    Costs n_rows² x n_voxels multiplications in float64: the square root of a Gram matrix halves
-    the digits, and sums of float32 products are other ones on every processor. Of more than 512
-    rows they are made in float32, again in float64 only where the smallest value wanted is so small
+    Costs n_rows² x n_voxels multiplications in float64: the square root of a Gram matrix halves the
+    digits, and sums of float32 products are other ones on every processor. With more than 512 rows
+    they are made in float32, and again in float64 only where the smallest value wanted is so small
     beside the largest that float32 would lose it. The matrix is seen block by block only.
 
     Parameters

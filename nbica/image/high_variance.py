@@ -21,7 +21,7 @@ def high_variance_confounds(
     imgs: ImageLike, n_confounds: int = 5, percentile: float = 2.0, detrend: bool = True,
     mask_img: ImageLike | None = None,
 ) -> np.ndarray:  # fmt: skip
-    """Time courses that the most variable voxels of a run share: a CompCor without anatomy [1]_.
+    """Find what the most variable voxels of a run share: a CompCor without anatomy [1]_.
 
     Memory is three volumes and the signals of `percentile` percent of the voxels; the file is read
     twice.
@@ -91,7 +91,7 @@ def _walk(run, inside):
 
 
 def _mean_squares(run, inside, basis):
-    """Of each voxel, over time, without what the orthonormal columns of the basis explain."""
+    """Variance of each voxel over time, without what the basis (orthonormal columns) explains."""
     squares, along, first = 0.0, 0.0, None
     for start, block in _walk(run, inside):
         # Off with the baseline, which a trend would take out anyway: squares of small numbers.

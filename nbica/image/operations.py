@@ -53,7 +53,7 @@ def or_surfaces(function):
 
 @or_surfaces
 def smooth_img(imgs: Images, fwhm: Fwhm | Literal["fast"]) -> Nifti1Image | list[Nifti1Image]:
-    """Images smoothed by a Gaussian.
+    """Smooth images by a Gaussian.
 
     Memory is that of the result, float32, and a few blocks of frames; a 4D file is read once.
 
@@ -111,7 +111,7 @@ def mean_img(
     imgs: Images, target_affine: ArrayLike | None = None, target_shape: Sequence[int] | None = None,
     verbose: int = 0, n_jobs: int = 1, copy_header: bool = True,
 ) -> Nifti1Image:  # fmt: skip
-    """Mean over time, and over images.
+    """Average over time, and over images.
 
     Memory is one volume and a few blocks of frames, whatever the length of the runs; each file is
     read once. Values that are not finite count as 0.
@@ -184,7 +184,7 @@ def _each_block(run, change):
 
 @or_surfaces
 def iter_img(imgs: Images) -> Iterator[SpatialImage]:
-    """The volumes of a 4D image, one by one.
+    """Iterate over the volumes of a 4D image.
 
     Memory is that of one volume, if the image is a file that is not compressed; else of all.
 
@@ -221,7 +221,7 @@ def iter_img(imgs: Images) -> Iterator[SpatialImage]:
 
 @or_surfaces
 def index_img(imgs: Images, index: ArrayLike | slice) -> SpatialImage:
-    """One volume of a 4D image, or several.
+    """Take one volume of a 4D image, or several.
 
     Memory is that of the result, if the image is a file that is not compressed; else of all.
 

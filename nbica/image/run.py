@@ -184,7 +184,7 @@ def _with_masks(imgs, sample_masks):
 
 
 def iter_runs(imgs: Runs, first: int = 1) -> Iterator[Run]:
-    """Runs of whatever a user passes, one by one, headers only.
+    """Iterate over the runs of whatever a user passes; reads headers only.
 
     Parameters
     ----------
@@ -277,7 +277,7 @@ def is_iterator(imgs: object) -> TypeGuard[Iterator]:
 
 
 def load_run(img: ImageLike | Run, name: str = "image in memory") -> Run:
-    """One 4D image as a Run; reads its header only.
+    """Open one 4D image as a Run; reads its header only.
 
     Parameters
     ----------

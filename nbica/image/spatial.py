@@ -268,7 +268,7 @@ def resample_block(block, matrix, offset, shape, order=3):
     Returns
     -------
     ndarray of shape (n_frames, nz_out, ny_out, nx_out)
-        Of float32, for order 0 of the type of the block. Zero outside of the source's field of
+        float32, or for order 0 the type of the block. Zero outside of the source's field of
         view, which ends at the centres of its outermost voxels, give or take rounding; at the
         faces of a single slice. Voxels that lie on each other to a hundredth are copied.
     """

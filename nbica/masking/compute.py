@@ -44,7 +44,7 @@ def compute_epi_mask(
     target_affine: ArrayLike | None = None, target_shape: Sequence[int] | None = None,
     memory: MemoryLike = None, verbose: int = 0, threshold: float = 0.5, n_jobs: int = 1,
 ) -> Nifti1Image:  # fmt: skip
-    """Brain mask of functional images, from the gap in the histogram of their mean.
+    """Compute the brain mask of functional images from the gap in the histogram of their mean.
 
     Reads each run once; memory is one volume per run. The grey values of a mean EPI image fall
     into two groups, brain and background: the largest gap between two neighbouring values, within
@@ -120,7 +120,7 @@ def compute_background_mask(
     target_shape: Sequence[int] | None = None, memory: MemoryLike = None, verbose: int = 0,
     threshold: float = 0.5, n_jobs: int = 1,
 ) -> Nifti1Image:  # fmt: skip
-    """Brain mask of images whose background has one constant value.
+    """Compute the brain mask of images whose background has one constant value.
 
     Reads each run once; memory is one volume per run. The background is the median at the border
     of the mean image. As nilearn's `compute_background_mask` for one image, and its
@@ -185,7 +185,7 @@ def compute_brain_mask(
     mask_type: Literal["whole-brain", "gm", "wm"] = "whole-brain",
     template_img: ImageLike | None = None,
 ) -> Nifti1Image:  # fmt: skip
-    """Mask of a template (a probability map or a brain), on the grid of an image.
+    """Compute the mask of a template (a probability map or a brain) on the grid of an image.
 
     Costs one resampling of the template. As nilearn's `compute_brain_mask`.
 

@@ -82,7 +82,7 @@ class Extracted(NamedTuple):
 
 
 def extract(run: Run, mask: Mask, smoothing_fwhm: Fwhm = None) -> Extracted:
-    """A run's frames, smoothed, inside a mask.
+    """Read a run's frames, smoothed, inside a mask.
 
     Peak memory is n_timepoints x n_voxels x 4 B, plus a few blocks of frames of some MB each; the
     file is read once, from its first frame to its last.
@@ -224,7 +224,7 @@ def apply_mask(
     imgs: Images, mask_img: ImageLike | Mask, dtype: DTypeLike = "f", smoothing_fwhm: Fwhm = None,
     ensure_finite: bool = True,
 ) -> np.ndarray:  # fmt: skip
-    """Values of an image in the voxels of a mask.
+    """Return the values of an image in the voxels of a mask.
 
     Memory is that of the result and a few frames; values that are not finite become 0.
 
@@ -270,7 +270,7 @@ def unmask(
     X: np.ndarray | Sequence[np.ndarray], mask_img: ImageLike | Mask,
     order: Literal["F", "C"] = "F", t_r: float | None = None,
 ) -> Any:  # fmt: skip
-    """Arrays over a mask's voxels, back in the brain.
+    """Put arrays over a mask's voxels back into the brain.
 
     Memory is that of the full image: n_rows x nx x ny x nz.
 

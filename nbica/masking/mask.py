@@ -31,7 +31,7 @@ class Mask:
     array : ndarray of bool, shape (nx, ny, nz)
     affine : ndarray of shape (4, 4)
     space : Space
-        Of the affine.
+        The space of the affine.
     """
 
     array: np.ndarray
@@ -66,7 +66,7 @@ class Mask:
 
 
 def load_mask(mask_img: ImageLike | Mask) -> Mask:
-    """A mask image as a Mask.
+    """Load a mask image as a Mask.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def resample_mask(mask, grid):
 def intersect_masks(
     mask_imgs: Iterable[ImageLike], threshold: float = 0.5, connected: bool = True
 ) -> Nifti1Image:
-    """Voxels that lie in more than a fraction of several masks.
+    """Find the voxels that lie in more than a fraction of several masks.
 
     Memory is one volume of counts; the masks are read one after the other.
 

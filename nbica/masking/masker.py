@@ -36,7 +36,7 @@ TEMPLATES = {f"{what}-template": what for what in ("whole-brain", "gm", "wm")}
 
 
 class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
-    """Take the voxels of a mask out of an image, clean their time courses, and put arrays back.
+    """Extract the voxels of a mask from an image, clean their time courses, and put arrays back.
 
     Peak memory of `transform` is its result, n_timepoints x n_voxels x 4 B, and a few frames; the
     4D image is never in memory. Without a `mask_img`, `fit` reads the images once more.
@@ -234,7 +234,7 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
         return {"mask_img": self.mask_img_, "target_affine": None, "target_shape": None}
 
     def inverse_transform(self, X: ArrayLike) -> Nifti1Image:
-        """Arrays over the mask's voxels as an image.
+        """Return arrays over the mask's voxels as an image.
 
         Memory is that of the full image.
 

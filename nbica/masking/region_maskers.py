@@ -168,7 +168,7 @@ def _check_grid(what, grid, atlas_grid):
 
 
 class NiftiLabelsMasker(_RegionMasker, auto_wrap_output_keys=None):
-    """Take the mean time course of each region of a labelled atlas out of an image, and clean it.
+    """Extract the mean time course of each region of a labelled atlas from an image, and clean it.
 
     Peak memory of `transform` is n_timepoints x n_regions x 8 B and a few frames: the 4D image is
     never in memory. Names, defaults and numbers are those of nilearn 0.14's class.
@@ -396,7 +396,7 @@ class NamesOfColumns(dict):
 
 
 class NiftiMapsMasker(_RegionMasker, auto_wrap_output_keys=None):
-    """Take the time course of each map of a probabilistic atlas out of an image, and clean it.
+    """Extract the time course of each map of a probabilistic atlas from an image, and clean it.
 
     Each frame is fitted by all maps together, by least squares: where maps overlap, each gets its
     own part. Peak memory of `transform` is n_timepoints x n_maps x 8 B, the maps twice, and a few

@@ -274,7 +274,7 @@ def names_of(numbers, labels, lut, background=0):
     Parameters
     ----------
     numbers : ndarray of int
-        Of the regions in the image, increasing.
+        Numbers of the regions in the image, increasing.
     labels : list of str, optional
         As many as regions, in order; or more where regions are missing from the image: the n-th is
         then that of number n. One for the background may come first.

@@ -234,7 +234,7 @@ def flag_noise(
     components_img: ImageLike, mask_img: ImageLike, *, csf_img: ImageLike | None = None,
     time_courses: Sequence[np.ndarray] | None = None, t_r: float | None = None,
 ) -> DataFrame:  # fmt: skip
-    """Signs that a component is noise: suggestions to look at it, not verdicts.
+    """Look for signs that a component is noise: suggestions to look at it, not verdicts.
 
     Costs a few passes over the maps.
 
@@ -327,7 +327,7 @@ def _excess(energy, where):
 def _has_spike(courses):
     """Whether one frame holds a fifth of a course's variance, and more than chance gives.
 
-    Of n normal numbers the share of one is (n - 1) / n times a Beta(1/2, n/2 - 1), after Thompson
+    The share of one of n normal numbers is (n - 1) / n times a Beta(1/2, n/2 - 1), after Thompson
     (Annals of Mathematical Statistics 6 (1935), 214-219).
     """
     n = len(courses)

@@ -26,7 +26,7 @@ _MUCH = 0.5  # mm from one frame to the next
 
 
 def framewise_displacement(confounds: DataFrame | AnyPath) -> np.ndarray | None:
-    """How far the head moved since the frame before.
+    """Compute how far the head moved since the frame before.
 
     The measure is that of Power et al. [1]_.
 
@@ -82,7 +82,7 @@ def framewise_displacement(confounds: DataFrame | AnyPath) -> np.ndarray | None:
 def quality_table(
     estimator: BaseEstimator, imgs: Runs | None = None, confounds: RunConfounds = None
 ) -> DataFrame:
-    """One row per run of a fit: what to look at before its maps are trusted.
+    """Make a table with a row per run of a fit: what to look at before its maps are trusted.
 
     Takes one pass over the runs if they are given, else nothing; memory is that of one run.
 

@@ -176,7 +176,7 @@ class Display:
         self.figure.savefig(filename, **options)
 
     def close(self) -> None:
-        """Let go of the drawing; it is not shown any more."""
+        """Release the drawing; it is not shown any more."""
         self.figure.is_shown = True
         self.figure.clear()
 
@@ -276,7 +276,7 @@ class Display:
             Which side is where; by default as the panels show it.
         left_right, positions, scalebar : bool
         size : float, optional
-            Of the letters, in points.
+            Size of the letters, in points.
         scale_size : float
             Length of the bar.
         scale_units : {"cm", "mm"}
@@ -285,7 +285,7 @@ class Display:
         decimals
             Accepted so that scripts port: coordinates have those that they need.
         **options
-            Of matplotlib's texts, such as `color`.
+            Options of matplotlib's texts, such as `color`.
         """
         del decimals
         radiological = self._radiological if radiological is None else radiological

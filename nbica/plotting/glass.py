@@ -351,7 +351,7 @@ def _draw_arrows(display, points, pairs, values, scale, style):
 
 
 def _edges_by_panel(display, points, pairs, values, scale):
-    """Of each panel, the edges that are seen: their ends, colours and widths."""
+    """For each panel, the edges that are seen: their ends, colours and widths."""
     order = np.argsort(np.abs(values))  # the strong ones above
     pairs, values = pairs[order], values[order]
     widths = 0.6 + 2.4 * np.abs(values) / max(abs(scale.vmin), abs(scale.vmax))

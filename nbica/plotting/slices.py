@@ -158,8 +158,8 @@ def plot_stat_map(
     resampling_interpolation : {"continuous", "nearest"}
         Between voxels, or the voxels as they are.
     transparency : float, image or path, optional
-        How opaque the colours are: from 0, invisible, to 1 (nilearn's name for it). Of an image,
-        such as the same map or its statistic, the absolute values count, so that what is weak is
+        How opaque the colours are: from 0, invisible, to 1 (nilearn's name for it). An image, such
+        as the same map or its statistic, counts by its absolute values, so that what is weak is
         seen through instead of cut off.
     transparency_range : (float, float), optional
         Absolute values of that image at which colours are invisible and opaque; by default 0 and
@@ -265,7 +265,7 @@ def plot_roi(
     colorbar : bool
         A key of the regions, if they are not more than 16.
     cbar_tick_format, vmin, vmax
-        Of values that are no labels; see :func:`plot_stat_map`.
+        For values that are no labels; see :func:`plot_stat_map`.
     resampling_interpolation : {"nearest"}
         Accepted so that scripts port: between voxels there is no region.
     dim, display_mode, cut_coords, draw_cross, annotate, black_bg, radiological, title, \

@@ -27,7 +27,7 @@ BAND = (0.01, 0.1)  # Hz, in which resting-state fluctuations have most of their
 def power_spectrum(
     time_courses: ArrayLike | Sequence[np.ndarray], t_r: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Power over frequency, averaged over windows (Welch) and runs.
+    """Compute power over frequency, averaged over windows (Welch) and runs.
 
     Parameters
     ----------

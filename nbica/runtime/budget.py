@@ -154,7 +154,7 @@ def make_plan(
     workload: Workload, n_jobs: int, ram: int, base: int, scratch_folder: AnyPath,
     slot: int | None = None,
 ) -> Plan:  # fmt: skip
-    """The fastest way that stays within a budget.
+    """Find the fastest way that stays within a budget.
 
     Parameters
     ----------

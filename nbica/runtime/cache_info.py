@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def cache_info(folder: AnyPath | joblib.Memory) -> CacheInfo:
-    """What a cache holds: data set, run, parameters, size, last use of every entry.
+    """List what a cache holds: data set, run, parameters, size and last use of every entry.
 
     Opens one small file per entry.
 

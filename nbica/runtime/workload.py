@@ -41,7 +41,7 @@ SECONDS_PER_MULTIPLICATION = 2.5e-11
 
 @dataclass(frozen=True)
 class Workload:
-    """What matters of a fit, as its headers tell.
+    """What a fit has to do, as the headers of its runs tell.
 
     Attributes
     ----------

@@ -288,7 +288,7 @@ def clean_parts(signals, cleaning, confounds=None, parts=None, sample_mask=None,
     Returns
     -------
     signals : ndarray of shape (n_kept, n_voxels)
-        Of the parts by increasing label, as in nilearn, where frames are left out.
+        The parts by increasing label, as in nilearn, where frames are left out.
     cleaners : list of Cleaner
         Who cleaned each part.
     """
@@ -390,7 +390,7 @@ class Cleaner:
     ----------
     cleaning : Cleaning
     confounds : array, DataFrame, path, list of these, or None
-        Of all frames.
+        One row for each frame of the run.
     n_timepoints : int
     dtype : {float32, float64}
     kept : ndarray of int, optional

@@ -19,16 +19,16 @@ def compose(cleaning, confounds, n_timepoints, kept=None):
     cleaning : signal.Cleaning
         Checked.
     confounds : ndarray of shape (n_timepoints, n_confounds) or None
-        Of the frames that are kept.
+        One row for each frame that is kept.
     n_timepoints : int
-        Of the run, with the frames that are left out.
+        Frames of the run, with those that are left out.
     kept : ndarray of int, optional
         Frames to keep.
 
     Returns
     -------
     TimeOperator
-        Of the kept frames, in float64; `finish` it before it is applied to blocks.
+        A map over the kept frames, in float64; `finish` it before it is applied to blocks.
 
     Raises
     ------

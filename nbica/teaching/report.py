@@ -24,7 +24,7 @@ _MARKS = {PASSED: "+", TRIED: "~", UNANSWERED: "."}
 
 @dataclass(frozen=True, eq=False)
 class ClassReport:
-    """Who passed what.
+    """Which learner passed which question.
 
     Attributes
     ----------

@@ -51,7 +51,7 @@ def _signs(number, size):
 
 
 def seal(name: str, values: np.ndarray, step: float) -> list[str]:
-    """Digests of an array.
+    """Make the digests of an array.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def seal(name: str, values: np.ndarray, step: float) -> list[str]:
 
 
 def seal_names(name: str, names: Iterable[str]) -> list[str]:
-    """Digests of names, in no order, whatever their capitals, blanks and dashes.
+    """Make the digests of names, in no order, whatever their capitals, blanks and dashes.
 
     See Also
     --------
@@ -104,7 +104,7 @@ def seal_names(name: str, names: Iterable[str]) -> list[str]:
 
 
 def seal_affine(name: str, affine: ArrayLike) -> list[str]:
-    """Digests of the numbers of an affine, to a thousandth of a millimetre.
+    """Make the digests of the numbers of an affine, to a thousandth of a millimetre.
 
     See Also
     --------

@@ -101,7 +101,7 @@ def browse(
 
 
 class ComponentBrowser(SliceViewer):
-    """The IC desk; see :func:`browse` for what it takes and costs.
+    """Browser of components, the IC desk; see :func:`browse` for its parameters and cost.
 
     Attributes
     ----------

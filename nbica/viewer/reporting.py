@@ -71,7 +71,7 @@ def report(
     names: Sequence[str] | None = None, imgs: Runs | None = None, confounds: RunConfounds = None,
     t_r: float | None = None, split_half: SplitHalf | None = None, title: str | None = None,
 ) -> Path:  # fmt: skip
-    """Write what a fit found, and what speaks for it, to one file that needs nothing else.
+    """Write what a fit found, and the evidence for it, to one file that needs nothing else.
 
     Memory: the maps and the background as float32. Time: about half a second per component; with
     `imgs` besides two passes over the runs, one of them in memory at a time.

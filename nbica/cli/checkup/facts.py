@@ -106,7 +106,7 @@ def kernel():
         command = KernelSpecManager().get_kernel_spec("python3").argv[0]
     except NoSuchKernel:
         command = None
-    # Of a bare name Jupyter makes its own interpreter.
+    # Jupyter takes a bare name for its own interpreter.
     if command is not None and not Path(command).is_absolute():
         command = sys.executable
     return {"command": command, "executable": sys.executable}

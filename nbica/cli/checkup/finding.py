@@ -19,7 +19,7 @@ class Finding:
     name : str
         Name of the check.
     state : {"ok", "note", "problem"}
-        A note limits something, a problem keeps from working.
+        A note limits something; a problem keeps nbica from working.
     found : str
     remedy : str
         What to do; empty where nothing needs doing.
@@ -48,7 +48,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Checkup:
-    """All findings; `print` it.
+    """All findings of a check of the installation; `print` it.
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ class Checkup:
 
     @property
     def problems(self) -> list[Finding]:
-        """The findings that keep from working."""
+        """The findings that keep nbica from working."""
         return [finding for finding in self.findings if finding.state == "problem"]
 
     def as_json(self) -> dict:

@@ -42,7 +42,7 @@ def _nilearn_roots():
 
 
 def get_data_dirs(data_dir: AnyPath | None = None) -> list[str]:
-    """Folders in which data are looked for, the one that is written to first.
+    """List the folders in which data are looked for; the first is the one that is written to.
 
     Parameters
     ----------

@@ -45,7 +45,7 @@ def fetch_abide_pcp(
     quality_checked: bool = True, url: str | None = None, verbose: int = 1, *, resume: bool = True,
     download: bool = True, **filters: Any
 ) -> Bunch | DownloadPlan:  # fmt: skip
-    """Autism and control subjects of 20 sites, preprocessed by one of four pipelines.
+    """Fetch autism and control subjects of 20 sites, preprocessed by one of four pipelines.
 
     A table of 0.4 MB, then one file per person and derivative; sizes are unknown beforehand, runs
     being some 100 MB each: choose a few with `n_subjects`, or with filters.

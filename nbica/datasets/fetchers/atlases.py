@@ -39,7 +39,7 @@ _LABELS_OF_ABIDE = {
 def fetch_networks_abide(
     data_dir: AnyPath | None = None, resume: bool = True, verbose: int = 1, *, download: bool = True
 ) -> Bunch | DownloadPlan:
-    """Fourteen named resting-state networks, from a group ICA of ABIDE: labels for one's own maps.
+    """Fetch fourteen named resting-state networks of a group ICA of ABIDE, to label maps by.
 
     18 MB to download, hash-pinned; the image returned takes 50 MB of memory.
 
@@ -98,7 +98,7 @@ def fetch_atlas_msdl(
     data_dir: AnyPath | None = None, url: str | None = None, resume: bool = True, verbose: int = 1,
     *, download: bool = True,
 ) -> Bunch | DownloadPlan:  # fmt: skip
-    """39 probabilistic regions learnt from resting-state data, with names and networks.
+    """Fetch 39 probabilistic regions learnt from resting-state data, with names and networks.
 
     One small archive, of unknown size; the image unpacked is 10 MB as float32.
 
@@ -151,7 +151,7 @@ def fetch_atlas_smith_2009(
     mirror: Literal["origin", "nitrc"] = "origin", dimension: Literal[10, 20, 70] = 10,
     resting: bool = True, *, download: bool = True,
 ) -> Bunch | DownloadPlan:  # fmt: skip
-    """ICA components of resting-state data, or of the activations in BrainMap.
+    """Fetch ICA components of resting-state data, or of the activations in BrainMap.
 
     One file, of unknown size: 2 mm maps, some MB.
 
@@ -204,7 +204,7 @@ def fetch_atlas_difumo(
     data_dir: AnyPath | None = None, resume: bool = True, verbose: int = 1, *,
     download: bool = True,
 ) -> Bunch | DownloadPlan:  # fmt: skip
-    """Dictionaries of functional modes (DiFuMo), fine-grained probabilistic regions.
+    """Fetch dictionaries of functional modes (DiFuMo), fine-grained probabilistic regions.
 
     One archive per dimension, of unknown size: from some MB to more than 1 GB for 1024 at 2 mm.
 
@@ -257,7 +257,7 @@ def fetch_atlas_yeo_2011(
     n_networks: Literal[7, 17] = 7, thickness: Literal["thin", "thick"] = "thick", *,
     download: bool = True,
 ) -> Bunch | DownloadPlan:  # fmt: skip
-    """7 or 17 cortical networks of Yeo et al. 2011.
+    """Fetch the 7 or 17 cortical networks of Yeo et al. 2011.
 
     One small archive, of unknown size.
 
@@ -317,7 +317,7 @@ def fetch_atlas_schaefer_2018(
     data_dir: AnyPath | None = None, base_url: str | None = None, resume: bool = True,
     verbose: int = 1, *, download: bool = True,
 ) -> Bunch | DownloadPlan:  # fmt: skip
-    """100 to 1000 cortical parcels of Schaefer et al. 2018, ordered by the networks of Yeo.
+    """Fetch 100 to 1000 cortical parcels of Schaefer et al. 2018, ordered by the networks of Yeo.
 
     Two files of some 100 kB, of unknown exact size.
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def plan(name: str, *, verify: bool = False, **options: Any) -> DownloadPlan:
-    """What fetching a data set would do: files, sizes, what is here, licence, where it goes.
+    """Tell what fetching a data set would do: files, sizes, what is here, licence, folder.
 
     Reads the registry and looks at the disk; nothing is asked of the network.
 
@@ -71,7 +71,7 @@ def plan(name: str, *, verify: bool = False, **options: Any) -> DownloadPlan:
 
 
 def data_sets() -> DataFrame:
-    """The data sets that can be fetched: a data frame of name, title, licence and citation.
+    """List the data sets that can be fetched: a DataFrame of name, title, licence and citation.
 
     See Also
     --------

@@ -37,9 +37,9 @@ def fetch_adhd(
     n_subjects: int | None = 30, data_dir: AnyPath | None = None, url: str | None = None,
     resume: bool = True, verbose: int = 1, *, download: bool = True,
 ) -> Bunch | DownloadPlan:  # fmt: skip
-    """Resting state of up to 40 children and adolescents of ADHD-200, preprocessed, in MNI space.
+    """Fetch the resting state of up to 40 children and adolescents of ADHD-200, in MNI space.
 
-    One archive per subject from NITRC, of unknown size; some (61, 73, 61, 176) voxels of 16 bits
+    One preprocessed archive per subject from NITRC, of unknown size; some (61, 73, 61, 176) voxels of 16 bits
     each, of the order of 50 MB.
 
     Parameters
@@ -109,11 +109,11 @@ def fetch_development_fmri(
     resume: bool = True, verbose: int = 1, age_group: Literal["both", "child", "adult"] = "both", *,
     download: bool = True,
 ) -> Bunch | DownloadPlan:  # fmt: skip
-    """Children and adults who watch a short film: 155 runs at 4 mm, preprocessed by fMRIPrep.
+    """Fetch runs of children and adults who watch a short film, preprocessed by fMRIPrep.
 
-    Two files per subject from OSF, of unknown size; a run is 25 MB when it is unpacked, so all are
-    below 4 GB. OSF answers about 100 requests an hour to an anonymous address; a longer pause that
-    it asks for ends the call, and another call goes on.
+    155 runs at 4 mm, two files per subject from OSF, of unknown size; a run is 25 MB when it is
+    unpacked, so all are below 4 GB. OSF answers about 100 requests an hour to an anonymous address;
+    a longer pause that it asks for ends the call, and another call goes on.
 
     Parameters
     ----------
@@ -182,7 +182,7 @@ def fetch_development_fmri(
 def fetch_localizer_first_level(
     data_dir: AnyPath | None = None, verbose: int = 1, *, resume: bool = True, download: bool = True
 ) -> Bunch | DownloadPlan:
-    """One run of the functional localizer and its events, in MNI305 space.
+    """Fetch one run of the functional localizer and its events, in MNI305 space.
 
     One archive from OSF, of unknown size.
 

@@ -32,7 +32,7 @@ NAMES = tuple(
     for kind in ("maxprob-thr0", "maxprob-thr25", "maxprob-thr50", "prob")
     for resolution in (1, 2)
 )
-# Of the table that FSL ships.
+# Slips in the table that FSL ships.
 _SPELLING = {"Ventrical": "Ventricle", "Operculum": "Opercular"}
 _ONE_SIDED = 0.05  # a region with less than this share on one side is not split
 
@@ -41,7 +41,7 @@ def fetch_atlas_harvard_oxford(
     atlas_name: str, data_dir: AnyPath | None = None, symmetric_split: bool = False,
     resume: bool = True, verbose: int = 1, *, download: bool = True,
 ) -> Bunch | DownloadPlan:  # fmt: skip
-    """Cortical and subcortical regions of FSL, as integers or as probabilities.
+    """Fetch the cortical and subcortical regions of FSL, as integers or as probabilities.
 
     One archive with all 24 variants, of unknown size; the image returned is in memory, 7 MB at 1
     mm, probabilities about 50 times that.

@@ -40,7 +40,7 @@ def fetch_haxby(
     fetch_stimuli: bool = False, url: str | None = None, resume: bool = True, verbose: int = 1, *,
     download: bool = True,
 ) -> Bunch | DownloadPlan:  # fmt: skip
-    """Six subjects who look at faces, houses and objects: twelve runs each, in native space.
+    """Fetch runs of six subjects who look at faces, houses and objects, in native space.
 
     About 300 MB per subject to download, and as much again while an archive is unpacked.
 

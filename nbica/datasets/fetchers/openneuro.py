@@ -28,7 +28,7 @@ def fetch_openneuro(
     data_dir: AnyPath | None = None, resume: bool = True, verbose: int = 1, *,
     download: bool = True,
 ) -> Bunch | DownloadPlan:  # fmt: skip
-    """Files of OpenNeuro, strictly verified.
+    """Fetch files of OpenNeuro and verify them strictly.
 
     ds000228: 70 to 110 MB per subject preprocessed, 24 to 31 MB raw. ds000105: about 300 MB per
     subject.

@@ -41,7 +41,7 @@ def fetch_icbm152_2009(
     data_dir: AnyPath | None = None, url: str | None = None, resume: bool = True, verbose: int = 1,
     *, download: bool = True,
 ) -> Bunch | DownloadPlan:  # fmt: skip
-    """ICBM 152 template, nonlinear, symmetric, 2009a, at 1 mm.
+    """Fetch the ICBM 152 template: nonlinear, symmetric, 2009a, at 1 mm.
 
     One archive, of unknown size.
 
@@ -90,7 +90,7 @@ def fetch_templateflow(
     resolution_mm: Literal[1, 2] = 2, data_dir: AnyPath | None = None, resume: bool = True,
     verbose: int = 1, *, download: bool = True,
 ) -> Bunch | DownloadPlan:  # fmt: skip
-    """MNI152 template of TemplateFlow: what fMRIPrep's runs are in.
+    """Fetch the MNI152 template of TemplateFlow, the space of fMRIPrep's runs.
 
     5 MB at 2 mm and 37 MB at 1 mm for the default; each file has a published MD5.
 

@@ -46,7 +46,7 @@ def find_bids(
     confounds: str | Sequence[str] | None = "motion24", *, subjects: Sequence[str] | None = None,
     sessions: Sequence[str] | None = None, res: str | None = None, **labels: str
 ) -> Bunch:  # fmt: skip
-    """Preprocessed runs of a BIDS folder, ready for a fit.
+    """Find the preprocessed runs of a BIDS folder, ready for a fit.
 
     Reads headers and tables only: some milliseconds per run.
 

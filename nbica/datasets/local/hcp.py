@@ -48,7 +48,7 @@ def find_hcp(
     confounds: Literal["motion6", "motion12", "motion24"] | None = None, *,
     subjects: Sequence[str | int] | None = None, min_timepoints: int = 0, cleaned: bool = True,
 ) -> Bunch:  # fmt: skip
-    """Volume runs of an HCP tree, ready for a fit.
+    """Find the volume runs of an HCP tree, ready for a fit.
 
     Reads headers only. A full run is 1 GB on disk; a fit streams it.
 
@@ -57,7 +57,7 @@ def find_hcp(
     root : path
         The folder that holds the subjects' folders, or one subject's.
     runs : list of str
-        Of REST1_LR, REST1_RL, REST2_LR, REST2_RL.
+        Some of REST1_LR, REST1_RL, REST2_LR, REST2_RL.
     confounds : {None, "motion6", "motion12", "motion24"}
         By default none: ICA-FIX has already regressed 24 motion parameters out of the cleaned
         runs, and filters applied one after the other bring back what another one removed (Lindquist
