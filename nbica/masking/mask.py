@@ -60,8 +60,9 @@ def load_mask(mask_img):
 
     Parameters
     ----------
-    mask_img : path, nibabel image or Mask
-        3D, with one value beside 0 (or no 0 at all).
+    mask_img : path, nibabel image, Mask or list of them
+        3D, with one value beside 0 (or no 0 at all). Of several, such as ``find_bids(…).mask_imgs``,
+        the voxels that are in all of them.
 
     Returns
     -------
@@ -86,6 +87,8 @@ def load_mask(mask_img):
     """
     if isinstance(mask_img, Mask):
         return mask_img
+    if isinstance(mask_img, list | tuple):
+        return intersect(map(load_mask, mask_img), threshold=1, connected=False)
     img, name = open_image(mask_img, "The mask image")
     data, affine, name = load_volume(img, name)
     if data.dtype.kind not in "biuf":

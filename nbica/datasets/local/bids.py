@@ -51,8 +51,8 @@ def find_bids(
         "compcor", "scrub"), a preset ("simple", "scrubbing", "compcor"), or a list of such names,
         columns and patterns; see :mod:`nbica.datasets.local.confound_strategies`. "motion24" are
         the six parameters, their derivatives, and the squares of both. None takes none.
-    subjects, sessions : list of str, optional
-        Labels to take, with or without `sub-` and `ses-`.
+    subjects, sessions : list of str or int, optional
+        Labels to take, with or without `sub-` and `ses-`; 1 is also "01".
     **labels : str
         Values of other entities, where there are several: `cohort` of a template, `echo` (by
         default the combination of all), `part`, `rec`, `dir`, `acq`, `run`, `ce`, `chunk`, and

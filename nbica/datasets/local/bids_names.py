@@ -1,5 +1,6 @@
 """Names of BIDS: what they say of a run, and which runs are meant."""
 
+from numbers import Integral
 from pathlib import Path
 
 from nbica.exceptions import DataError
@@ -74,8 +75,8 @@ def _of(runs, entity, wanted):
     if wanted is None:
         return runs
     wanted = [wanted] if isinstance(wanted, str | int) else wanted
-    labels = [str(label).removeprefix(f"{entity}-") for label in wanted]
     there = labels_of(runs, entity)
+    labels = [_label(one, entity, there) for one in wanted]
     if not labels:
         msg = f"No label of {entity} to take: pass a list of some of {', '.join(sorted(there))}."
         raise ValueError(msg)
@@ -84,6 +85,14 @@ def _of(runs, entity, wanted):
         msg = f"There are no runs of {entity}-{lacking[0]}; there are {', '.join(sorted(there))}."
         raise DataError(msg)
     return {path: names for path, names in runs.items() if names.get(entity) in labels}
+
+
+def _label(wanted, entity, there):
+    """The label that a user means: 1 is "01" where that is how the subjects are numbered."""
+    if isinstance(wanted, Integral):
+        alike = [label for label in there if label.isdecimal() and int(label) == wanted]
+        return alike[0] if len(alike) == 1 else str(wanted)
+    return str(wanted).removeprefix(f"{entity}-")
 
 
 def _narrowed(runs, entity, wanted):
