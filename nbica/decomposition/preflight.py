@@ -79,6 +79,12 @@ def list_runs(imgs, needed_twice):
 
 def plan_before(estimator, imgs, confounds=None):
     """Plan for a fit that was not begun; reads headers only."""
+    if is_iterator(imgs):
+        msg = (
+            "Got a generator, of which a plan would leave nothing for the fit: make a list of it "
+            "first (imgs = list(imgs)). A fit of a generator makes its own plan, in plan_."
+        )
+        raise TypeError(msg)
     runs = list(iter_runs(imgs))
     with_confounds = confounds_of(imgs, confounds) is not None
     masker = make_masker(estimator)

@@ -71,7 +71,7 @@ def described(value):
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, Path):
-        return str(value.absolute())
+        return str(value.expanduser().absolute())
     if isinstance(value, list | tuple):
         return [described(item) for item in value]
     if isinstance(value, dict):

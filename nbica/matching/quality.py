@@ -37,7 +37,7 @@ def framewise_displacement(confounds):
        networks arise from subject motion", NeuroImage 59 (2012), 2142-2154.
     """
     if isinstance(confounds, str | os.PathLike):
-        path = Path(confounds)
+        path = Path(confounds).expanduser()
         confounds = pd.read_csv(path, sep=None, engine="python") if path.exists() else None
     if not isinstance(confounds, pd.DataFrame):
         return None

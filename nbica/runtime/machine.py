@@ -205,7 +205,8 @@ def _free_in_worker(ram, dask_worker):
 
 def choose_scratch_folder(memory_folder=None):
     """Where scratch files go: `NBICA_SCRATCH`, beside the cache, or the system's folder."""
-    return os.environ.get("NBICA_SCRATCH") or memory_folder or tempfile.gettempdir()
+    chosen = os.environ.get("NBICA_SCRATCH") or memory_folder or tempfile.gettempdir()
+    return str(Path(chosen).expanduser())
 
 
 def check_disk(folder, n_bytes):

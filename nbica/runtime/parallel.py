@@ -61,7 +61,7 @@ def _absolute(confounds):
     if isinstance(confounds, list | tuple):
         return [_absolute(table) for table in confounds]
     if isinstance(confounds, str | os.PathLike):
-        return str(Path(confounds).absolute())
+        return str(Path(confounds).expanduser().absolute())
     return confounds
 
 

@@ -23,8 +23,11 @@ _SCALINGS = ("zscore_sample", "psc")
 # more leave the cache.
 _BLOCK_BYTES = 3e6
 
-# What is left of a voxel below this fraction of its magnitude is rounding, not signal.
+# What is left of a voxel below this fraction of what it was, its mean left out, is rounding.
 _ROUNDING = {np.dtype(np.float32): 2e-6, np.dtype(np.float64): 1e-10}
+# What varies by less than this fraction of its mean is the last digit of what was stored: whole
+# numbers of 10⁷ ± 3, which float32 holds exactly, are signal.
+_STEP = {np.dtype(np.float32): 1.2e-7, np.dtype(np.float64): 1e-10}
 
 
 @dataclass(frozen=True)
@@ -250,13 +253,14 @@ def _clean_block(block, operator, standardize, work):
     # Off with the baseline first: float32 products of a mean of 1000 and a fluctuation of 5 would
     # lose the fluctuation's last digits. The subtraction itself is exact where it matters.
     block -= mean
-    magnitude = np.sqrt(mean**2 + _sum_of_squares(block) / len(block))
+    deviation = np.sqrt(_sum_of_squares(block) / len(block))
+    magnitude = np.sqrt(mean**2 + deviation**2)
     level = operator.level(block, mean) if standardize == "psc" else None
     operator.apply(block, mean, work[:, : block.shape[1]])
     std = _std(block, is_centred=standardize is not None)
     rounding = _ROUNDING[block.dtype]
     # Written so that NaN counts as neither constant nor without mean.
-    constant = std <= rounding * magnitude
+    constant = std <= np.maximum(rounding * deviation, _STEP[block.dtype] * np.abs(mean))
     block[:, constant] = operator.of_constant(mean[constant])
     if standardize == "zscore_sample":
         block /= np.where(constant, 1, std)

@@ -47,7 +47,7 @@ def _load_table(table, n_timepoints, name):
     origin = f"The confounds of {name}"
     if isinstance(table, (str, os.PathLike)):
         origin += f" ({table})"
-        table = _read_table(table, origin)
+        table = _read_table(Path(table).expanduser(), origin)
     values, columns = _numbers(table, origin)
     if len(values) != n_timepoints:
         msg = (

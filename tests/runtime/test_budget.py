@@ -380,3 +380,14 @@ def test_mask_pass_follows_the_plan(tmp_path, monkeypatch):
         ).fit(cohort.func)
 
     assert seen == [1, 2]
+
+
+def test_plan_of_a_generator_is_refused(tmp_path):
+    """It could be gone through only once: nothing would be left for the fit."""
+    cohort = write_cohort(tmp_path, n_runs=1, n_timepoints=4)
+    runs = iter(cohort.func)
+
+    with pytest.raises(TypeError, match=r"Got a generator.*make a list of it"):
+        CanICA().plan(runs)
+
+    assert list(runs) == cohort.func

@@ -282,3 +282,18 @@ def test_confounds_that_leave_nothing_are_refused(rng):
     """As many confounds as timepoints would return rounding."""
     with pytest.raises(ValueError, match="span all 20 timepoints"):
         clean(rng.standard_normal((20, 3)), confounds=rng.standard_normal((20, 18)))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_small_changes_of_large_whole_numbers_are_signal(rng, dtype):
+    """10⁷ ± 3 is what float32 holds exactly: it varies, as in nilearn; 10⁷ and a trend does not."""
+    signals = (10**7 + rng.integers(-3, 4, (60, 5))).astype(dtype)
+    signals[:, 4] = 10**7 + 4 * np.arange(60)
+
+    ours = clean(signals)
+
+    expected = nilearn.signal.clean(
+        signals.astype(float), standardize="zscore_sample", detrend=True
+    )
+    np.testing.assert_allclose(ours[:, :4], expected[:, :4], atol=1e-4)
+    assert not ours[:, 4].any()
