@@ -9,7 +9,7 @@ from nbica.image.slicing import plane_of
 from nbica.plotting.bars import draw_colorbar, draw_key
 from nbica.plotting.figures import BLACK, INK, PAPER, WHITE
 from nbica.plotting.layout import add_axes, arrange, size_for
-from nbica.plotting.scales import scale_of
+from nbica.plotting.scales import scale_of, warn_if_blank
 from nbica.plotting.volumes import Volume, load_map
 
 
@@ -100,7 +100,9 @@ class Display:
         the levels.
         """
         levels = [threshold] if levels is None else sorted(levels)
-        self.contour(load_map(img, "img"), levels, colors=colors, **options)
+        volume = load_map(img, "img")
+        warn_if_blank(volume.data[np.newaxis], levels[0], "the lowest level")
+        self.contour(volume, levels, colors=colors, **options)
 
     def add_edges(self, img, color="#ff5a36"):
         """Draw the outline of what is above half of an image's strong values (98th percentile)."""

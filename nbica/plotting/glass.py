@@ -10,6 +10,7 @@ from nbica.image.slicing import plane_of
 from nbica.plotting.bars import BAR_WIDTH
 from nbica.plotting.colors import BLUE_ORANGE, BLUE_ORANGE_ON_WHITE, distinct
 from nbica.plotting.displays import Display
+from nbica.plotting.large import largest, outline
 from nbica.plotting.options import Frame
 from nbica.plotting.scales import Scale, scale_of
 from nbica.plotting.views import Projection
@@ -147,8 +148,8 @@ def open_glass(
     views = _views_of(display_mode)
     brain = _brain_of(mask_img)
     boxes = [Volume(brain.data > 0.05, brain.affine)]
-    if volume is not None and np.nan_to_num(volume.data).any():
-        boxes.append(Volume(np.nan_to_num(np.abs(volume.data)), volume.affine))
+    if volume is not None and largest(volume.data):
+        boxes.append(Volume(*outline(*volume)))
     display = Display(
         [views], box_around(*boxes), frame, annotate=annotate, black_bg=black_bg,
         radiological=radiological, bar_width=bar_width,

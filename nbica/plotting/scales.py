@@ -1,13 +1,17 @@
 """From values to colours: where a scale begins and ends, and what stays transparent."""
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import Colormap, ListedColormap, to_rgba
 
+from nbica.exceptions import DataWarning
 from nbica.image.display import display_threshold
+from nbica.plotting.large import largest, limits, sample, smallest
 from nbica.plotting.volumes import grey_range
+from nbica.runtime.checks import is_number
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ class Labels:
 def grey_scale(data, cmap, vmin=None, vmax=None, threshold=None, brightness=1.0):
     """The scale of anatomical and functional images; by default it ends where they are dense."""
     if vmin is None or vmax is None:
-        low, high = grey_range(np.nan_to_num(data))
+        low, high = grey_range(data)
         vmin, vmax = low if vmin is None else vmin, high if vmax is None else vmax
     if not vmax > vmin:
         vmax = vmin + 1  # a constant image is black
@@ -141,20 +145,31 @@ def check_threshold(maps, threshold):
     if threshold is None:
         return None
     if isinstance(threshold, str) and threshold == "auto":
-        return auto_threshold(np.nan_to_num(np.abs(maps)))
-    if isinstance(threshold, str) or not threshold >= 0:
+        return auto_threshold(np.nan_to_num(np.abs(sample(maps))))
+    if not is_number(threshold) or threshold < 0:
         msg = f"threshold={threshold!r} must be a number from 0 on, 'auto' or None"
         raise ValueError(msg)
+    warn_if_blank(maps, threshold)
     return float(threshold)
+
+
+def warn_if_blank(maps, threshold, what="threshold"):
+    """Say that a threshold hides everything: a blank picture does not tell why it is blank."""
+    strongest = largest(maps)
+    if threshold > strongest > 0:
+        msg = (
+            f"{what}={threshold:g} is above the largest absolute value, {strongest:.4g}: nothing "
+            "is shown. Lower it."
+        )
+        warnings.warn(msg, DataWarning, stacklevel=5)
 
 
 def _without_rim(maps, threshold):
     """At least half of the smallest value: interpolated, voxels would else reach into zeros."""
     if threshold is None:
         return None
-    magnitude = np.abs(np.nan_to_num(maps))
-    values = magnitude[magnitude > 0]
-    return max(threshold, 0.5 * float(values.min())) if values.size else threshold
+    least = smallest(maps)
+    return threshold if least is None else max(threshold, 0.5 * least)
 
 
 def auto_threshold(magnitudes):
@@ -163,7 +178,7 @@ def auto_threshold(magnitudes):
 
 
 def _peak(maps, threshold):
-    peaks = np.nan_to_num(np.abs(maps)).max(axis=(1, 2, 3))
+    peaks = np.array([largest(one) for one in maps])
     peak = float(np.median(peaks[peaks > 0])) if peaks.any() else 1.0
     # Above every map: nothing is shown, which is what was asked for.
     return peak if peak > (threshold or 0) else 2 * threshold
@@ -171,9 +186,9 @@ def _peak(maps, threshold):
 
 def _signs(maps, threshold):
     """Whether negative and positive values are shown."""
-    finite = np.nan_to_num(maps)
+    low, high = limits(maps)
     at_least = max(threshold or 0, np.finfo(np.float32).tiny)
-    negative, positive = bool((finite <= -at_least).any()), bool((finite >= at_least).any())
+    negative, positive = low <= -at_least, high >= at_least
     return (negative, positive) if negative or positive else (True, True)
 
 

@@ -4,10 +4,11 @@ import numpy as np
 
 from nbica.plotting.bars import BAR_WIDTH, key_width
 from nbica.plotting.colors import BLUE_ORANGE, listed
-from nbica.plotting.cuts import rows_of_slices
+from nbica.plotting.cuts import rows_of_slices, warn_of_cuts_outside
 from nbica.plotting.displays import Display, interpolation_order
+from nbica.plotting.large import outline
 from nbica.plotting.options import Look, takes
-from nbica.plotting.scales import Labels, check_threshold, grey_scale, scale_of
+from nbica.plotting.scales import Labels, check_threshold, grey_scale, scale_of, warn_if_blank
 from nbica.plotting.volumes import (
     Volume,
     box_around,
@@ -50,6 +51,8 @@ def plot_anat(
     Display
     """
     volume = load_map(anat_img, "anat_img")
+    if threshold is not None:
+        check_threshold(volume.data[np.newaxis], threshold)
     scale = grey_scale(volume.data, cmap, vmin, vmax, threshold, brightness=_DIM**dim)
     return _plot_greys(volume, scale, colorbar, Look(**look), "slices of an anatomical image")
 
@@ -281,8 +284,8 @@ def plot_prob_atlas(
 
 
 def _plot_greys(volume, scale, colorbar, look, sentence):
-    positive = Volume(np.clip(np.nan_to_num(volume.data), 0, None), volume.affine)
-    whole = Volume((positive.data > 0.2 * scale.vmax).astype(np.float32), volume.affine)
+    positive = Volume(*outline(*volume, of=lambda values: np.maximum(values, 0)))
+    whole = Volume((positive.data > 0.2 * scale.vmax).astype(np.float32), positive.affine)
     display = _open(whole, box_around(positive), look, 0.0, BAR_WIDTH * colorbar, strongest=100)
     display.paint(volume, scale)
     display.draw_bar(scale)
@@ -292,15 +295,18 @@ def _plot_greys(volume, scale, colorbar, look, sentence):
 def _open_over(volume, bg_img, look, threshold, bar_width, dim):
     """A display with the anatomy drawn."""
     background = load_background(bg_img, volume)
-    support = Volume(np.nan_to_num(np.abs(volume.data)), volume.affine)
-    boxes = [background] if bg_img is not None or not support.data.any() else [background, support]
-    display = _open(volume, box_around(*boxes), look, threshold, bar_width)
+    support = Volume(*outline(*volume))
+    seen = [] if bg_img is not None or not support.data.any() else [support]
+    boxes = [Volume(*outline(*background)), *seen]
+    display = _open(support, box_around(*boxes), look, threshold, bar_width)
     display.paint(background, grey_scale(None, "gray", 0.0, 1.0, 1e-6, brightness=_DIM**dim))
     return display
 
 
 def _open(volume, bounds, look, threshold, bar_width, strongest=20):
     rows = rows_of_slices(look.display_mode, look.cut_coords, volume, threshold, strongest)
+    if look.cut_coords is not None:
+        warn_of_cuts_outside(rows, bounds)
     return Display(
         rows, bounds, look, annotate=look.annotate, black_bg=look.black_bg,
         radiological=look.radiological, bar_width=bar_width,
@@ -318,6 +324,7 @@ def _finish(display, look, sentence):
 
 
 def _numbers(data, threshold):
+    warn_if_blank(data[np.newaxis], threshold)
     values = np.unique(data[np.isfinite(data) & (data >= threshold)])
     if len(values) > 1000 or (values != np.round(values)).any():
         msg = (

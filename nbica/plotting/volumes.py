@@ -10,6 +10,7 @@ from nbica.datasets.simulation import head
 from nbica.exceptions import DataError
 from nbica.image.files import checked_affine, open_image, read_array
 from nbica.image.slicing import world_box
+from nbica.plotting.large import outline, sample, slabs
 
 _MARGIN = 4.0  # mm around a brain
 
@@ -58,7 +59,9 @@ def load_maps(img, name):
 
 def _finite(data):
     data = np.asarray(data, dtype=np.float32)
-    return np.where(np.isinf(data), np.float32(np.nan), data)
+    if any(np.isinf(slab).any() for slab in slabs(data)):
+        return np.where(np.isinf(data), np.float32(np.nan), data)
+    return data
 
 
 def load_opacity(transparency, transparency_range=None):
@@ -109,11 +112,12 @@ def load_background(bg_img, shown):
     """
     if bg_img is not None:
         return scale_anatomy(load_map(bg_img, "bg_img"))
-    support = np.nan_to_num(np.abs(shown.data)) > 0
-    litres = support.sum() * abs(np.linalg.det(shown.affine[:3, :3])) * 1e-6
+    strength, affine = outline(*shown)
+    support = strength > 0
+    litres = support.sum() * abs(np.linalg.det(affine[:3, :3])) * 1e-6
     # Values all over the field of view do not tell where the brain is either.
     if litres > _SMALL_BRAIN and support.mean() < 0.95:
-        return Volume(np.float32(0.3) * support, shown.affine)
+        return Volume(np.float32(0.3) * support, affine)
     depth, affine = schematic_brain()
     # Soft over a voxel, so that the edge is smooth where it is interpolated; with a lighter rim.
     brain = 0.24 * np.clip(0.5 + depth / 3, 0, 1) + 0.2 * np.exp(-((depth / 2) ** 2))
@@ -122,14 +126,18 @@ def load_background(bg_img, shown):
 
 def scale_anatomy(volume):
     """Anatomy from 0 to 1: the darkest tissue stays lighter than the paper."""
-    data = np.nan_to_num(volume.data)
-    low, high = grey_range(data)
-    scaled = 0.15 + 0.85 * (data - low) / max(high - low, np.finfo(np.float32).tiny)
-    return Volume(np.where(data > 0, np.clip(scaled, 0.05, 1), 0), volume.affine)
+    low, high = grey_range(volume.data)
+    width = max(high - low, np.finfo(np.float32).tiny)
+    greys = np.empty_like(volume.data)
+    for data, out in zip(slabs(volume.data), slabs(greys), strict=True):
+        data = np.nan_to_num(data)
+        out[:] = np.where(data > 0, np.clip(0.15 + 0.85 * (data - low) / width, 0.05, 1), 0)
+    return Volume(greys, volume.affine)
 
 
 def grey_range(data):
     """Values between which an anatomical or functional image has its greys."""
+    data = sample(data)
     inside = data[data > 0]
     if not inside.size:
         return 0.0, 1.0
