@@ -101,7 +101,7 @@ class Display:
         """
         levels = [threshold] if levels is None else sorted(levels)
         volume = load_map(img, "img")
-        warn_if_blank(volume.data[np.newaxis], levels[0], "the lowest level")
+        warn_if_blank(volume.data, levels[0], "the lowest level")
         self.contour(volume, levels, colors=colors, **options)
 
     def add_edges(self, img, color="#ff5a36"):

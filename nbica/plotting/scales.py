@@ -125,10 +125,12 @@ def scale_of(maps, *, cmap, threshold=0.0, vmin=None, vmax=None, symmetric_cbar=
         raise ValueError(msg)
     if vmin is not None and vmin != -vmax:
         _check_range(vmin, vmax)
+        warn_if_blank(maps, threshold, stacklevel=4)
         return Scale(colormaps.get_cmap(cmap), vmin, vmax, threshold)
     if not vmax > (threshold or 0):
         msg = f"vmax={vmax:.3g} is not above threshold={threshold or 0:.3g}; lower the threshold"
         raise ValueError(msg)
+    warn_if_blank(maps, threshold, stacklevel=4)
     signs = _signs(maps, threshold) if symmetric_cbar == "auto" else (symmetric_cbar, True)
     shown = {(True, False): (-vmax, 0.0), (False, True): (0.0, vmax)}.get(tuple(signs))
     return Scale(colormaps.get_cmap(cmap), -vmax, vmax, threshold, shown)
@@ -149,19 +151,18 @@ def check_threshold(maps, threshold):
     if not is_number(threshold) or threshold < 0:
         msg = f"threshold={threshold!r} must be a number from 0 on, 'auto' or None"
         raise ValueError(msg)
-    warn_if_blank(maps, threshold)
     return float(threshold)
 
 
-def warn_if_blank(maps, threshold, what="threshold"):
+def warn_if_blank(maps, threshold, what="threshold", stacklevel=3):
     """Say that a threshold hides everything: a blank picture does not tell why it is blank."""
     strongest = largest(maps)
-    if threshold > strongest > 0:
+    if (threshold or 0) > strongest > 0:
         msg = (
             f"{what}={threshold:g} is above the largest absolute value, {strongest:.4g}: nothing "
             "is shown. Lower it."
         )
-        warnings.warn(msg, DataWarning, stacklevel=5)
+        warnings.warn(msg, DataWarning, stacklevel=stacklevel)
 
 
 def _without_rim(maps, threshold):

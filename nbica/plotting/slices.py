@@ -52,7 +52,7 @@ def plot_anat(
     """
     volume = load_map(anat_img, "anat_img")
     if threshold is not None:
-        check_threshold(volume.data[np.newaxis], threshold)
+        warn_if_blank(volume.data, check_threshold(volume.data[np.newaxis], threshold))
     scale = grey_scale(volume.data, cmap, vmin, vmax, threshold, brightness=_DIM**dim)
     return _plot_greys(volume, scale, colorbar, Look(**look), "slices of an anatomical image")
 
@@ -250,6 +250,7 @@ def plot_prob_atlas(
     maps, affine = load_maps(maps_img, "maps_img")
     maps = np.nan_to_num(maps)
     level = check_threshold(maps, threshold) or np.finfo(np.float32).tiny
+    warn_if_blank(maps, level)
     names = _names_of(range(len(maps)), labels)
     colours = listed(len(maps), cmap)
     look = Look(**look)
@@ -324,7 +325,7 @@ def _finish(display, look, sentence):
 
 
 def _numbers(data, threshold):
-    warn_if_blank(data[np.newaxis], threshold)
+    warn_if_blank(data, threshold, stacklevel=4)
     values = np.unique(data[np.isfinite(data) & (data >= threshold)])
     if len(values) > 1000 or (values != np.round(values)).any():
         msg = (

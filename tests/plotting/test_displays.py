@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from planted import AFFINES, BOX, one_voxel
 
 from nbica import plotting
-from nbica.exceptions import DataError
+from nbica.exceptions import DataError, DataWarning
 from nbica.image.slicing import plane_of
 from nbica.plotting import cuts
 from nbica.plotting.bars import draw_colorbar
@@ -404,9 +404,10 @@ def test_without_anatomy_there_is_a_brain_around_it(blob):
     sparse = plotting.plot_stat_map(blob, threshold=1)
     masked = np.zeros((30, 30, 30), np.float32)
     masked[2:, 2:, 2:] = 1
-    full = plotting.plot_stat_map(
-        nib.Nifti1Image(masked, np.diag([4.0, 4, 4, 1])), threshold=2, vmax=3
-    )
+    with pytest.warns(DataWarning, match="nothing is shown"):
+        full = plotting.plot_stat_map(
+            nib.Nifti1Image(masked, np.diag([4.0, 4, 4, 1])), threshold=2, vmax=3
+        )
 
     assert sparse.bounds[1, 0] < -90
     assert sparse.bounds[1, 1] > 60
