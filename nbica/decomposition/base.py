@@ -9,6 +9,7 @@ from nbica.decomposition.projection import explain_run, project_run
 from nbica.decomposition.run_table import warn_about_runs
 from nbica.image.run import is_iterator, iter_runs
 from nbica.runtime import machine
+from nbica.runtime.checks import as_flag
 from nbica.runtime.parallel import each_run, pair
 from nbica.signal.confounds import list_confounds
 
@@ -110,6 +111,7 @@ class GroupDecompositionMixin(TransformerMixin):
         float, or ndarray of shape (n_components,)
             From 0 to 1, over all cleaned signals.
         """
+        per_component = as_flag("per_component", per_component)
         parts = self._map_runs(explain_run, imgs, confounds)
         together = np.sum([part.together for part in parts])
         total = np.sum([part.total for part in parts])

@@ -49,7 +49,7 @@ def make_masker(estimator):
     names = set(NiftiMasker().get_params()) - {"mask_img", "runs"}
     own = {name: getattr(estimator, name) for name in names}
     mask = estimator.mask
-    if not hasattr(mask, "get_params"):
+    if isinstance(mask, type) or not hasattr(mask, "get_params"):
         return NiftiMasker(mask_img=mask, **own)
     # Where and how to compute remains the estimator's business.
     names -= {"memory", "memory_level", "n_jobs", "verbose", "dtype"}

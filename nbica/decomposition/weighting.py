@@ -15,6 +15,8 @@ References
    Society B 61 (1999), 611-622.
 """
 
+from numbers import Real
+
 import numpy as np
 
 # Principal components of each run that are weighted by signal, for each component wanted.
@@ -23,8 +25,8 @@ _TAKEN = 3
 
 def check_weighting(do_cca):
     """Raise ValueError unless it is one of the three ways of :func:`weighted_rows`."""
-    is_flag = isinstance(do_cca, bool | np.bool_) or do_cca in (0, 1)
-    if not is_flag and do_cca != "weighted":
+    is_flag = isinstance(do_cca, bool | np.bool_ | Real) and do_cca in (0, 1)
+    if not is_flag and not (isinstance(do_cca, str) and do_cca == "weighted"):
         msg = f"do_cca is {do_cca!r}; expected True, False or 'weighted'."
         raise ValueError(msg)
 

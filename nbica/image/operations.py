@@ -16,6 +16,7 @@ from nbica.image.notices import notice_of_nonfinite, warn_of
 from nbica.image.run import message_for_shape, run_of_image
 from nbica.image.space import image_of
 from nbica.image.stored import locate
+from nbica.runtime.checks import as_flag
 
 __all__ = ["index_img", "iter_img", "mean_img", "resample_img", "resample_to_img", "smooth_img"]
 
@@ -117,9 +118,10 @@ def resample_img(img, target_affine=None, target_shape=None, interpolation="cont
         For an interpolation, a shape or an affine that cannot be, or a field of view that holds
         none of the image.
     """
-    if interpolation not in INTERPOLATIONS:
+    if not isinstance(interpolation, str) or interpolation not in INTERPOLATIONS:
         msg = f"interpolation is {interpolation!r}; expected one of {', '.join(INTERPOLATIONS)}."
         raise ValueError(msg)
+    clip = as_flag("clip", clip)
     run, is_volume = run_of_image(img)
     grid = target_grid(run.grid, target_affine, target_shape)
     order = INTERPOLATIONS[interpolation]
@@ -240,7 +242,7 @@ def index_img(imgs, index):
     """
     img, name = _series(imgs)
     if isinstance(index, slice):
-        return img.slicer[..., index]
+        index = _numbers_of(index, img.shape[3], name)
     chosen = _checked_index(index, img.shape[3], name)
     if chosen.ndim == 0:
         return img.slicer[..., int(chosen)]
@@ -260,6 +262,18 @@ def _series(imgs):
     elif frames is not None:
         check_file(frames, name)
     return img, name
+
+
+def _numbers_of(index, n_volumes, name):
+    """The volumes that a slice takes; an IndexError where these are none."""
+    try:
+        numbers = list(range(n_volumes))[index]
+    except (TypeError, ValueError):  # fractions; a step of 0
+        numbers = []
+    if not numbers:
+        msg = f"index is {index}, which takes none of the volumes 0 to {n_volumes - 1} of {name}."
+        raise IndexError(msg)
+    return numbers
 
 
 def _checked_index(index, n_volumes, name):

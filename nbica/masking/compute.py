@@ -19,8 +19,9 @@ from nbica.image.grid import Grid, target_grid, volume_on_grid
 from nbica.image.notices import warn_of
 from nbica.image.run import iter_runs
 from nbica.image.space import space_of
-from nbica.masking.mask import Mask, intersect, is_thick, mask_to_image, tidy
+from nbica.masking.mask import Mask, checked_opening, intersect, is_thick, mask_to_image, tidy
 from nbica.runtime.cache import key_of, remember
+from nbica.runtime.checks import as_flag, check_count, check_n_jobs, is_number
 from nbica.runtime.parallel import StoppableParallel
 from nbica.runtime.store import open_store
 
@@ -67,6 +68,16 @@ def compute_epi_mask(
     DataError
         If a mask comes out empty, naming the run.
     """
+    checked_opening(opening)
+    exclude_zeros = as_flag("exclude_zeros", exclude_zeros)
+    if not all(map(is_number, (lower_cutoff, upper_cutoff))) or not (
+        0 <= lower_cutoff < upper_cutoff <= 1
+    ):
+        msg = (
+            f"lower_cutoff is {lower_cutoff!r} and upper_cutoff {upper_cutoff!r}; expected "
+            "fractions from 0 to 1, the first the smaller."
+        )
+        raise ValueError(msg)
 
     def of_mean(mean):
         smooth = spatial.smooth_volume(mean, np.eye(4), 1.0) if opening else mean
@@ -118,6 +129,9 @@ def compute_background_mask(
     connected = is_list if connected is None else connected
     opening = 2 * is_list if opening is None else opening
 
+    checked_opening(opening)
+    check_count("border_size", border_size)
+
     def of_mean(mean):
         return mean != np.median(_border(mean, border_size))
 
@@ -164,6 +178,9 @@ def compute_brain_mask(target_img, template_img, threshold=0.5, connected=True, 
 
 def brain_mask_on(grid, template_img, threshold=0.5, connected=True, opening=2):
     """As :func:`compute_brain_mask`, on a Grid."""
+    if not is_number(threshold):
+        msg = f"threshold is {threshold!r}; expected a number, such as 0.5."
+        raise ValueError(msg)
     data, affine, name = load_volume(template_img, "The template image")
     data = np.nan_to_num(data.astype(np.float32), posinf=0, neginf=0)
     volume = volume_on_grid(data / max(data.max(), 1e-30), affine, grid)
@@ -179,6 +196,7 @@ def brain_mask_on(grid, template_img, threshold=0.5, connected=True, opening=2):
 
 def _means(imgs, n_jobs, memory):
     """Each run with its mean, in order; runs are read by several processes."""
+    check_n_jobs(n_jobs)
     runs = list(iter_runs(imgs))
     parallel = StoppableParallel(n_jobs=n_jobs, return_as="generator")
     means = parallel(delayed(_recalled_mean)(run, memory) for run in runs)

@@ -182,7 +182,8 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
             msg = "There is no mask_img to use and no image to compute a mask from: pass either."
             raise ValueError(msg)
         compute = STRATEGIES[self.mask_strategy]
-        check_options("mask_args", self.mask_args, compute)
+        is_template = self.mask_strategy == "whole-brain-template"
+        check_options("mask_args", self.mask_args, brain_mask_on if is_template else compute)
         options = dict(self.mask_args or {})
         if self.mask_strategy == "whole-brain-template":
             return load_mask(self._template_mask(imgs, options))
@@ -278,12 +279,18 @@ def float_type(dtype):
 def _check_parts(labels, run):
     if labels is None:
         return None
-    labels = np.asarray(labels)
+    try:
+        labels = np.asarray(labels)
+    except ValueError:  # rows of different lengths
+        labels = np.empty(0)
     if labels.shape != (run.n_timepoints,):
         msg = (
             f"runs has shape {labels.shape}; {run.name} has {run.n_timepoints} frames, so "
             f"expected one label for each: ({run.n_timepoints},)."
         )
+        raise ValueError(msg)
+    if labels.dtype.kind == "f" and np.isnan(labels).any():
+        msg = "runs holds NaN; expected a label for each frame."
         raise ValueError(msg)
     return labels
 

@@ -8,12 +8,11 @@ step all of this is linear in time, so it is composed once into one small operat
 
 import warnings
 from dataclasses import dataclass, replace
-from numbers import Real
 
 import numpy as np
 
 from nbica.exceptions import DataWarning
-from nbica.runtime.checks import as_flag
+from nbica.runtime.checks import as_flag, check_positive
 from nbica.signal.confounds import load_confounds
 from nbica.signal.time_operator import compose
 
@@ -73,7 +72,7 @@ class Cleaning:
 
     def _check_band(self):
         for name in ("low_pass", "high_pass", "t_r"):
-            _check_positive(name, getattr(self, name))
+            check_positive(name, getattr(self, name))
         if self.band and self.t_r is None:
             msg = (
                 f"low_pass={self.low_pass} and high_pass={self.high_pass} are in Hz and need the "
@@ -99,14 +98,6 @@ def _scaling(standardize):
         allowed = ", ".join(map(repr, (True, False, None, *_SCALINGS)))
         msg = f"standardize={standardize!r} is unknown; use one of {allowed}"
         raise ValueError(msg) from None
-
-
-def _check_positive(name, value):
-    if value is None:
-        return
-    if not isinstance(value, Real) or isinstance(value, bool) or not 0 < value < np.inf:
-        msg = f"{name}={value!r} must be a positive number, or None to leave it out"
-        raise ValueError(msg)
 
 
 def _check_below_nyquist(name, cut, t_r):

@@ -9,6 +9,7 @@ import traitlets as t
 
 from nbica.image.world_axes import table
 from nbica.matching import match
+from nbica.runtime.checks import check_positive
 from nbica.viewer import labelfile, page, poster
 from nbica.viewer.payload import NO_DATA, Courses
 from nbica.viewer.render import Layer, Look
@@ -90,6 +91,7 @@ class ComponentBrowser(SliceViewer):
         quantum=None, threshold="auto", **traits,
     ):  # fmt: skip
         check_traits(type(self), traits)
+        check_positive("t_r", t_r)
         stability = getattr(components, "stability_", None) if stability is None else stability
         scene, notices = load_scene(
             _image_of(components), bg_img, overlays, labels_img, labels, contours, quantum

@@ -20,6 +20,7 @@ from nbica.plotting import plot_stat_map, power_spectrum
 from nbica.plotting.scales import scale_of
 from nbica.plotting.spectra import BAND, share_in_band
 from nbica.plotting.volumes import load_maps
+from nbica.runtime.checks import check_positive
 from nbica.signal.confounds import list_confounds
 from nbica.viewer.page import write_page
 from nbica.viewer.slice_viewer import view_img
@@ -97,6 +98,7 @@ def report(
         If there are not as many names, images or tables as there should be.
     """
     check_is_fitted(ica)
+    check_positive("t_r", t_r)
     output_file = Path(output_file).expanduser()
     if not output_file.parent.is_dir():  # said before minutes of work
         msg = f"There is no folder {str(output_file.parent)!r} for the report: make it first."
