@@ -85,6 +85,12 @@ def _as_mm(cut_coords):
     return found if np.isfinite(found).all() else None
 
 
+def are_counted(display_mode, cut_coords):
+    """Whether it was said how many cuts there are to be, and not where."""
+    is_mosaic = display_mode == "mosaic" and not isinstance(cut_coords, dict)
+    return is_mosaic or (np.ndim(cut_coords) == 0 and isinstance(cut_coords, int | np.integer))
+
+
 def warn_of_cuts_outside(rows, bounds):
     """Say which slices lie outside of the box that is shown: they are blank."""
     slices = [view for row in rows for view in row]
@@ -95,7 +101,7 @@ def warn_of_cuts_outside(rows, bounds):
         ]
         msg = (
             f"{', '.join(s.label for s in outside)} lies outside of what there is to see "
-            f"({', '.join(ends)} mm): blank. Are cut_coords in mm?"
+            f"({', '.join(ends)} mm): blank. Are all images in one space, and cut_coords in mm?"
         )
         warnings.warn(msg, DataWarning, stacklevel=5)
 

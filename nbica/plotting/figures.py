@@ -58,6 +58,9 @@ class MapsFigure(Figure):
         if not path.parent.is_dir():
             msg = f"There is no folder {str(path.parent)!r} for the picture {path.name!r}: make it."
             raise FileNotFoundError(msg)
+        if path.is_dir() or not (path.suffix or options.get("format")):
+            msg = f"{str(path)!r} is no picture's name: a suffix such as .png chooses the format."
+            raise ValueError(msg)
         part = path.with_name(f".{path.stem}-{os.getpid()}{path.suffix}")
         try:
             super().savefig(part, **options)

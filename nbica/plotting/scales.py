@@ -11,7 +11,7 @@ from nbica.exceptions import DataWarning
 from nbica.image.display import display_threshold
 from nbica.plotting.large import largest, limits, sample, smallest
 from nbica.plotting.volumes import grey_range
-from nbica.runtime.checks import is_number
+from nbica.runtime.checks import as_flag, is_number
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,7 @@ class Labels:
 
 def grey_scale(data, cmap, vmin=None, vmax=None, threshold=None, brightness=1.0):
     """The scale of anatomical and functional images; by default it ends where they are dense."""
+    _check_ends(vmin, vmax)
     if vmin is None or vmax is None:
         low, high = grey_range(data)
         vmin, vmax = low if vmin is None else vmin, high if vmax is None else vmax
@@ -117,6 +118,9 @@ def scale_of(maps, *, cmap, threshold=0.0, vmin=None, vmax=None, symmetric_cbar=
     ValueError
         If the range is empty, or below the threshold.
     """
+    _check_ends(vmin, vmax)
+    if not isinstance(symmetric_cbar, str) or symmetric_cbar != "auto":
+        symmetric_cbar = as_flag("symmetric_cbar", symmetric_cbar)
     threshold = _without_rim(maps, check_threshold(maps, threshold))
     if vmax is None:
         vmax = abs(vmin) if vmin is not None and symmetric_cbar is True else _peak(maps, threshold)
@@ -157,6 +161,9 @@ def check_threshold(maps, threshold):
 def warn_if_blank(maps, threshold, what="threshold", stacklevel=3):
     """Say that a threshold hides everything: a blank picture does not tell why it is blank."""
     strongest = largest(maps)
+    if not strongest:
+        msg = "The image holds nothing but 0, NaN and infinity: nothing is shown."
+        warnings.warn(msg, DataWarning, stacklevel=stacklevel)
     if (threshold or 0) > strongest > 0:
         msg = (
             f"{what}={threshold:g} is above the largest absolute value, {strongest:.4g}: nothing "
@@ -191,6 +198,13 @@ def _signs(maps, threshold):
     at_least = max(threshold or 0, np.finfo(np.float32).tiny)
     negative, positive = low <= -at_least, high >= at_least
     return (negative, positive) if negative or positive else (True, True)
+
+
+def _check_ends(vmin, vmax):
+    for name, value in (("vmin", vmin), ("vmax", vmax)):
+        if value is not None and not is_number(value):
+            msg = f"{name}={value!r}; expected a number, or None to find it"
+            raise ValueError(msg)
 
 
 def _check_range(vmin, vmax):

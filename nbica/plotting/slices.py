@@ -1,12 +1,15 @@
 """Slices of anatomy, functional images, maps, regions and atlases."""
 
+import warnings
+
 import numpy as np
 
-from nbica.plotting.bars import BAR_WIDTH, key_width
+from nbica.exceptions import DataError, DataWarning
+from nbica.plotting.bars import bar_width, key_width
 from nbica.plotting.colors import BLUE_ORANGE, listed
-from nbica.plotting.cuts import rows_of_slices, warn_of_cuts_outside
+from nbica.plotting.cuts import are_counted, rows_of_slices, warn_of_cuts_outside
 from nbica.plotting.displays import Display, interpolation_order
-from nbica.plotting.large import outline
+from nbica.plotting.large import largest, outline
 from nbica.plotting.options import Look, takes
 from nbica.plotting.scales import Labels, check_threshold, grey_scale, scale_of, warn_if_blank
 from nbica.plotting.volumes import (
@@ -17,6 +20,7 @@ from nbica.plotting.volumes import (
     load_maps,
     load_opacity,
 )
+from nbica.runtime.checks import as_flag, is_number
 
 # What the greys behind colours are multiplied with: white matter must not outshine them.
 _DIM = 0.72
@@ -150,7 +154,7 @@ def plot_stat_map(
     )  # fmt: skip
     look = Look(**look)
     opacity = load_opacity(transparency, transparency_range)
-    display = _open_over(volume, bg_img, look, scale.threshold, BAR_WIDTH * colorbar, dim)
+    display = _open_over(volume, bg_img, look, scale.threshold, bar_width(colorbar), dim)
     display.paint(volume, scale, alpha=opacity, order=order)
     display.draw_bar(scale)
     return _finish(display, look, "slices of a brain map")
@@ -193,11 +197,12 @@ def plot_roi(
     Display
     """
     volume = load_map(roi_img, "roi_img")
+    threshold = check_threshold(volume.data[np.newaxis], threshold) or 0.0
     numbers = _numbers(volume.data, threshold)
     names = _names_of(numbers, labels)
     colours = listed(len(numbers), cmap)
     look = Look(**look)
-    has_key = colorbar and 0 < len(numbers) <= _KEY_LENGTH
+    has_key = as_flag("colorbar", colorbar) and 0 < len(numbers) <= _KEY_LENGTH
     key = key_width(names) if has_key else 0.0
     regions = Volume((volume.data >= threshold).astype(np.float32), volume.affine)
     display = _open_over(regions, bg_img, look, 0.5, key, dim)
@@ -254,7 +259,7 @@ def plot_prob_atlas(
     names = _names_of(range(len(maps)), labels)
     colours = listed(len(maps), cmap)
     look = Look(**look)
-    has_key = colorbar and len(maps) <= _KEY_LENGTH
+    has_key = as_flag("colorbar", colorbar) and len(maps) <= _KEY_LENGTH
     key = key_width(names) if has_key else 0.0
     strongest = Volume(np.where(maps.max(axis=0) >= level, maps.max(axis=0), 0), affine)
     display = _open_over(strongest, bg_img, look, level, key, dim)
@@ -287,30 +292,33 @@ def plot_prob_atlas(
 def _plot_greys(volume, scale, colorbar, look, sentence):
     positive = Volume(*outline(*volume, of=lambda values: np.maximum(values, 0)))
     whole = Volume((positive.data > 0.2 * scale.vmax).astype(np.float32), positive.affine)
-    display = _open(whole, box_around(positive), look, 0.0, BAR_WIDTH * colorbar, strongest=100)
+    display = _open(whole, box_around(positive), look, 0.0, bar_width(colorbar), strongest=100)
     display.paint(volume, scale)
     display.draw_bar(scale)
     return _finish(display, look, sentence)
 
 
-def _open_over(volume, bg_img, look, threshold, bar_width, dim):
+def _open_over(volume, bg_img, look, threshold, width, dim):
     """A display with the anatomy drawn."""
+    if not is_number(dim):
+        msg = f"dim={dim!r} must be a number: above 0 darker, below 0 lighter"
+        raise ValueError(msg)
     background = load_background(bg_img, volume)
     support = Volume(*outline(*volume))
     seen = [] if bg_img is not None or not support.data.any() else [support]
     boxes = [Volume(*outline(*background)), *seen]
-    display = _open(support, box_around(*boxes), look, threshold, bar_width)
+    display = _open(support, box_around(*boxes), look, threshold, width)
     display.paint(background, grey_scale(None, "gray", 0.0, 1.0, 1e-6, brightness=_DIM**dim))
     return display
 
 
-def _open(volume, bounds, look, threshold, bar_width, strongest=20):
+def _open(volume, bounds, look, threshold, width, strongest=20):
     rows = rows_of_slices(look.display_mode, look.cut_coords, volume, threshold, strongest)
-    if look.cut_coords is not None:
+    if not are_counted(look.display_mode, look.cut_coords):
         warn_of_cuts_outside(rows, bounds)
     return Display(
         rows, bounds, look, annotate=look.annotate, black_bg=look.black_bg,
-        radiological=look.radiological, bar_width=bar_width,
+        radiological=look.radiological, bar_width=width,
         align="left" if look.display_mode == "tiled" else "centre",
     )  # fmt: skip
 
@@ -327,6 +335,15 @@ def _finish(display, look, sentence):
 def _numbers(data, threshold):
     warn_if_blank(data, threshold, stacklevel=4)
     values = np.unique(data[np.isfinite(data) & (data >= threshold)])
+    if not values.size and largest(data) >= threshold:
+        msg = f"roi_img has no value from threshold={threshold:g} on: no region is shown."
+        warnings.warn(msg, DataWarning, stacklevel=3)
+    if values.size and values.max() >= 2**24:
+        msg = (
+            f"roi_img has numbers up to {values.max():.0f}; above 16777216 float32 merges some. "
+            "Number its regions anew, such as by numpy.unique(data, return_inverse=True)"
+        )
+        raise DataError(msg)
     if len(values) > 1000 or (values != np.round(values)).any():
         msg = (
             f"roi_img has {len(values)} different values, up to {values.max():.3g}; a mask or an "

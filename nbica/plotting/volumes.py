@@ -13,6 +13,7 @@ from nbica.image.slicing import world_box
 from nbica.plotting.large import outline, sample, slabs
 
 _MARGIN = 4.0  # mm around a brain
+_WIDEST = 2000.0  # mm: a picture of more has no end
 
 # In litres: values in less than this are blobs, not a brain that shows its own shape.
 _SMALL_BRAIN = 0.5
@@ -89,11 +90,21 @@ def load_opacity(transparency, transparency_range=None):
         return float(transparency)
     volume = load_map(transparency, "transparency")
     strength = np.nan_to_num(np.abs(volume.data))
-    low, high = transparency_range or (0.0, float(strength.max()) or 1.0)
+    low, high = 0.0, float(strength.max()) or 1.0
+    if transparency_range is not None:
+        low, high = _two_numbers(transparency_range)
     if not 0 <= low < high:
         msg = f"transparency_range={transparency_range!r}; expected two numbers, 0 <= low < high"
         raise ValueError(msg)
     return Volume(np.clip((strength - low) / (high - low), 0, 1), volume.affine)
+
+
+def _two_numbers(values):
+    try:
+        found = np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        found = np.zeros(0)
+    return found.tolist() if found.shape == (2,) else (np.nan, np.nan)
 
 
 def load_background(bg_img, shown):
@@ -156,4 +167,8 @@ def schematic_brain():
 def box_around(*volumes):
     """The box in mm that holds what is above 0 in all of some volumes."""
     boxes = np.array([world_box(*volume, margin=_MARGIN) for volume in volumes])
-    return np.column_stack([boxes[:, :, 0].min(axis=0), boxes[:, :, 1].max(axis=0)])
+    box = np.column_stack([boxes[:, :, 0].min(axis=0), boxes[:, :, 1].max(axis=0)])
+    if np.ptp(box, axis=1).max() > _WIDEST:
+        msg = f"The images span {np.ptp(box, axis=1).max() / 1000:.3g} m: are their affines in mm?"
+        raise DataError(msg)
+    return box

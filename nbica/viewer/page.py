@@ -106,6 +106,9 @@ def write_page(path, text):
     if not path.parent.is_dir():
         msg = f"There is no folder {str(path.parent)!r} for {path.name!r}: make it first."
         raise FileNotFoundError(msg)
+    if path.is_dir():
+        msg = f"{str(path)!r} is a folder; expected the name of a page, such as maps.html."
+        raise IsADirectoryError(msg)
     part = path.with_name(f".{path.name}-{os.getpid()}")
     try:
         part.write_text(text, encoding="utf-8")

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from nbica.image.display import display_threshold
+from nbica.runtime.checks import is_number
 from nbica.viewer.geometry import shrink
 from nbica.viewer.payload import NO_DATA, Grey, Labels, Maps, residuals, squeeze
 
@@ -231,7 +232,11 @@ def _estimate(packed, data, scales):
 
 
 def _check_quantum(quantum, peaks):
-    if not quantum > 0 or peaks.max(initial=0) > 127 * quantum * (1 + 1e-9):
+    if (
+        not is_number(quantum)
+        or not quantum > 0
+        or peaks.max(initial=0) > 127 * quantum * (1 + 1e-9)
+    ):
         msg = (
             f"quantum is {quantum!r}; expected a number above 0 of which 127 reach the largest "
             f"value, {peaks.max(initial=0):.4g}: {peaks.max(initial=0) / 127:.2g} or more."
