@@ -92,6 +92,7 @@ def run(options):
     """Fit and write; returns 0."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     background = _background(options.bg)
+    _finish_killed(options)
     _check_output(options.output, overwrite=options.overwrite)
     parameters = {"memory": options.output / "cache", "verbose": 1} | parameters_of(options)
     ica = _again(options, parameters) if options.again else _fit(options, parameters)
@@ -109,6 +110,15 @@ def _background(text):
     if text not in ("auto", "none"):
         load_image(text)
     return None if text == "none" else text
+
+
+def _finish_killed(options):
+    """Complete the files of a run that was killed when all were written: here, and of a record."""
+    from nbica.runtime.atomic import finish_set
+
+    finish_set(options.output, FILES)
+    if options.again:
+        finish_set(options.again.expanduser().parent, FILES)
 
 
 def _check_output(output, *, overwrite):
@@ -152,22 +162,21 @@ def _again(options, parameters):
 def write(ica, output, bg_img="auto"):
     """Write the maps, the mask, the report, the table of runs and the record of a fit.
 
-    Each file is whole or as it was before. The record holds the hash of each other file, so that it
-    can be told whether they are of its fit.
+    All of them are new, or all as they were before: what a kill interrupts, the next `nbica run`
+    completes. The record holds the hash of each other file, so that anybody can tell whether they
+    are of its fit.
     """
     from nbica import report
-    from nbica.runtime.atomic import atomic_set, write_text
+    from nbica.runtime.atomic import file_set, write_text
     from nbica.runtime.text import for_spreadsheets
 
-    output.mkdir(parents=True, exist_ok=True)
-    with atomic_set([output / name for name in FILES]) as temporary:
-        parts = dict(zip(FILES, temporary, strict=True))
-        _save(ica.components_img_, parts["maps.nii.gz"])
-        _save(ica.mask_img_, parts["mask.nii.gz"])
-        write_text(parts["runs.csv"], for_spreadsheets(ica.runs_).to_csv(index=False))
-        report(ica, parts["report.html"], bg_img=bg_img)
-        record = ica.record_ | {"outputs": {name: _hash(parts[name]) for name in FILES[:-1]}}
-        write_text(parts["record.json"], json.dumps(record, indent=1) + "\n")
+    with file_set(output, FILES) as new:
+        _save(ica.components_img_, new / "maps.nii.gz")
+        _save(ica.mask_img_, new / "mask.nii.gz")
+        write_text(new / "runs.csv", for_spreadsheets(ica.runs_).to_csv(index=False))
+        report(ica, new / "report.html", bg_img=bg_img)
+        record = ica.record_ | {"outputs": {name: _hash(new / name) for name in FILES[:-1]}}
+        write_text(new / "record.json", json.dumps(record, indent=1) + "\n")
 
 
 def _save(img, path):
