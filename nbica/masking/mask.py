@@ -64,8 +64,8 @@ def load_mask(mask_img):
     Parameters
     ----------
     mask_img : path, nibabel image, Mask or list of them
-        3D, with one value beside 0 (or no 0 at all). Of several, such as ``find_bids(…).mask_imgs``,
-        the voxels that are in all of them.
+        3D, with one value beside 0 (or no 0 at all). Of several, such as
+        ``find_bids(…).mask_imgs``, the voxels that are in all of them.
 
     Returns
     -------

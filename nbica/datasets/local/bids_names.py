@@ -1,6 +1,5 @@
 """Names of BIDS: what they say of a run, and which runs are meant."""
 
-from numbers import Integral
 from pathlib import Path
 
 from nbica.exceptions import DataError
@@ -88,11 +87,12 @@ def _of(runs, entity, wanted):
 
 
 def _label(wanted, entity, there):
-    """The label that a user means: 1 is "01" where that is how the subjects are numbered."""
-    if isinstance(wanted, Integral):
-        alike = [label for label in there if label.isdecimal() and int(label) == wanted]
-        return alike[0] if len(alike) == 1 else str(wanted)
-    return str(wanted).removeprefix(f"{entity}-")
+    """The label that a user means: 1 is "01" where nobody is called "1"."""
+    label = str(wanted).removeprefix(f"{entity}-")
+    if label in there or not label.isdecimal():
+        return label
+    alike = [known for known in there if known.isdecimal() and int(known) == int(label)]
+    return alike[0] if len(alike) == 1 else label
 
 
 def _narrowed(runs, entity, wanted):
