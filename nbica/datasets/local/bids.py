@@ -103,7 +103,7 @@ def find_bids(
     >>> data.table["subject"].tolist()
     ['sub-01', 'sub-02']
     """
-    from sklearn.utils import Bunch
+    from nbica.datasets.dataset import Dataset
 
     check_labels(labels)
     desc = str(labels.pop("desc", "preproc"))
@@ -117,7 +117,7 @@ def find_bids(
     table = pd.concat([pd.DataFrame([run.row for run in found]), _differing(found)], axis=1)
     _warn_of_unknown_times(table["t_r"], found)
     description = f"{_pipeline(root)}\n{summary(table, left_out)}\n{_besides(runs, chosen)}"
-    return Bunch(
+    return Dataset(
         func=[run.path for run in found],
         confounds=None if confounds is None else [run.confounds for run in found],
         sample_mask=[run.kept for run in found],
