@@ -39,8 +39,8 @@ def fetch_adhd(
 ) -> Bunch | DownloadPlan:  # fmt: skip
     """Fetch the resting state of up to 40 children and adolescents of ADHD-200, in MNI space.
 
-    One preprocessed archive per subject from NITRC, of unknown size; some (61, 73, 61, 176) voxels of 16 bits
-    each, of the order of 50 MB.
+    One preprocessed archive per subject from NITRC, of unknown size; some (61, 73, 61, 176) voxels
+    of 16 bits each, of the order of 50 MB.
 
     Parameters
     ----------
