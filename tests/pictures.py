@@ -30,7 +30,7 @@ PATCH = 4  # cells
 # and the newest dependencies, were apart by 35 and 6 at most; drawn 2 pixels aside, by 34 and 5.
 # Wrong ones are apart by 43 (the signs of a connectome's thin lines) or by 63 and more.
 FURTHEST, ON_AVERAGE = 40, 8
-# Cells across a voxel of 8 mm, as notebook 06 draws it, and how many may be on the other side.
+# Cells across a voxel of 8 mm, as the talk's script draws it, and how many may be on the other side.
 VOXEL, AT_MOST = 6, 2
 # Text of another font makes a figure wider: by so much of its size.
 WIDER = 0.03
@@ -111,9 +111,9 @@ def _spots_at_contours(apart, found, saved):
             yield spot
 
 
-def _in_range(colours, others):
+def _in_range(colors, others):
     low, high = others.min(axis=0) - FURTHEST, others.max(axis=0) + FURTHEST
-    return bool(((colours >= low) & (colours <= high)).all())
+    return bool(((colors >= low) & (colors <= high)).all())
 
 
 def unlike_outputs(found, saved):
