@@ -16,6 +16,10 @@ def count_reads():
     list of str
         Names of the runs, as paths where they are files; one entry for each time.
 
+    See Also
+    --------
+    nbica.cache_info : what a cache holds.
+
     Examples
     --------
     >>> from nbica import CanICA, count_reads, datasets

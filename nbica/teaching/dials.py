@@ -28,7 +28,19 @@ def script():
 
 
 class Dial(anywidget.AnyWidget):
-    """What the dials have in common: a title, a file of their own, a picture without a browser."""
+    """What the dials have in common: a title, a file of their own, a picture without a browser.
+
+    See Also
+    --------
+    ICADial : two signals, and axes to turn.
+    Steps : a slider through pictures.
+
+    Examples
+    --------
+    >>> from nbica.teaching import Dial, ICADial
+    >>> issubclass(ICADial, Dial)
+    True
+    """
 
     _css = page.read("slices.css") + (_FOLDER / "dials.css").read_text(encoding="utf-8")
     _height = 420
@@ -96,8 +108,14 @@ class ICADial(Dial):
     ValueError
         If `signals` are not two rows of finite numbers, or lie on a line.
 
+    See Also
+    --------
+    Steps : a slider through pictures.
+
     Examples
     --------
+    >>> import numpy as np
+    >>> from nbica.teaching import ICADial
     >>> rng = np.random.default_rng(0)
     >>> dial = ICADial(np.array([[2, 1], [1, 1]]) @ rng.laplace(size=(2, 500)))
     >>> dial.angle = dial.best()
@@ -182,6 +200,17 @@ class Steps(Dial):
     ------
     ValueError
         If there are no values.
+
+    See Also
+    --------
+    ICADial : two signals, and axes to turn.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from nbica.teaching import Steps
+    >>> Steps([1, 2, 3], lambda value: (Figure(figsize=(2, 2)), f"{value} squared is {value**2}"))
+    <Steps: 3 steps of value>
     """
 
     _esm = f"{script()}\nconst entry = {{ render: renderSteps }};\nexport default entry;\n"

@@ -131,7 +131,7 @@ def class_report(folder: AnyPath, *, run: bool = False, timeout: float = 300.0) 
     >>> nbformat.write(nbformat.v4.new_notebook(cells=[cell]), "class/ada/01.ipynb")
     >>> report = teaching.class_report("class")
     >>> report.table.loc["ada"].to_dict()
-    {'q1': 'not answered'}
+    {'1.1': 'not answered'}
     """
     found = handins.find(folder)
     if not any(paths for _, paths in found):
