@@ -1,12 +1,13 @@
 """Which runs are read: for those who want to see what a cache saves."""
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 _open = {}  # id of a list -> the list, of each count that is under way
 
 
 @contextmanager
-def count_reads():
+def count_reads() -> Iterator[list[str]]:
     """List the runs that are read to their last frame inside of a `with` block.
 
     Costs nothing. Reads of this process count, so let a fit have `n_jobs=1`.

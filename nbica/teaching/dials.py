@@ -5,8 +5,10 @@ stands in where no JavaScript runs.
 """
 
 import base64
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anywidget
 import numpy as np
@@ -14,6 +16,11 @@ import traitlets as t
 from PIL import Image
 
 from nbica.viewer import page, poster
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from nbica.hints import AnyPath
 
 _FOLDER = Path(__file__).parent
 # Points of the cloud that cross to the browser; what moves is computed from these.
@@ -46,7 +53,7 @@ class Dial(anywidget.AnyWidget):
     _height = 420
     title = t.Unicode("").tag(sync=True)
 
-    def to_html(self, path=None):
+    def to_html(self, path: "AnyPath | None" = None) -> "Path | page.Page":
         """The dial in one file that needs no kernel and makes no request.
 
         Parameters
@@ -127,29 +134,31 @@ class ICADial(Dial):
     angle = t.Float(0.0, min=-360, max=360).tag(sync=True)
     _points = t.List().tag(sync=True)
 
-    def __init__(self, signals, *, angle=0.0, title="Turn the axes"):
+    def __init__(
+        self, signals: "ArrayLike", *, angle: float = 0.0, title: str = "Turn the axes"
+    ) -> None:
         self.white = whitened(signals)
         points = np.round(self.white.T, 3).tolist()
         super().__init__(angle=float(angle), title=title, _points=points)
 
-    def signals(self):
+    def signals(self) -> np.ndarray:
         """The two signals along the axes as they stand, shape (2, n)."""
         return turned(self.white, self.angle)
 
-    def kurtosis(self):
+    def kurtosis(self) -> np.ndarray:
         """Excess kurtosis along both axes as they stand: 0 for a Gaussian."""
         return (self.signals() ** 4).mean(axis=1) - 3
 
-    def best(self):
+    def best(self) -> int:
         """The angle in whole degrees, from 0 to 89, at which both are furthest from Gaussian."""
         return int(np.argmax([contrast(self.white, angle) for angle in range(90)]))
 
     @property
-    def sentence(self):
+    def sentence(self) -> str:
         """What this is, in words that stay the same."""
         return f"two signals of {self.white.shape[1]} values"
 
-    def picture(self):
+    def picture(self) -> Image.Image:
         """The dial as it stands, drawn in Python.
 
         Returns
@@ -217,7 +226,10 @@ class Steps(Dial):
     step = t.Int(0, min=0).tag(sync=True)
     _steps = t.Dict().tag(sync=True)
 
-    def __init__(self, values, draw, *, label="value", step=0, title=""):
+    def __init__(
+        self, values: Sequence, draw: Callable[..., tuple], *, label: str = "value",
+        step: int = 0, title: str = "",
+    ) -> None:  # fmt: skip
         values = list(values)
         if not values:
             msg = "values is empty; expected what the slider is to go through"
@@ -239,11 +251,11 @@ class Steps(Dial):
         return proposal["value"]
 
     @property
-    def sentence(self):
+    def sentence(self) -> str:
         """What this is, in words that stay the same."""
         return f"{len(self.words)} steps of {self._steps['label']}"
 
-    def picture(self):
+    def picture(self) -> Image.Image:
         """The step in view with its words, as Pillow has it.
 
         Returns

@@ -7,6 +7,6 @@
 """
 
 from nbica.datasets.stand_in.contents import Contents
-from nbica.datasets.stand_in.server import Mirror
+from nbica.datasets.stand_in.server import Fault, Mirror
 
-__all__ = ["Contents", "Mirror"]
+__all__ = ["Contents", "Fault", "Mirror"]
