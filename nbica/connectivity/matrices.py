@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 
 from nbica.exceptions import NotConvergedWarning
+from nbica.runtime.checks import as_flag
 
 
 def sym_matrix_to_vec(symmetric, discard_diagonal=False):
@@ -21,8 +22,12 @@ def sym_matrix_to_vec(symmetric, discard_diagonal=False):
     -------
     ndarray of shape (..., n * (n + 1) / 2), or (..., n * (n - 1) / 2) without the diagonal
     """
-    symmetric = np.asarray(symmetric)
+    discard_diagonal = as_flag("discard_diagonal", discard_diagonal)
+    symmetric = _real(symmetric, "symmetric", 2)
     n = symmetric.shape[-1]
+    if symmetric.shape[-2] != n or not _are_symmetric(symmetric):
+        msg = f"symmetric has shape {symmetric.shape}; expected symmetric matrices, (..., n, n)."
+        raise ValueError(msg)
     rows, columns = np.tril_indices(n, k=-1 if discard_diagonal else 0)
     return symmetric[..., rows, columns] / np.where(rows == columns, np.sqrt(2), 1.0)
 
@@ -45,7 +50,7 @@ def vec_to_sym_matrix(vec, diagonal=None):
     ValueError
         If no triangle has so many values, or the diagonal does not fit.
     """
-    vec = np.asarray(vec, dtype=float)
+    vec = _real(vec, "vec", 1).astype(float)
     n = _side(vec.shape[-1], has_diagonal=diagonal is None)
     symmetric = np.zeros((*vec.shape[:-1], n, n))
     rows, columns = np.tril_indices(n, k=0 if diagonal is None else -1)
@@ -55,6 +60,23 @@ def vec_to_sym_matrix(vec, diagonal=None):
         symmetric[..., np.arange(n), np.arange(n)] = _checked(diagonal, symmetric.shape[:-1])
     symmetric[..., np.arange(n), np.arange(n)] *= np.sqrt(2)
     return symmetric
+
+
+def _real(values, name, n_axes):
+    try:
+        found = np.asarray(values)
+    except ValueError:  # rows of different lengths
+        found = np.empty(0, object)
+    if found.dtype.kind not in "biuf" or found.ndim < n_axes:
+        what = f"{found.dtype} of shape {found.shape}"
+        msg = f"{name} is {what}; expected real numbers with {n_axes} axes or more."
+        raise ValueError(msg)
+    return found
+
+
+def _are_symmetric(matrices):
+    rounding = 1e-6 * np.abs(np.nan_to_num(matrices)).max(initial=0)
+    return np.allclose(matrices, matrices.swapaxes(-1, -2), rtol=0, atol=rounding, equal_nan=True)
 
 
 def _side(n_values, *, has_diagonal):
@@ -69,7 +91,7 @@ def _side(n_values, *, has_diagonal):
 
 
 def _checked(diagonal, shape):
-    diagonal = np.asarray(diagonal, dtype=float)
+    diagonal = _real(diagonal, "diagonal", 1).astype(float)
     if diagonal.shape != shape:
         msg = f"The diagonal has shape {diagonal.shape}; these vectors need {shape}."
         raise ValueError(msg)

@@ -21,6 +21,7 @@ from nbica.image.run import iter_images, message_for_shape
 from nbica.image.series import run_of_images
 from nbica.image.space import image_of
 from nbica.image.stored import locate
+from nbica.runtime.checks import as_flag
 
 __all__ = ["index_img", "iter_img", "mean_img", "smooth_img"]
 
@@ -101,6 +102,7 @@ def mean_img(imgs, target_affine=None, target_shape=None, verbose=0, n_jobs=1, c
     Nifti1Image of float32, 3D
     """
     del verbose, n_jobs
+    copy_header = as_flag("copy_header", copy_header)
     grid, header, total, n_images = None, None, 0.0, 0
     for img in imgs if isinstance(imgs, list | tuple) else [imgs]:
         run, _ = run_of_images(img)
@@ -185,6 +187,9 @@ def index_img(imgs, index):
         If there is no such volume, or `index` is no such thing.
     """
     if isinstance(imgs, list | tuple):
+        if not imgs:
+            msg = "imgs is an empty list; give at least one 3D image."
+            raise ValueError(msg)
         imgs = nib.concat_images([open_image(img)[0] for img in imgs])
     img, name = _series(imgs)
     if isinstance(index, slice):
@@ -224,7 +229,10 @@ def _numbers_of(index, n_volumes, name):
 
 def _checked_index(index, n_volumes, name):
     """Numbers of volumes; an IndexError for those that are not there, or are no numbers."""
-    chosen = np.asarray(index)
+    try:
+        chosen = np.asarray(index)
+    except ValueError:  # lists of different lengths
+        chosen = np.empty((2, 2), object)
     if chosen.ndim == 2 and chosen.shape[1] == 1:  # a table of one column
         chosen = chosen[:, 0]
     if chosen.dtype == bool and chosen.shape == (n_volumes,):

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from nbica.runtime.checks import as_numbers
+
 # Of a correlation, when maps are paired: two copies of a map are equally like a third.
 DIGITS = 6
 
@@ -81,19 +83,20 @@ def match(maps, references):
     ----------
     .. [1] Kuhn (1955), Naval Research Logistics Quarterly 2, doi:10.1002/nav.3800020109.
     """
-    maps, references = np.asarray(maps), np.asarray(references)
-    _check_same_voxels(maps, references)
     r = correlate(maps, references)
     rows, columns = linear_sum_assignment(np.abs(r).round(DIGITS), maximize=True)
-    indices = np.full(len(references), -1)
+    indices = np.full(r.shape[1], -1)
     indices[columns] = rows
-    correlations = np.zeros(len(references))
+    correlations = np.zeros(r.shape[1])
     correlations[columns] = r[rows, columns]
     return Match(indices, correlations)
 
 
 def correlate(maps, references):
     """Return Pearson's r between all rows, of shape (n_maps, n_references); 0 where undefined."""
+    maps = as_numbers("maps", maps, "(n_maps, n_voxels)")
+    references = as_numbers("references", references, "(n_references, n_voxels)")
+    _check_same_voxels(maps, references)
     return np.clip(_unit_rows(maps) @ _unit_rows(references).T, -1, 1)
 
 
@@ -110,10 +113,6 @@ def _unit_rows(maps):
 
 
 def _check_same_voxels(maps, references):
-    for name, array in (("maps", maps), ("references", references)):
-        if array.ndim != 2:
-            msg = f"{name} have shape {array.shape}; (n_{name}, n_voxels) was expected"
-            raise ValueError(msg)
     if maps.shape[1] != references.shape[1]:
         msg = (
             f"The maps have {maps.shape[1]} voxels but the references have {references.shape[1]}. "

@@ -10,6 +10,8 @@ import numpy as np
 
 from nbica.exceptions import DataWarning
 
+_MOST_JOBS = 100_000
+
 
 def check_count(name, value):
     """Raise ValueError unless a parameter is a whole number from 1 on."""
@@ -39,6 +41,29 @@ def check_flags(**flags):
 def is_number(value):
     """Whether this is one finite real number, and no flag."""
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def as_numbers(name, values, shape):
+    """Values as an array of real numbers; a ValueError for other values or another number of axes.
+
+    Parameters
+    ----------
+    name : str
+    values : array-like
+    shape : str
+        The axes that it must have, such as "(n_maps, n_voxels)".
+    """
+    try:
+        found = np.asarray(values)
+    except ValueError:  # rows of different lengths
+        found = np.empty(0, object)
+    if found.dtype.kind not in "biuf":
+        msg = f"{name} is a {type(values).__name__} of no real numbers; {shape} was expected"
+        raise ValueError(msg)
+    if found.ndim != len(list(filter(str.strip, shape.strip("()").split(",")))):
+        msg = f"{name} have shape {found.shape}; {shape} was expected"
+        raise ValueError(msg)
+    return found
 
 
 def one_each(name, values, n_things, things="components"):
@@ -108,7 +133,7 @@ def check_n_components(n_components, may_choose):
 def check_n_jobs(n_jobs):
     """Raise ValueError unless `n_jobs` is a number of processes, or -1, or None."""
     is_count = isinstance(n_jobs, int | np.integer) and not isinstance(n_jobs, bool)
-    if n_jobs is not None and (not is_count or n_jobs == 0):
+    if n_jobs is not None and (not is_count or n_jobs == 0 or abs(n_jobs) > _MOST_JOBS):
         msg = f"n_jobs is {n_jobs!r}; expected a number of processes, or -1 for all cores."
         raise ValueError(msg)
 

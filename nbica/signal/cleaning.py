@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nbica.exceptions import DataWarning, IgnoredWarning
-from nbica.runtime.checks import as_flag, check_positive
+from nbica.runtime.checks import as_flag, as_numbers, check_positive
 from nbica.signal.confounds import check_sample_mask, load_confounds
 from nbica.signal.time_operator import compose, with_cosines
 
+_FILTERS = ("butterworth", "cosine", False)
 _SCALINGS = ("zscore_sample", "psc")
 
 # Some 4000 voxels of 176 timepoints, 600 of 1200: the fastest there, as less are many calls and
@@ -86,7 +87,7 @@ class Cleaning:
         return [cut for cut in (self.high_pass, self.low_pass) if cut is not None]
 
     def _check_filter(self):
-        if self.filter not in ("butterworth", "cosine", False):
+        if not isinstance(self.filter, str | bool) or self.filter not in _FILTERS:
             msg = f"filter={self.filter!r} is unknown; use 'butterworth', 'cosine' or False"
             raise ValueError(msg)
         if self.filter == "cosine" and (self.high_pass is None or self.t_r is None):
@@ -190,7 +191,9 @@ def clean(
         butterworth_options(kwargs, "clean()"),
     ).check()  # fmt: skip
     _warn_of_unused(cleaning)
-    cleaned = np.array(signals, dtype=_float_type(np.asarray(signals).dtype), order="C")
+    signals = as_numbers("signals", signals, "(n_timepoints, n_voxels)")
+    ensure_finite = as_flag("ensure_finite", ensure_finite)
+    cleaned = np.array(signals, dtype=_float_type(signals.dtype), order="C")
     _check_signals(cleaned)
     if ensure_finite:
         np.nan_to_num(cleaned, copy=False, posinf=0, neginf=0)

@@ -161,14 +161,17 @@ def check_sample_mask(sample_mask, n_timepoints, name):
     """
     if sample_mask is None:
         return None
-    found = np.asarray(sample_mask)
+    try:
+        found = np.asarray(sample_mask)
+    except ValueError:  # lists of different lengths
+        found = np.empty((0, 0), object)
     if found.dtype.kind == "b" and found.shape == (n_timepoints,):
         found = np.flatnonzero(found)
     is_index = found.ndim == 1 and found.dtype.kind in "iu"
     increases = is_index and (np.diff(found.astype(np.int64)) > 0).all()
     if not increases or not len(found) or found[0] < 0 or found[-1] >= n_timepoints:
         what = f"{found.dtype} of shape {found.shape}"
-        if found.ndim == 1 and found.size:
+        if found.ndim == 1 and found.size and found.dtype.kind in "iuf":
             what += f", from {found.min()} to {found.max()}"
         msg = (
             f"The sample_mask of {name} is {what}; expected the frames to keep, at least one: "
