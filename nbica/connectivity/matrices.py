@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 
 from nbica.exceptions import NotConvergedWarning
-from nbica.runtime.checks import as_flag
+from nbica.runtime.checks import as_array, as_flag
 
 
 def sym_matrix_to_vec(symmetric, discard_diagonal=False):
@@ -63,10 +63,7 @@ def vec_to_sym_matrix(vec, diagonal=None):
 
 
 def _real(values, name, n_axes):
-    try:
-        found = np.asarray(values)
-    except ValueError:  # rows of different lengths
-        found = np.empty(0, object)
+    found = as_array(values)
     if found.dtype.kind not in "biuf" or found.ndim < n_axes:
         what = f"{found.dtype} of shape {found.shape}"
         msg = f"{name} is {what}; expected real numbers with {n_axes} axes or more."

@@ -15,6 +15,7 @@ from nbica.connectivity.matrices import (
     vec_to_sym_matrix,
 )
 from nbica.exceptions import DataError
+from nbica.runtime.checks import as_flag, as_list, as_numbers, check_flags, check_one_of
 from nbica.signal.cleaning import clean
 
 KINDS = {
@@ -50,6 +51,8 @@ def connectomes(time_courses, kind="correlation", estimator="ledoit-wolf", vecto
     -------
     ndarray of shape (n_subjects, n, n), or (n_subjects, n_values)
     """
+    check_kind(kind)
+    vectorize = as_flag("vectorize", vectorize)
     says_nothing = _SHORT.get(kind, kind) in ("correlation", "partial correlation")
     measure = ConnectivityMeasure(
         estimator, kind=kind, vectorize=vectorize, discard_diagonal=says_nothing
@@ -210,10 +213,11 @@ class ConnectivityMeasure(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         return measured
 
     def _check_kind(self):
-        if self.kind not in KINDS and self.kind not in _SHORT:
-            known = ", ".join(map(repr, KINDS))
-            msg = f"kind is {self.kind!r}; expected one of {known}."
-            raise ValueError(msg)
+        check_kind(self.kind)
+        check_flags(
+            vectorize=self.vectorize, discard_diagonal=self.discard_diagonal,
+            standardize=self.standardize,
+        )  # fmt: skip
 
     def _measured(self, series):
         standardize = self.standardize and self.kind == "correlation"
@@ -256,6 +260,11 @@ class Given(BaseEstimator):
         return self
 
 
+def check_kind(kind):
+    """Raise ValueError unless it is a kind of connectome."""
+    check_one_of("kind", kind, [*KINDS, *_SHORT])
+
+
 def covariances_of(time_courses, kind):
     """Covariances of which `ConnectivityMeasure(Given(), kind, standardize=False)` is made."""
     return _estimated(_check_series(time_courses), _estimator_of(None), kind == "correlation")
@@ -285,11 +294,12 @@ def _estimator_of(estimator):
 
 def _check_series(X, n_expected=None):
     """Time courses of subjects as a list of float64 arrays, or a DataError that names one."""
-    X = [X] if isinstance(X, np.ndarray) and X.ndim == 2 else list(X)
+    X = [X] if isinstance(X, np.ndarray) and X.ndim == 2 else as_list("time_courses", X)
     if not X:
         msg = "No time courses: expected a list with one array (n_timepoints, n) per subject."
         raise DataError(msg)
-    series = [np.asarray(rows, dtype=np.float64) for rows in X]
+    shape = "(n_timepoints, n)"
+    series = [as_numbers("time_courses", rows, shape).astype(np.float64) for rows in X]
     n_expected = n_expected or series[0].shape[-1]
     for number, rows in enumerate(series):
         if rows.ndim != 2 or rows.shape[1] != n_expected or len(rows) < 2:

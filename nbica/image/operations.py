@@ -21,7 +21,7 @@ from nbica.image.run import iter_images, message_for_shape
 from nbica.image.series import run_of_images
 from nbica.image.space import image_of
 from nbica.image.stored import locate
-from nbica.runtime.checks import as_flag
+from nbica.runtime.checks import as_array, as_flag
 
 __all__ = ["index_img", "iter_img", "mean_img", "smooth_img"]
 
@@ -229,10 +229,7 @@ def _numbers_of(index, n_volumes, name):
 
 def _checked_index(index, n_volumes, name):
     """Numbers of volumes; an IndexError for those that are not there, or are no numbers."""
-    try:
-        chosen = np.asarray(index)
-    except ValueError:  # lists of different lengths
-        chosen = np.empty((2, 2), object)
+    chosen = as_array(index)
     if chosen.ndim == 2 and chosen.shape[1] == 1:  # a table of one column
         chosen = chosen[:, 0]
     if chosen.dtype == bool and chosen.shape == (n_volumes,):

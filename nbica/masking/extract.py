@@ -14,7 +14,7 @@ from nbica.image.space import image_of
 from nbica.masking.compute import compute_background_mask, compute_brain_mask, compute_epi_mask
 from nbica.masking.mask import intersect_masks, load_mask
 from nbica.runtime import machine
-from nbica.runtime.checks import check_positive
+from nbica.runtime.checks import as_array, check_positive
 from nbica.runtime.scratch import RamSignals
 from nbica.runtime.stopwatch import Stopwatch
 
@@ -233,10 +233,7 @@ def unmask(X, mask_img, order="F", t_r=None):
     mask = load_mask(mask_img)
     if isinstance(X, list | tuple) and any(np.ndim(one) and hasattr(one, "shape") for one in X):
         return [unmask(one, mask, order, t_r) for one in X]
-    try:
-        X = np.asarray(X)
-    except ValueError:  # rows of different lengths
-        X = np.empty(0, object)
+    X = as_array(X)
     if X.dtype.kind not in "biufc":
         msg = f"Got an array of {X.dtype}; expected numbers."
         raise TypeError(msg)

@@ -1,5 +1,6 @@
 """What all maskers have in common: images in, one array of cleaned signals out."""
 
+from collections.abc import Mapping
 from importlib import import_module
 
 import numpy as np
@@ -9,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from nbica.image.high_variance import high_variance_confounds
 from nbica.image.notices import warn_of
 from nbica.image.series import run_of_images
-from nbica.runtime.checks import warn_of_y
+from nbica.runtime.checks import as_flag, warn_of_y
 from nbica.runtime.store import open_store
 from nbica.runtime.tables import TableOutput
 from nbica.signal.cleaning import Cleaning, butterworth_options
@@ -66,7 +67,7 @@ class RunTransformer(TableOutput, TransformerMixin, BaseEstimator, auto_wrap_out
         check_is_fitted(self)
         run, is_volume = run_of_images(imgs)
         confounds = load_confounds(confounds, run.n_timepoints, run.name)
-        if self.high_variance_confounds:
+        if as_flag("high_variance_confounds", self.high_variance_confounds):
             own = high_variance_confounds(run)
             confounds = own if confounds is None else np.hstack([confounds, own])
         signals, notices = self._signals(run, confounds, sample_mask)
@@ -92,6 +93,9 @@ class RunTransformer(TableOutput, TransformerMixin, BaseEstimator, auto_wrap_out
         return found.values["signals"], [*found.values["notices"], *found.notes]
 
     def _checked_cleaning(self):
+        if not isinstance(self.clean_args, Mapping | None):
+            msg = f"clean_args is {self.clean_args!r}; expected a dict, or None."
+            raise TypeError(msg)
         options = dict(self.clean_args or {})
         named = {name: options.pop(name) for name in _CLEAN_ARGS if name in options}
         return Cleaning(
@@ -138,7 +142,7 @@ class RunTransformer(TableOutput, TransformerMixin, BaseEstimator, auto_wrap_out
 
     def _remember(self, imgs):
         """Keep the images that were fitted to, for a report."""
-        self._seen_imgs = imgs if self.reports else None
+        self._seen_imgs = imgs if as_flag("reports", self.reports) else None
 
     def __getstate__(self):
         """Without the images of a report: a pickle is small, and goes to other machines."""

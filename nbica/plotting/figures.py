@@ -1,6 +1,5 @@
 """Figures that show themselves in a notebook and are saved whole."""
 
-import os
 import sys
 import warnings
 from collections import deque
@@ -51,7 +50,7 @@ class MapsFigure(Figure):
         FileNotFoundError
             If the folder does not exist.
         """
-        if not isinstance(fname, str | os.PathLike):
+        if hasattr(fname, "write"):
             super().savefig(fname, **options)
             return
         path = to_write(fname)

@@ -1,7 +1,10 @@
 """Matrices, such as those of connectivity, in colours."""
 
+from collections.abc import Sized
+
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import is_color_like
 from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import squareform
 
@@ -9,6 +12,8 @@ from nbica.plotting.colors import BLUE_ORANGE_ON_WHITE, colormap
 from nbica.plotting.figures import BLACK, WHITE, as_written
 from nbica.plotting.layout import add_axes
 from nbica.plotting.options import Frame, root_of
+from nbica.plotting.scales import check_ends
+from nbica.runtime.checks import as_flag
 
 _TRI = {"full": None, "lower": -1, "diag": 0}
 
@@ -51,7 +56,13 @@ def plot_matrix(
     matplotlib.figure.Figure
     """
     del auto_fit
-    mat = np.array(mat, dtype=float)
+    try:
+        mat = np.array(mat, dtype=float)
+    except (TypeError, ValueError):
+        msg = f"mat is a {type(mat).__name__}; expected a matrix of numbers"
+        raise ValueError(msg) from None
+    reorder, colorbar = as_flag("reorder", reorder), as_flag("colorbar", colorbar)
+    vmin, vmax = check_ends(vmin, vmax)
     _check(mat, labels, tri, reorder)
     labels = None if labels is None else list(map(str, labels))
     if reorder:
@@ -66,8 +77,10 @@ def plot_matrix(
     look = {"cmap": colormap(cmap), "vmin": vmin, "vmax": vmax, "interpolation": "nearest"}
     image = axes.imshow(mat, **look | kwargs)
     _name_cells(axes, labels)
-    if grid:
-        _draw_lines(axes, mat.shape, "#bbbbbb" if grid is True else grid)
+    if _is_color(grid):
+        _draw_lines(axes, mat.shape, grid)
+    elif as_flag("grid", grid):
+        _draw_lines(axes, mat.shape, "#bbbbbb")
     if title:
         axes.set_title(title, fontsize=10, loc="left", color=BLACK, parse_math=False)
     if colorbar:
@@ -78,6 +91,10 @@ def plot_matrix(
     figure.sentence = f"matrix of {mat.shape[0]} rows and {mat.shape[1]} columns"
     frame.close(figure)
     return figure
+
+
+def _is_color(grid):
+    return isinstance(grid, str | tuple) and is_color_like(grid)
 
 
 def similar_first(mat):
@@ -93,14 +110,17 @@ def _check(mat, labels, tri, reorder):
     if mat.ndim != 2:
         msg = f"mat has shape {mat.shape}; expected a matrix"
         raise ValueError(msg)
-    if tri not in _TRI:
+    if not isinstance(tri, str) or tri not in _TRI:
         msg = f"tri={tri!r} is unknown; use one of {', '.join(_TRI)}"
         raise ValueError(msg)
     if reorder and (mat.shape[0] != mat.shape[1] or len(mat) < 3):
         msg = f"mat has shape {mat.shape}; reorder=True needs a square matrix of 3 rows or more"
         raise ValueError(msg)
-    if labels is not None and set(mat.shape) != {len(labels)}:
-        msg = f"labels: found {len(labels)} for a matrix of shape {mat.shape}; give one per row"
+    n_labels = (
+        len(labels) if isinstance(labels, Sized) and not isinstance(labels, str) else repr(labels)
+    )
+    if labels is not None and set(mat.shape) != {n_labels}:
+        msg = f"labels: found {n_labels} for a matrix of shape {mat.shape}; give one per row"
         raise ValueError(msg)
 
 

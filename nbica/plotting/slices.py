@@ -22,10 +22,11 @@ from nbica.plotting.volumes import (
     load_maps,
     load_opacity,
 )
-from nbica.runtime.checks import as_flag, is_number
+from nbica.runtime.checks import as_flag, check_one_of, is_number, one_each
 
 # What the greys behind colours are multiplied with: white matter must not outshine them.
 _DIM = 0.72
+_VIEWS = ("auto", "contours", "filled_contours", "continuous")
 _KEY_LENGTH = 16  # names that a key holds
 
 
@@ -327,6 +328,7 @@ def plot_prob_atlas(
     key = key_width(names) if has_key else 0.0
     strongest = Volume(np.where(maps.max(axis=0) >= level, maps.max(axis=0), 0), affine)
     display = _open_over(strongest, bg_img, look, level, key, dim)
+    check_one_of("view_type", view_type, _VIEWS)
     if view_type == "auto":
         view_type = "filled_contours" if len(maps) <= 8 else "contours"
     if view_type == "continuous":
@@ -335,7 +337,7 @@ def plot_prob_atlas(
         display.paint(
             Volume(winner, affine), LabelScale(numbers, colours), alpha=alpha, order=0, **drawing
         )
-    elif view_type in ("contours", "filled_contours"):
+    else:
         for one, colour in zip(maps, colours, strict=True):
             style = {"linewidths": linewidths, "colors": [colour]}
             if view_type == "filled_contours":
@@ -344,12 +346,6 @@ def plot_prob_atlas(
                 )
                 style["linewidths"] = 0.6 * linewidths
             display.contour(Volume(one, affine), [level], **style, **drawing)
-    else:
-        msg = (
-            f"view_type={view_type!r} is unknown; use 'auto', 'contours', 'filled_contours' or "
-            "'continuous'"
-        )
-        raise ValueError(msg)
     if has_key:
         display.draw_key(colours, names)
     return _finish(display, look, f"slices of {len(maps)} maps together")
@@ -437,8 +433,4 @@ def _names_of(numbers, labels):
         return [str(number) for number in numbers]
     if isinstance(labels, dict):
         return [str(labels.get(int(number), number)) for number in numbers]
-    if isinstance(labels, str) or len(labels) != len(numbers):
-        found = repr(labels) if isinstance(labels, str) else f"{len(labels)} names"
-        msg = f"labels: found {found} for {len(numbers)} regions; give a list with one each"
-        raise ValueError(msg)
-    return [str(label) for label in labels]
+    return [str(label) for label in one_each("labels", labels, len(numbers), "regions")]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nbica.exceptions import DataWarning, IgnoredWarning
-from nbica.runtime.checks import as_flag, as_numbers, check_positive
+from nbica.runtime.checks import as_array, as_flag, as_numbers, check_positive
 from nbica.signal.confounds import check_sample_mask, load_confounds
 from nbica.signal.time_operator import compose, with_cosines
 
@@ -278,10 +278,7 @@ def _clean_rows(signals, rows, kept, cleaning, confounds, baseline):
 
 def check_parts(parts, n_timepoints, name="signals"):
     """Labels of parts as an array; a ValueError if there is not one for each timepoint."""
-    try:
-        parts = np.asarray(parts)
-    except ValueError:  # rows of different lengths
-        parts = np.empty(0)
+    parts = as_array(parts)
     if parts.shape != (n_timepoints,):
         msg = (
             f"runs has shape {parts.shape}; {name} has {n_timepoints} frames, so expected one "
@@ -298,7 +295,8 @@ def _kept_of_parts(sample_mask, rows):
     if sample_mask is None:
         return [None] * len(rows)
     masks = sample_mask if isinstance(sample_mask, list | tuple) else [sample_mask]
-    if len(masks) != len(rows) and np.ndim(sample_mask) == 1 and len(rows) == 1:
+    is_one = len(rows) == 1 and len(masks) != 1
+    if is_one and not any(np.ndim(mask) for mask in masks):
         masks = [sample_mask]  # a list of numbers
     if len(masks) != len(rows):
         msg = f"Got {len(masks)} sample masks for {len(rows)} runs; expected one for each."

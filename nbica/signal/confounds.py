@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from nbica.runtime.checks import as_array, check_count
 from nbica.signal.tables import read_table, without_row_of_numbers
 
 
@@ -36,6 +37,7 @@ def load_confounds(confounds, n_timepoints, name):
     FileNotFoundError
         For a path that does not exist.
     """
+    check_count("n_timepoints", n_timepoints)
     if confounds is None:
         return None
     several = confounds if isinstance(confounds, (list, tuple)) else [confounds]
@@ -161,10 +163,7 @@ def check_sample_mask(sample_mask, n_timepoints, name):
     """
     if sample_mask is None:
         return None
-    try:
-        found = np.asarray(sample_mask)
-    except ValueError:  # lists of different lengths
-        found = np.empty((0, 0), object)
+    found = as_array(sample_mask)
     if found.dtype.kind == "b" and found.shape == (n_timepoints,):
         found = np.flatnonzero(found)
     is_index = found.ndim == 1 and found.dtype.kind in "iu"

@@ -9,6 +9,8 @@ import math
 
 import numpy as np
 
+from nbica.runtime.checks import as_list, is_number
+
 # Arrays up to this size are judged number by number, larger ones by so many projections.
 MAX_SINGLE = 64
 N_PROJECTIONS = 16
@@ -30,10 +32,21 @@ def features(values):
         by sqrt(size): what adds noise of size s to the values adds about s to each feature.
     """
     # No answer is as large as the bound, and what is can be multiplied.
-    flat = np.clip(np.asarray(values, dtype=float).ravel(), -1e99, 1e99)
+    flat = _numbers(values).ravel().clip(-1e99, 1e99)
     if flat.size <= MAX_SINGLE:
         return flat
     return np.array([_signs(i, flat.size) @ flat for i in range(N_PROJECTIONS)]) / flat.size**0.5
+
+
+def _numbers(values):
+    try:
+        found = np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        found = np.array(np.nan)
+    if np.isnan(found).any():
+        msg = f"values are {values!r}; expected numbers, none of them NaN."
+        raise ValueError(msg)
+    return found
 
 
 def _signs(number, size):
@@ -58,18 +71,25 @@ def seal(name, values, step):
     list of str
         One per feature.
     """
+    if not is_number(step) or step <= 0:
+        msg = f"step is {step!r}; expected a number above 0."
+        raise ValueError(msg)
     bins = _bins(features(values), step)
     return [_digest(f"{name}/{i}/{number}") for i, number in enumerate(bins)]
 
 
 def seal_names(name, names):
     """Digests of names, in no order, whatever their capitals, blanks and dashes."""
+    names = as_list("names", names)
+    if not all(isinstance(one, str) for one in names):
+        msg = f"names are {names!r}; expected texts."
+        raise TypeError(msg)
     return sorted(_digest(f"{name}/{plain(one)}") for one in names)
 
 
 def seal_affine(name, affine):
     """Digests of the numbers of an affine, to a thousandth of a millimetre."""
-    return seal(f"{name}/affine", np.asarray(affine), 0.001)
+    return seal(f"{name}/affine", affine, 0.001)
 
 
 def agrees(name, sealed, found, step, reach=1):

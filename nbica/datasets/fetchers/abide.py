@@ -5,8 +5,9 @@ import pandas as pd
 
 from nbica.datasets.download.fetch import fetch
 from nbica.datasets.download.plan import make_plan
-from nbica.datasets.fetchers.common import bunch, check_one_of, first
+from nbica.datasets.fetchers.common import bunch, first
 from nbica.datasets.registry import dataset
+from nbica.runtime.checks import as_flag, as_list, check_one_of
 
 _TABLE = "Phenotypic_V1_0b_preprocessed1.csv"
 _PIPELINES = ("cpac", "ccs", "dparsf", "niak")
@@ -68,8 +69,10 @@ def fetch_abide_pcp(
         For an unknown pipeline, derivative or column, or if nobody passes.
     """
     check_one_of("pipeline", pipeline, _PIPELINES)
-    derivatives = [derivatives] if isinstance(derivatives, str) else list(derivatives or ())
-    derivatives = derivatives or ["func_preproc"]
+    if derivatives is None:
+        derivatives = ["func_preproc"]
+    is_one = isinstance(derivatives, str)
+    derivatives = [derivatives] if is_one else as_list("derivatives", derivatives)
     for derivative in derivatives:
         check_one_of("derivatives", derivative, DERIVATIVES)
     entry = dataset("abide_pcp", url)
@@ -77,6 +80,7 @@ def fetch_abide_pcp(
         entry, [entry.files[_TABLE]], data_dir,
         next_step="the table tells whose files are fetched: fetch it, or plan again",
     )  # fmt: skip
+    download = as_flag("download", download)
     if not download and table.missing:
         return table
     if download:

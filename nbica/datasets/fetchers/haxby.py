@@ -8,6 +8,7 @@ from nbica.datasets.download.fetch import fetch
 from nbica.datasets.download.plan import make_plan
 from nbica.datasets.fetchers.common import bunch, first
 from nbica.datasets.registry import dataset
+from nbica.runtime.checks import as_flag, as_list
 
 # Keys of the Bunch, as nilearn names them, and the files of a subject.
 _FILES = {
@@ -58,10 +59,11 @@ def fetch_haxby(
     entry = dataset("haxby", url)
     chosen = _chosen(subjects)
     archives = [_archive(entry, number) for number in chosen]
+    fetch_stimuli = as_flag("fetch_stimuli", fetch_stimuli)
     if fetch_stimuli:
         archives.append(entry.archive("stimuli-2010.01.14.tar.gz", "stimuli/README"))
     sums = make_plan(entry, [entry.files["mask.nii.gz"], entry.files[_SUMS]], data_dir)
-    if not download:
+    if not as_flag("download", download):
         return make_plan(entry, [*(item.file for item in sums.items), *archives], data_dir)
     paths = fetch(sums, resume=resume, verbose=verbose)
     archives = _with_sums(archives, paths[_SUMS])
@@ -78,6 +80,7 @@ def fetch_haxby(
 def _chosen(subjects):
     if subjects is None or isinstance(subjects, int):
         return first(range(1, 7), subjects)
+    subjects = as_list("subjects", subjects)
     unknown = [number for number in subjects if number not in range(1, 7)]
     if unknown:
         msg = f"subjects has {unknown[0]!r}; expected numbers from 1 to 6."

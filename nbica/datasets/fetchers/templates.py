@@ -2,8 +2,9 @@
 
 from nbica.datasets.download.fetch import fetch
 from nbica.datasets.download.plan import make_plan
-from nbica.datasets.fetchers.common import bunch, check_one_of
+from nbica.datasets.fetchers.common import bunch
 from nbica.datasets.registry import dataset
+from nbica.runtime.checks import as_flag, check_one_of
 
 _ICBM = {
     "csf": "csf_tal_nlin_sym_09a",
@@ -54,7 +55,7 @@ def fetch_icbm152_2009(data_dir=None, url=None, resume=True, verbose=1, *, downl
     }
     archive = entry.archive("mni_icbm152_nlin_sym_09a.zip", *names.values())
     plan = make_plan(entry, [archive], data_dir)
-    if not download:
+    if not as_flag("download", download):
         return plan
     paths = fetch(plan, resume=resume, verbose=verbose)
     return bunch(entry, **{key: paths[name] for key, name in names.items()})
@@ -94,7 +95,7 @@ def fetch_templateflow(
     names = {key: f"{start}{name}.nii.gz" for key, name in _TEMPLATEFLOW.items()}
     names = {key: name for key, name in names.items() if name in entry.files}
     plan = make_plan(entry, [entry.files[name] for name in names.values()], data_dir)
-    if not download:
+    if not as_flag("download", download):
         return plan
     paths = fetch(plan, resume=resume, verbose=verbose)
     return bunch(entry, **{key: paths[name] for key, name in names.items()}, template=template)

@@ -14,7 +14,7 @@ from nbica.datasets import files
 from nbica.datasets.simulation import anatomy, scanner
 from nbica.datasets.simulation.subjects import Drawn, Plan, Scene, generator, write_run
 from nbica.image.writing import write_image
-from nbica.runtime.checks import check_count
+from nbica.runtime.checks import check_count, is_number
 
 _VERSION = 4  # bump when the same parameters give other files
 CATEGORIES = ("face", "house", "cat", "bottle", "scissors", "shoe", "chair", "scrambledpix")
@@ -100,7 +100,7 @@ def simulate_task(n_runs=6, *, noise=1.0, data_dir=None, random_state=0):
 
 
 def _check(noise, random_state):
-    if not (np.isscalar(noise) and np.isfinite(noise) and noise >= 0):
+    if not is_number(noise) or noise < 0:
         msg = f"noise is {noise!r}; expected a factor of 0 or more, 1.0 being realistic."
         raise ValueError(msg)
     is_whole = isinstance(random_state, int | np.integer) and not isinstance(random_state, bool)
