@@ -17,7 +17,7 @@ from nbica.plotting.options import Frame, root_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
     from numpy.typing import ArrayLike
 
     from nbica.hints import AnyPath, AxesOrPlace, Colors, FigureOrSize
@@ -33,7 +33,7 @@ def plot_matrix(
     grid: bool | str = False, reorder: bool | str = False, figure: FigureOrSize = None,
     axes: AxesOrPlace = None, output_file: AnyPath | None = None, auto_fit: bool = True,
     **kwargs: Any
-) -> Figure:  # fmt: skip
+) -> AxesImage:  # fmt: skip
     """Show a matrix, such as correlations between regions.
 
     Memory and time: next to nothing.
