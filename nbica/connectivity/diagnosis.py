@@ -1,7 +1,10 @@
 """Tell two groups apart by their connectomes, in subjects that were not learnt from."""
 
+from __future__ import annotations
+
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -17,10 +20,15 @@ from nbica.connectivity.subject_maps import SubjectMaps
 from nbica.exceptions import DataError
 from nbica.runtime.checks import as_list, check_count, check_n_jobs, check_seed, is_number
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sklearn.base import BaseEstimator
+
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """How well new subjects are classified.
+    """Accuracy with which new subjects are classified.
 
     Attributes
     ----------
@@ -39,6 +47,22 @@ class Diagnosis:
     n_subjects : int
         How many people the runs were taken to be of. Where it is more than there were, runs of one
         person were on both sides: see `subjects` of :func:`classify_groups`.
+
+    See Also
+    --------
+    classify_groups : makes one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import connectivity
+    >>> rng = np.random.default_rng(0)
+    >>> time_courses = [rng.normal(size=(50, 3)) for _ in range(12)]
+    >>> found = connectivity.classify_groups(
+    ...     time_courses, ["a", "b"] * 6, kind="correlation", n_permutations=5
+    ... )
+    >>> found.scores.shape, found.chance, found.by_chance.shape
+    ((5,), 0.5, (5,))
     """
 
     scores: np.ndarray
@@ -58,9 +82,10 @@ class Diagnosis:
 
 
 def classify_groups(
-    time_courses, groups, kind="tangent", classifier=None, subjects=None, cv=None,
-    n_permutations=100, n_jobs=1, random_state=0,
-):  # fmt: skip
+    time_courses: Sequence[np.ndarray | SubjectMaps], groups: Sequence, kind: str = "tangent",
+    classifier: BaseEstimator | None = None, subjects: Sequence | np.ndarray | None = None,
+    cv: object = None, n_permutations: int = 100, n_jobs: int = 1, random_state: int = 0,
+) -> Diagnosis:  # fmt: skip
     """Cross-validate a diagnosis through functional connectivity.
 
     Costs n_folds x (n_permutations + 1) fits of a linear model and, for "tangent", of a geometric
@@ -97,6 +122,23 @@ def classify_groups(
     ------
     DataError
         If there are not two groups with one label per run, or if a subject has both.
+
+    See Also
+    --------
+    compare_groups : where groups differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import connectivity
+    >>> rng = np.random.default_rng(0)
+    >>> groups = ["patient", "control"] * 10
+    >>> time_courses = [rng.normal(size=(80, 4)) for _ in groups]
+    >>> for course in time_courses[::2]:
+    ...     course[:, 1] += course[:, 0]
+    >>> found = connectivity.classify_groups(time_courses, groups, n_permutations=0)
+    >>> found.accuracy > 0.9, found.n_subjects
+    (True, 20)
     """
     check_n_jobs(n_jobs)
     check_seed(random_state)
@@ -106,6 +148,7 @@ def classify_groups(
         msg = f"classifier is {classifier!r}; expected a classifier of scikit-learn, or None."
         raise TypeError(msg)
     check_kind(kind)
+    # Whose runs these are, and of which group: nobody is on both sides of a fold.
     runs = as_list("time_courses", time_courses)
     X = [np.asarray(run.time_courses if isinstance(run, SubjectMaps) else run) for run in runs]
     names, is_first = check_groups(groups, len(X))
@@ -126,6 +169,7 @@ def classify_groups(
             quick, covariances, labels, groups=of_folds, cv=folds, scoring="balanced_accuracy"
         )
 
+    # The labels as they are, and shuffled over people, through the same folds.
     rng = np.random.default_rng(random_state)
     shuffles = [_shuffled(y, subjects, rng) for _ in range(n_permutations)]
     scores, *shuffled = Parallel(n_jobs=n_jobs)(delayed(score)(labels) for labels in [y, *shuffles])

@@ -1,14 +1,22 @@
 """Two groups compared by permutation: every edge or voxel at once, corrected for all."""
 
+from __future__ import annotations
+
 import math
 import warnings
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from nbica.connectivity.matrices import sym_matrix_to_vec, vec_to_sym_matrix
 from nbica.exceptions import DataError, DataWarning
 from nbica.runtime.checks import as_list, check_count, check_one_of, check_seed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
 
 # Statistics of so many permutations are in memory at once.
 _CHUNK_BYTES = 32e6
@@ -18,7 +26,7 @@ _SAME = 1 - 1e-9
 
 @dataclass(frozen=True)
 class GroupComparison:
-    """Where two groups differ.
+    """The values in which two groups differ.
 
     Attributes
     ----------
@@ -39,6 +47,23 @@ class GroupComparison:
         The null distribution: largest |t| of each permutation, sorted.
     correction : {"max", "fdr"}
         What `p` is corrected by.
+
+    See Also
+    --------
+    compare_groups : makes one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import connectivity
+    >>> rng = np.random.default_rng(0)
+    >>> matrices = rng.normal(size=(12, 4, 4))
+    >>> matrices += matrices.transpose(0, 2, 1)
+    >>> found = connectivity.compare_groups(matrices, ["a", "b"] * 6, n_permutations=200)
+    >>> found.t.shape, found.largest.shape
+    ((4, 4), (200,))
+    >>> bool((found.p >= found.p_uncorrected)[np.tril_indices(4, -1)].all())
+    True
     """
 
     groups: tuple
@@ -58,8 +83,10 @@ class GroupComparison:
 
 
 def compare_groups(
-    values, groups, confounds=None, n_permutations=10000, random_state=0, correction="max"
-):
+    values: np.ndarray, groups: Sequence, confounds: ArrayLike | None = None,
+    n_permutations: int = 10000, random_state: int | np.random.Generator | None = 0,
+    correction: Literal["max", "fdr"] = "max",
+) -> GroupComparison:  # fmt: skip
     """Compare two groups of subjects, value by value, by permutation of their labels.
 
     Costs n_permutations x n_subjects x n_values multiplications, and at most 32 MB beside the
@@ -69,8 +96,8 @@ def compare_groups(
     Parameters
     ----------
     values : ndarray of shape (n_subjects, n_values) or (n_subjects, n, n)
-        Such as vectorized connectomes or subjects' maps. Of square matrices the lower triangle is
-        compared, without the diagonal, and the results are matrices again.
+        Such as vectorized connectomes or subjects' maps. Square matrices are
+        compared by their lower triangles, without the diagonal, and give matrices again.
     groups : sequence of n_subjects labels
         Labels of two kinds.
     confounds : ndarray of shape (n_subjects, n_confounds) or (n_subjects,), optional
@@ -81,7 +108,8 @@ def compare_groups(
         What is kept to 5 % where p < .05: how often a study of groups that do not differ finds
         anything at all, or the share of false ones among what is found, by Benjamini and Hochberg
         [3]_ on the p of permutations. "fdr" finds more where much differs, and some of it is
-        false. Of few permutations no p can be small enough for few of many values: see the warning.
+        false. With few permutations no p can be small enough if few of many values differ: see the
+        warning.
 
     Returns
     -------
@@ -98,6 +126,10 @@ def compare_groups(
         If there are not two groups of two subjects or more, one label per subject, or if the
         confounds explain the groups.
 
+    See Also
+    --------
+    classify_groups : whether new subjects can be told apart.
+
     References
     ----------
     .. [1] T. Nichols, A. Holmes, "Nonparametric permutation tests for functional neuroimaging",
@@ -106,10 +138,23 @@ def compare_groups(
        Journal of Business & Economic Statistics 1 (1983), 292-298.
     .. [3] Y. Benjamini, Y. Hochberg, "Controlling the false discovery rate", Journal of the Royal
        Statistical Society B 57 (1995), 289-300.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import connectivity
+    >>> rng = np.random.default_rng(0)
+    >>> values = rng.normal(size=(20, 50))
+    >>> values[:10, 7] += 3
+    >>> groups = ["patient"] * 10 + ["control"] * 10
+    >>> found = connectivity.compare_groups(values, groups, n_permutations=500)
+    >>> found.groups, np.flatnonzero(found.p < 0.05).tolist()
+    (('control', 'patient'), [7])
     """
     check_one_of("correction", correction, ("max", "fdr"))
     check_seed(random_state)
     check_count("n_permutations", n_permutations)
+    # Square matrices are compared by the values below their diagonal.
     values = as_real("values", values)
     names, is_first = check_groups(groups, len(values))
     is_square = values.ndim == 3 and values.shape[1] == values.shape[2]
@@ -121,6 +166,7 @@ def compare_groups(
         )
         raise DataError(msg)
     _warn_of_few(is_first)
+    # Student's t as the groups are, and its largest value under each shuffle of the labels.
     design = _Design(is_first, confounds)
     difference, t = design.estimate(rows)
     largest, at_least = _permute(design, rows, np.abs(t), n_permutations, random_state)
@@ -130,6 +176,7 @@ def compare_groups(
     if correction == "fdr":
         _warn_of_few_permutations(n_permutations, len(p))
         p = false_discovery_rates(p_uncorrected)
+    # Matrices come back as matrices, with a diagonal that says nothing.
     results = (difference, t, p, p_uncorrected)
     if is_square:
         diagonals = (0.0, 0.0, 1.0, 1.0)
@@ -233,7 +280,7 @@ class _Design:
         inverse = np.argsort(orders, axis=1)
         explained = ((self._contrast / self._size)[inverse]) @ residuals
         left = (residuals**2).sum(axis=0) - explained**2
-        # Of permuted residuals the nuisances explain something again (not so the mean).
+        # The nuisances explain something of permuted residuals again (not so the mean).
         for column in self._Q.T[1:]:
             left -= (column[inverse] @ residuals) ** 2
         left = np.sqrt(np.maximum(left, 0) / self.degrees)

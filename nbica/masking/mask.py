@@ -1,8 +1,11 @@
 """Which voxels to keep: masks from files, on another grid, intersected, tidied."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +17,11 @@ from nbica.image.run import is_one
 from nbica.image.space import UNKNOWN, Space, image_of, space_of
 from nbica.runtime.checks import as_flag, is_number
 
+if TYPE_CHECKING:
+    from nibabel import Nifti1Image
+
+    from nbica.hints import ImageLike
+
 
 @dataclass(frozen=True, eq=False)
 class Mask:
@@ -24,7 +32,7 @@ class Mask:
     array : ndarray of bool, shape (nx, ny, nz)
     affine : ndarray of shape (4, 4)
     space : Space
-        Of the affine.
+        The space of the affine.
     """
 
     array: np.ndarray
@@ -58,13 +66,14 @@ class Mask:
         return (z * n_y + y) * n_x + x
 
 
-def load_mask(mask_img):
-    """A mask image as a Mask.
+def load_mask(mask_img: ImageLike | Mask) -> Mask:
+    """Load a mask image as a Mask.
 
     Parameters
     ----------
-    mask_img : path, nibabel image or Mask
-        3D, with one value beside 0 (or no 0 at all).
+    mask_img : path, nibabel image, Mask or list of them
+        3D, with one value beside 0 (or no 0 at all). Of several, such as
+        ``find_bids(…).mask_imgs``, the voxels that are in all of them.
 
     Returns
     -------
@@ -74,9 +83,23 @@ def load_mask(mask_img):
     ------
     DataError
         If the image is not 3D, is damaged, is empty, or holds more than two values.
+
+    See Also
+    --------
+    nbica.NiftiMasker : takes a mask image as it is.
+
+    Examples
+    --------
+    >>> from nbica import datasets, masking
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> mask = masking.load_mask(cohort.mask_img)
+    >>> mask.grid.shape, mask.n_voxels == int(cohort.mask_img.get_fdata().sum())
+    ((13, 16, 14), True)
     """
     if isinstance(mask_img, Mask):
         return mask_img
+    if isinstance(mask_img, list | tuple):
+        return intersect(map(load_mask, mask_img), threshold=1, connected=False)
     img, name = open_image(mask_img, "The mask image")
     data, affine, name = load_volume(img, name)
     if data.dtype.kind not in "biuf":
@@ -116,8 +139,10 @@ def resample_mask(mask, grid):
     return Mask(array, grid.affine, grid.space)
 
 
-def intersect_masks(mask_imgs, threshold=0.5, connected=True):
-    """Voxels that lie in more than a fraction of several masks.
+def intersect_masks(
+    mask_imgs: ImageLike | Iterable[ImageLike], threshold: float = 0.5, connected: bool = True
+) -> Nifti1Image:
+    """Find the voxels that lie in more than a fraction of several masks.
 
     Memory is one volume of counts; the masks are read one after the other.
 
@@ -139,6 +164,23 @@ def intersect_masks(mask_imgs, threshold=0.5, connected=True):
         If there are no masks, their grids differ, or `threshold` is outside of [0, 1].
     DataError
         If no voxel is left.
+
+    See Also
+    --------
+    compute_epi_mask : intersects the masks of several runs itself.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import nibabel as nib
+    >>> from nbica import masking
+    >>> left, right = np.zeros((2, 6, 6, 6), "uint8")
+    >>> left[:4], right[2:] = 1, 1
+    >>> imgs = [nib.Nifti1Image(half, np.eye(4)) for half in (left, right)]
+    >>> int(masking.intersect_masks(imgs, threshold=1).get_fdata().sum())
+    72
+    >>> int(masking.intersect_masks(imgs, threshold=0).get_fdata().sum())
+    216
     """
     if is_one(mask_imgs):
         mask_imgs = [mask_imgs]

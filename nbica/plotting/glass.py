@@ -1,8 +1,11 @@
 """Glass brains: maximum-intensity projections, and networks of nodes and edges, in an outline."""
 
+from __future__ import annotations
+
 import warnings
 from collections.abc import Mapping
 from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from matplotlib.collections import LineCollection
@@ -23,6 +26,13 @@ from nbica.plotting.views import Projection
 from nbica.plotting.volumes import Volume, box_around, load_map, load_opacity
 from nbica.runtime.checks import as_flag, check_flags, is_number
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import ArrayLike
+
+    from nbica.hints import AnyPath, AxesOrPlace, Colors, FigureOrSize, ImageLike
+
 _VIEWS = {letter: Projection("xyz".index(letter)) for letter in "xyz"} | {
     side: Projection(0, side) for side in "lr"
 }
@@ -31,12 +41,17 @@ _SOFT = 3.0  # mm over which the surface of a mask is softened
 
 
 def plot_glass_brain(
-    stat_map_img, *, mask_img=None, display_mode="ortho", threshold="auto", plot_abs=True,
-    cmap=None, vmin=None, vmax=None, symmetric_cbar="auto", colorbar=True, cbar_tick_format=None,
-    alpha=0.9, title=None, output_file=None, figure=None, axes=None, annotate=True, black_bg=False,
-    radiological=False, resampling_interpolation="continuous", transparency=None,
-    transparency_range=None, **kwargs,
-):  # fmt: skip
+    stat_map_img: ImageLike | None, *, mask_img: ImageLike | None = None,
+    display_mode: str = "ortho", threshold: float | Literal["auto"] | None = "auto",
+    plot_abs: bool = True, cmap: Colors = None, vmin: float | None = None,
+    vmax: float | None = None, symmetric_cbar: bool | Literal["auto"] = "auto",
+    colorbar: bool = True, cbar_tick_format: str | Callable | None = None, alpha: float = 0.9,
+    title: str | None = None, output_file: AnyPath | None = None, figure: FigureOrSize = None,
+    axes: AxesOrPlace = None, annotate: bool = True, black_bg: bool = False,
+    radiological: bool = False, resampling_interpolation: str = "continuous",
+    transparency: float | ImageLike | None = None,
+    transparency_range: tuple[float, float] | None = None, **kwargs: Any
+) -> Display:  # fmt: skip
     """Show a map through a brain of glass: the strongest value along each line of sight.
 
     Memory: the map as float32. Time: some 0.3 s per view.
@@ -67,6 +82,20 @@ def plot_glass_brain(
     Returns
     -------
     Display
+
+    See Also
+    --------
+    plot_stat_map : slices instead of lines of sight.
+    plot_connectome : nodes and edges in the same brain.
+
+    Examples
+    --------
+    >>> from nbica import datasets, image, plotting
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> network = image.index_img(cohort.maps_img, cohort.labels.index("salience"))
+    >>> display = plotting.plot_glass_brain(network, display_mode="lr", threshold=0.3)
+    >>> sorted(display.axes)
+    ['l', 'r']
     """
     interpolation_order(resampling_interpolation)
     _, drawing = look_of(kwargs)
@@ -98,12 +127,15 @@ def plot_glass_brain(
 
 
 def plot_connectome(
-    adjacency_matrix, node_coords, *, node_color="auto", node_size=40,
-    edge_threshold=None, edge_cmap=None, edge_vmin=None, edge_vmax=None, mask_img=None,
-    display_mode="ortho", colorbar=True, alpha=0.8, title=None, output_file=None, figure=None,
-    axes=None, annotate=True, black_bg=False, radiological=False, edge_kwargs=None,
-    node_kwargs=None,
-):  # fmt: skip
+    adjacency_matrix: ArrayLike, node_coords: ArrayLike, *, node_color: str | Sequence = "auto",
+    node_size: float | Sequence[float] = 40, edge_threshold: float | str | None = None,
+    edge_cmap: Colors = None, edge_vmin: float | None = None, edge_vmax: float | None = None,
+    mask_img: ImageLike | None = None, display_mode: str = "ortho", colorbar: bool = True,
+    alpha: float = 0.8, title: str | None = None, output_file: AnyPath | None = None,
+    figure: FigureOrSize = None, axes: AxesOrPlace = None, annotate: bool = True,
+    black_bg: bool = False, radiological: bool = False, edge_kwargs: dict | None = None,
+    node_kwargs: dict | None = None,
+) -> Display:  # fmt: skip
     """Show a network in a glass brain: nodes at their places, edges in the colour of their weight.
 
     Memory and time: some KB and microseconds per edge that is drawn.
@@ -137,6 +169,21 @@ def plot_connectome(
     ------
     ValueError
         If the matrix is not square, or does not fit the coordinates.
+
+    See Also
+    --------
+    plot_matrix : the same numbers as a matrix.
+    nbica.connectivity.connectomes : gives the matrix.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import plotting
+    >>> matrix = np.array([[0, 0.8, 0], [0.8, 0, -0.5], [0, -0.5, 0]])
+    >>> places = [(-40, -60, 30), (40, -60, 30), (0, 50, 10)]
+    >>> display = plotting.plot_connectome(matrix, places, edge_threshold="50%")
+    >>> sorted(display.axes)
+    ['x', 'y', 'z']
     """
     weights, points = check_network(adjacency_matrix, node_coords)
     node_kwargs = _check_node_kwargs(node_kwargs)
@@ -342,7 +389,7 @@ def _draw_arrows(display, points, pairs, values, scale, style):
 
 
 def _edges_by_panel(display, points, pairs, values, scale):
-    """Of each panel, the edges that are seen: their ends, colours and widths."""
+    """For each panel, the edges that are seen: their ends, colours and widths."""
     order = np.argsort(np.abs(values))  # the strong ones above
     pairs, values = pairs[order], values[order]
     widths = 0.6 + 2.4 * np.abs(values) / max(abs(scale.vmin), abs(scale.vmax))
@@ -350,7 +397,7 @@ def _edges_by_panel(display, points, pairs, values, scale):
         near = panel.view.near(points)
         seen = near[pairs].all(axis=1) if len(pairs) else np.zeros(0, bool)
         plane = points[:, list(plane_of(panel.view.axis))]
-        yield panel, plane[pairs[seen]], scale.colours(values[seen]), widths[seen]
+        yield panel, plane[pairs[seen]], scale.colors(values[seen]), widths[seen]
 
 
 def _finish(display, frame, sentence):

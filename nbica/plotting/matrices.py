@@ -1,6 +1,9 @@
 """Matrices, such as those of connectivity, in colours."""
 
+from __future__ import annotations
+
 from collections.abc import Sized
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,19 +12,32 @@ from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import squareform
 
 from nbica.plotting.colors import BLUE_ORANGE_ON_WHITE, colormap
-from nbica.plotting.figures import BLACK, WHITE, as_written
+from nbica.plotting.figures import BLACK, WHITE, MapsFigure, as_written
 from nbica.plotting.layout import add_axes
 from nbica.plotting.options import Frame, root_of
 from nbica.plotting.scales import check_ends
 from nbica.runtime.checks import as_flag
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.image import AxesImage
+    from numpy.typing import ArrayLike
+
+    from nbica.hints import AnyPath, AxesOrPlace, Colors, FigureOrSize
+
+_LINKAGES = ("single", "complete", "average")
 _TRI = {"full": None, "lower": -1, "diag": 0}
 
 
 def plot_matrix(
-    mat, labels=None, *, title=None, colorbar=True, cmap=None, vmin=None, vmax=None, tri="full",
-    grid=False, reorder=False, figure=None, axes=None, output_file=None, auto_fit=True, **kwargs,
-):  # fmt: skip
+    mat: ArrayLike, labels: Sequence[str] | None = None, *, title: str | None = None,
+    colorbar: bool = True, cmap: Colors = None, vmin: float | None = None,
+    vmax: float | None = None, tri: Literal["full", "lower", "diag"] = "full",
+    grid: bool | str = False, reorder: bool | str = False, figure: FigureOrSize = None,
+    axes: AxesOrPlace = None, output_file: AnyPath | None = None, auto_fit: bool = True,
+    **kwargs: Any
+) -> AxesImage:  # fmt: skip
     """Show a matrix, such as correlations between regions.
 
     Memory and time: next to nothing.
@@ -41,9 +57,9 @@ def plot_matrix(
         All of it, what is below the diagonal, or with the diagonal.
     grid : bool or colour
         Lines between cells.
-    reorder : bool
-        Put rows and columns that are alike beside each other (average linkage, leaves ordered so
-        that neighbours are most alike).
+    reorder : bool or {"single", "complete", "average"}
+        Put rows and columns that are alike beside each other (True is average linkage; leaves are
+        ordered so that neighbours are most alike).
     title, figure, axes, output_file
         See :func:`plot_stat_map`; in given axes the matrix itself is drawn.
     auto_fit : bool
@@ -53,7 +69,20 @@ def plot_matrix(
 
     Returns
     -------
-    matplotlib.figure.Figure
+    matplotlib.image.AxesImage
+        As nilearn's function does; its ``figure`` has the figure, which a notebook shows.
+
+    See Also
+    --------
+    plot_connectome : the same numbers in the brain.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import plotting
+    >>> matrix = np.corrcoef(np.random.default_rng(0).normal(size=(3, 50)))
+    >>> image = plotting.plot_matrix(matrix, labels=["visual", "motor", "salience"], tri="lower")
+    >>> image.figure.savefig("matrix.png")
     """
     del auto_fit
     try:
@@ -61,12 +90,13 @@ def plot_matrix(
     except (TypeError, ValueError):
         msg = f"mat is a {type(mat).__name__}; expected a matrix of numbers"
         raise ValueError(msg) from None
-    reorder, colorbar = as_flag("reorder", reorder), as_flag("colorbar", colorbar)
+    colorbar = as_flag("colorbar", colorbar)
+    reorder = reorder if isinstance(reorder, str) else as_flag("reorder", reorder)
     vmin, vmax = check_ends(vmin, vmax)
     _check(mat, labels, tri, reorder)
     labels = None if labels is None else list(map(str, labels))
     if reorder:
-        order = similar_first(mat)
+        order = similar_first(mat, "average" if reorder is True else reorder)
         mat, labels = mat[np.ix_(order, order)], labels and [labels[i] for i in order]
     vmin, vmax = _range(mat, vmin, vmax)
     if _TRI[tri] is not None:
@@ -82,7 +112,7 @@ def plot_matrix(
     elif as_flag("grid", grid):
         _draw_lines(axes, mat.shape, "#bbbbbb")
     if title:
-        axes.set_title(title, fontsize=10, loc="left", color=BLACK, parse_math=False)
+        axes.set_title(title, x=0, ha="left", fontsize=10, color=BLACK, parse_math=False)
     if colorbar:
         figure.colorbar(image, cax=bar, ax=None if bar is not None else axes)
         if bar is not None:
@@ -90,20 +120,22 @@ def plot_matrix(
             bar.spines[:].set_visible(False)
     figure.sentence = f"matrix of {mat.shape[0]} rows and {mat.shape[1]} columns"
     frame.close(figure)
-    return figure
+    if isinstance(figure, MapsFigure):  # the image alone is no picture to show
+        image._repr_mimebundle_, image._repr_png_ = figure._repr_mimebundle_, figure._repr_png_
+    return image
 
 
 def _is_color(grid):
     return isinstance(grid, str | tuple) and is_color_like(grid)
 
 
-def similar_first(mat):
-    """Order of rows in which neighbours are alike."""
+def similar_first(mat, method="average"):
+    """Order of rows in which neighbours are alike, after a linkage of scipy's."""
     similarity = np.nan_to_num(mat)
     distance = similarity.max() - (similarity + similarity.T) / 2
     np.fill_diagonal(distance, 0)
     condensed = squareform(distance, checks=False)
-    return leaves_list(optimal_leaf_ordering(linkage(condensed, "average"), condensed))
+    return leaves_list(optimal_leaf_ordering(linkage(condensed, method), condensed))
 
 
 def _check(mat, labels, tri, reorder):
@@ -112,6 +144,9 @@ def _check(mat, labels, tri, reorder):
         raise ValueError(msg)
     if not isinstance(tri, str) or tri not in _TRI:
         msg = f"tri={tri!r} is unknown; use one of {', '.join(_TRI)}"
+        raise ValueError(msg)
+    if not isinstance(reorder, bool) and reorder not in _LINKAGES:
+        msg = f"reorder={reorder!r} is unknown; use True, False or one of {', '.join(_LINKAGES)}"
         raise ValueError(msg)
     if reorder and (mat.shape[0] != mat.shape[1] or len(mat) < 3):
         msg = f"mat has shape {mat.shape}; reorder=True needs a square matrix of 3 rows or more"
@@ -125,6 +160,7 @@ def _check(mat, labels, tri, reorder):
 
 
 def _range(mat, vmin, vmax):
+    """Ends of the colors: given, or symmetric about 0 up to the largest value off the diagonal."""
     values = mat
     if mat.shape[0] == mat.shape[1] and len(mat) > 1:
         values = mat[~np.eye(len(mat), dtype=bool)]
@@ -137,6 +173,7 @@ def _range(mat, vmin, vmax):
 
 
 def _open(frame, labels, colorbar):
+    """A figure, axes for a square matrix with room for its labels, and axes for a bar or None."""
     if isinstance(frame.axes, Axes):
         return root_of(frame.axes), frame.axes, None
     longest = max(map(len, labels)) if labels else 2
@@ -163,8 +200,8 @@ def _name_cells(axes, labels):
     as_written([*axes.get_xticklabels(), *axes.get_yticklabels()])
 
 
-def _draw_lines(axes, shape, colour):
+def _draw_lines(axes, shape, color):
     axes.set_xticks(np.arange(shape[1] + 1) - 0.5, minor=True)
     axes.set_yticks(np.arange(shape[0] + 1) - 0.5, minor=True)
-    axes.grid(which="minor", color=colour, linewidth=0.5)
+    axes.grid(which="minor", color=color, linewidth=0.5)
     axes.tick_params(which="minor", length=0)

@@ -119,6 +119,7 @@ def test_a_record_runs_no_code(fitted, tmp_path, capsys):
     assert not (tmp_path / "made").exists()
 
 
+@pytest.mark.slow
 def test_modules_beside_the_data_are_not_imported(tmp_path):
     """`python -m nbica` in a folder of others runs none of its files."""
     for name in ("argparse", "warnings", "difflib", "numpy", "nibabel", "joblib", "sklearn"):
@@ -204,6 +205,7 @@ def killed_before(function, n_renames):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.slow
 def test_a_kill_leaves_all_files_old_or_all_new(fitted, cohort):
     """Killed before any of its renamings: each file is whole, and `nbica run` completes the set."""
     old = contents(fitted)
