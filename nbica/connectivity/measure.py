@@ -19,7 +19,7 @@ from nbica.connectivity.matrices import (
     vec_to_sym_matrix,
 )
 from nbica.exceptions import DataError
-from nbica.runtime.checks import as_flag, as_list, as_numbers, check_flags, check_one_of
+from nbica.runtime.checks import as_array, as_flag, as_list, check_flags, check_one_of
 from nbica.signal.cleaning import clean
 
 if TYPE_CHECKING:
@@ -353,10 +353,12 @@ def _check_series(X, n_expected=None):
     if not X:
         msg = "No time courses: expected a list with one array (n_timepoints, n) per subject."
         raise DataError(msg)
-    shape = "(n_timepoints, n)"
-    series = [as_numbers("time_courses", rows, shape).astype(np.float64) for rows in X]
-    n_expected = n_expected or series[0].shape[-1]
+    series = [as_array(rows) for rows in X]
+    n_expected = n_expected or (series[0].shape[-1] if series[0].ndim else "n")
     for number, rows in enumerate(series):
+        if rows.dtype.kind not in "biuf":
+            msg = f"Subject {number} has time courses of {rows.dtype}; expected numbers."
+            raise DataError(msg)
         if rows.ndim != 2 or rows.shape[1] != n_expected or len(rows) < 2:
             msg = (
                 f"Subject {number} has time courses of shape {rows.shape}; expected "
@@ -366,7 +368,7 @@ def _check_series(X, n_expected=None):
         if not np.isfinite(rows).all():
             msg = f"The time courses of subject {number} hold NaN or infinite values."
             raise DataError(msg)
-    return series
+    return [rows.astype(np.float64, copy=False) for rows in series]
 
 
 def _standardized(rows):

@@ -50,7 +50,7 @@ def _writer(tick_format):
     write = tick_format if callable(tick_format) else lambda value: tick_format % value
     try:
         write(0.0)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, ArithmeticError) as error:
         msg = (
             f"cbar_tick_format={tick_format!r}; expected a format such as '%.2g', or a function of "
             "a number"
