@@ -1,15 +1,23 @@
 """Files that are whole or not there: written under a temporary name, then renamed."""
 
+from __future__ import annotations
+
 import contextlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nbica.runtime.leftovers import own_folder, own_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nbica.hints import AnyPath
 
 _READY = ".nbica-ready"  # holds new files that are whole and on their way to their places
 
 
 @contextlib.contextmanager
-def atomic(path):
+def atomic(path: AnyPath) -> Iterator[Path]:
     """Yield a temporary path in the folder of `path`; on success it becomes `path`, at once.
 
     The name is of no other process or thread, so that two which write the same file at the same
@@ -107,7 +115,7 @@ def to_write(path):
     return path
 
 
-def write_text(path, text):
+def write_text(path: AnyPath, text: str) -> None:
     """Write a text file, atomically; what UTF-8 cannot hold, as in some names of files, is escaped.
 
     Parameters
