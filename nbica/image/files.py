@@ -149,7 +149,10 @@ def _check_numbers(img, name):
         )
         raise DataError(msg)
     if any(n < 0 for n in img.shape):
-        msg = f"{name} has shape {img.shape}, of less than no voxels: its header is damaged."
+        msg = (
+            f"{name} has shape {img.shape}, with a negative number of voxels: its header is "
+            "damaged."
+        )
         raise DataError(msg)
     frames = stored.locate(img)
     if frames is not None and not Path(frames.path).exists():
