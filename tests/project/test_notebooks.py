@@ -144,6 +144,7 @@ def test_tells_of_no_machine(path):
         assert not SOMEONES_FOLDER.search(cell.source)
         for text in texts(cell):
             assert not SOMEONES_FOLDER.search(text)
+            assert " at 0x" not in text  # where an object lay in memory
             assert Path.home().name == "root" or Path.home().name not in text
 
 
