@@ -69,14 +69,14 @@ class DictLearning(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys
     ram : number of bytes, str such as "1.5GB", or None
     callback : callable or None
         Called after each merged run; `state.maps()` gives the maps to start from, so far.
-    cache_limit, on_error
+    cache_limit, on_error, surf_mesh
 
     Attributes
     ----------
     components_ : ndarray of shape (n_components, n_voxels)
         Sparse maps of norm 1, long tail positive, those first that carry most variance.
-    components_img_ : Nifti1Image
-        The same, 4D, on the mask's grid.
+    components_img_ : Nifti1Image, Cifti2Image or SurfaceImage
+        The same, as an image of the runs' kind.
     components_init_ : ndarray of shape (n_components, n_voxels)
         The maps at the start, in an order of their own.
     variance_ : ndarray of shape (n_components,)
@@ -107,7 +107,7 @@ class DictLearning(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys
         standardize=True, standardize_confounds=True, detrend=True, low_pass=None, high_pass=None,
         t_r=None, dtype=None, target_affine=None, target_shape=None, mask_strategy="epi",
         mask_args=None, n_jobs=1, verbose=0, memory=None, memory_level=0, max_iter=200, tol=1e-5,
-        ram=None, callback=None, cache_limit=None, on_error="raise",
+        ram=None, callback=None, cache_limit=None, on_error="raise", surf_mesh=None,
     ):  # fmt: skip
         self.n_components = n_components
         self.n_epochs = n_epochs
@@ -140,6 +140,7 @@ class DictLearning(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys
         self.callback = callback
         self.cache_limit = cache_limit
         self.on_error = on_error
+        self.surf_mesh = surf_mesh
 
     def fit(self, imgs, y=None, confounds=None, sample_mask=None):
         """Find the maps of a group of runs.

@@ -62,13 +62,19 @@ def input_of(run, confounds):
     """What is remembered of a run: its path and confounds, and what the content of both was."""
     in_memory = isinstance(run.frames, ArrayFrames)
     return {
-        "path": None if in_memory else str(Path(run.name).absolute()),
+        "path": None if in_memory else _paths_of(run),
         "name": run.name,
         "fingerprint": None if in_memory else fingerprint(run),
         "confounds": described(confounds),
         "confounds_hash": content_of(confounds),
         "sample_mask": None if run.kept is None else run.kept.tolist(),
     }
+
+
+def _paths_of(run):
+    """The path of a run; of a brain in two files, both."""
+    both = getattr(run.frames, "paths", None)
+    return str(Path(run.name).absolute()) if both is None else list(both)
 
 
 def _parameters(estimator):
@@ -187,7 +193,9 @@ def _has_form(one):
     confounds = one.get("confounds")
     several = confounds if isinstance(confounds, list) else [confounds]
     are_tables = all(table is None or isinstance(table, str | dict) for table in several)
-    return are_tables and isinstance(one.get("path"), str | None)
+    path = one.get("path")
+    are_paths = isinstance(path, list) and all(isinstance(part, str) for part in path)
+    return are_tables and (are_paths or isinstance(path, str | None))
 
 
 def _estimator(word):

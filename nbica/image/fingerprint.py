@@ -8,6 +8,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 
+from nbica.image.gifti import GiftiFrames
 from nbica.image.run import ArrayFrames, VolumeFrames, run_of_image
 from nbica.runtime.compression import crc32
 
@@ -49,13 +50,15 @@ def fingerprint(run):
         For an `NBICA_FINGERPRINT` that is none of these.
     """
     frames = run.frames
-    place = (run.grid.shape, run.grid.affine.round(6).tolist(), run.n_timepoints)
+    place = (*run.grid.identity, run.n_timepoints)
     if run.kept is not None:
         place += (run.kept.tolist(),)
     if isinstance(frames, VolumeFrames):
         return joblib.hash((place, [fingerprint(run_of_image(img)[0]) for img in frames.images]))
     if isinstance(frames, ArrayFrames):
         return joblib.hash((place, frames.array))
+    if isinstance(frames, GiftiFrames):
+        return joblib.hash((place, [_checksums(path) for path in frames.paths]))
     way = _chosen_way()
     status = Path(frames.path).stat()
     # Of a pair of files, only this says what the header does of the numbers.

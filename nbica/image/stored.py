@@ -91,12 +91,13 @@ def bytes_behind(frames):
 def check_unchanged(frames):
     """Raise ValueError where the header of a file is no longer the one that was read before."""
     now = locate(nib.load(frames.path))
-    if now is None or _layout(now) != _layout(frames):
+    if now is None or layout_of(now) != layout_of(frames):
         msg = "its header has changed since it was opened; open it again"
         raise ValueError(msg)
 
 
-def _layout(frames):
+def layout_of(frames):
+    """What a header says of the numbers, to be compared."""
     shape = [n for n in frames.shape if n != 1]  # a user may have left out axes of one
     scaling = frames.slope, frames.inter
     return shape, frames.dtype, frames.offset, np.nan_to_num(scaling).tolist()

@@ -8,8 +8,11 @@ import numpy as np
 from nbica.exceptions import DataError
 from nbica.image import spatial
 from nbica.image.files import load_volume, open_image
+from nbica.image.grayordinates import Grayordinates
 from nbica.image.grid import Grid, volume_on_grid
 from nbica.image.space import UNKNOWN, Space, image_of, space_of
+from nbica.image.surface_images import is_surface, surface_image
+from nbica.masking.surfaces import load_surface_mask
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,19 +64,22 @@ def load_mask(mask_img):
     Parameters
     ----------
     mask_img : path, nibabel image or Mask
-        3D, with one value beside 0 (or no 0 at all).
+        3D, with one value beside 0 (or no 0 at all); or of grayordinates, as
+        :func:`surfaces.load_surface_mask` takes it.
 
     Returns
     -------
-    Mask
+    Mask, or Grayordinates
 
     Raises
     ------
     DataError
         If the image is not 3D, is damaged, is empty, or holds more than two values.
     """
-    if isinstance(mask_img, Mask):
+    if isinstance(mask_img, Mask | Grayordinates):
         return mask_img
+    if is_surface(mask_img):
+        return load_surface_mask(mask_img)
     img, name = open_image(mask_img, "The mask image")
     data, affine, name = load_volume(img, name)
     if data.dtype.kind not in "biuf":
@@ -94,7 +100,9 @@ def load_mask(mask_img):
 
 
 def mask_to_image(mask):
-    """A Mask as an image of 0 and 1 (uint8)."""
+    """A Mask as an image of 0 and 1 (uint8); of grayordinates, of those that are kept."""
+    if isinstance(mask, Grayordinates):
+        return surface_image(np.ones(mask.n_voxels, np.uint8), mask)
     return image_of(mask.array.astype(np.uint8), mask.grid)
 
 

@@ -13,6 +13,7 @@ from nbica.masking.compute import brain_mask_on, compute_background_mask, comput
 from nbica.masking.extract import unmask
 from nbica.masking.mask import load_mask, mask_to_image, resample_mask
 from nbica.masking.preparation import Preparation, prepare
+from nbica.masking.surfaces import check_for_surfaces, check_surface_smoothing, surface_mask
 from nbica.masking.transformer import RunTransformer, float_type
 from nbica.runtime.cache import Stage
 from nbica.runtime.checks import check_n_jobs, check_options
@@ -32,7 +33,9 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
     Parameters
     ----------
     mask_img : path or nibabel image, optional
-        By default computed from the images that are given to `fit`.
+        By default computed from the images that are given to `fit`. CIFTI and GIFTI runs take a
+        dlabel, a dscalar, a SurfaceImage or a list of structures (["CORTEX_LEFT"]); by default all
+        that they have.
     runs : array of shape (n_timepoints,), optional
         Labels of the parts of an image that were recorded apart; each is cleaned by itself.
     smoothing_fwhm : float, sequence of three floats or None
@@ -72,12 +75,15 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
         Further options of :func:`nbica.signal.clean`: `filter`, `extrapolate`, `butterworth__...`.
     n_jobs : int
         Images read at once where a mask is computed from several.
+    surf_mesh : (left, right), dict, PolyMesh or SurfaceImage, optional
+        Surfaces of the data's space (.surf.gii), for smoothing along the cortex, and for images of
+        GIFTI runs on meshes other than fsaverage5.
 
     Attributes
     ----------
-    mask_img_ : Nifti1Image
+    mask_img_ : Nifti1Image, Cifti2Image or SurfaceImage
     n_elements_ : int
-        Voxels in the mask.
+        Voxels in the mask, or grayordinates.
     preparation_ : preparation.Preparation
 
     Examples
@@ -91,7 +97,7 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
         standardize_confounds=True, detrend=False, high_variance_confounds=False, low_pass=None,
         high_pass=None, t_r=None, target_affine=None, target_shape=None,
         mask_strategy="background", mask_args=None, dtype=None, memory=None, memory_level=1,
-        verbose=0, reports=True, cmap="gray", clean_args=None, n_jobs=1,
+        verbose=0, reports=True, cmap="gray", clean_args=None, n_jobs=1, surf_mesh=None,
     ):  # fmt: skip
         self.mask_img = mask_img
         self.runs = runs
@@ -115,6 +121,7 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
         self.cmap = cmap
         self.clean_args = clean_args
         self.n_jobs = n_jobs
+        self.surf_mesh = surf_mesh
 
     def fit(self, imgs=None, y=None):
         """Load the mask, or compute it from images.
@@ -141,8 +148,13 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
         cleaning = self._checked_cleaning()
         self._check_strategy()
         float_type(self.dtype)
-        mask = self._given_mask() if self.mask_img is not None else self._computed_mask(imgs)
-        spatial.smoothing_sigma(self.smoothing_fwhm, mask.affine)
+        mask = surface_mask(self.mask_img, imgs, self.surf_mesh)
+        if mask is not None:
+            check_for_surfaces(vars(self))
+            check_surface_smoothing(self.smoothing_fwhm, mask)
+        else:
+            mask = self._given_mask() if self.mask_img is not None else self._computed_mask(imgs)
+            spatial.smoothing_sigma(self.smoothing_fwhm, mask.affine)
         self.preparation_ = Preparation(mask, self.smoothing_fwhm, cleaning)
         self.mask_img_ = mask_to_image(mask)
         self.n_elements_ = mask.n_voxels
