@@ -73,8 +73,8 @@ def input_of(run, confounds):
 
 def _paths_of(run):
     """The path of a run; of a brain in two files, both."""
-    both = getattr(run.frames, "paths", None)
-    return str(Path(run.name).absolute()) if both is None else list(both)
+    paths = getattr(run.frames, "paths", ())
+    return list(paths) if len(paths) > 1 else str(Path(run.name).absolute())
 
 
 def _parameters(estimator):

@@ -9,12 +9,14 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 from weakref import WeakValueDictionary
+from xml.parsers import expat
 
 import nibabel as nib
 import numpy as np
 from nibabel.cifti2.parse_cifti2 import Cifti2Parser
 
 from nbica.exceptions import DataError
+from nbica.image.files import READ_ERRORS
 from nbica.image.grayordinates import of_axis
 from nbica.image.stored import FileFrames, is_impossible, locate, open_stream
 
@@ -56,7 +58,7 @@ def is_cifti(img):
     try:
         with open_stream(path) as stream:
             return _header_of(stream) is not None
-    except (OSError, EOFError, ValueError):
+    except READ_ERRORS:
         return False  # whoever opens it as a volume says why
 
 
@@ -81,7 +83,7 @@ def read_header(path):
     try:
         frames, xml = _layout(path)
         rows, columns = _axes(xml)
-    except (OSError, EOFError, ValueError, AttributeError, KeyError) as error:
+    except (*READ_ERRORS, AttributeError, KeyError, expat.ExpatError) as error:
         msg = f"{path} cannot be read as CIFTI-2: {error}. Copy or download it again."
         raise DataError(msg) from error
     expected = len(rows), len(columns)

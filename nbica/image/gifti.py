@@ -12,12 +12,13 @@ import nibabel as nib
 import numpy as np
 
 from nbica.exceptions import DataError
+from nbica.image.files import READ_ERRORS
 from nbica.image.grayordinates import CORTEX, Grayordinates, Structure, Surface
 from nbica.runtime.placeholders import placeholder
 
 SIDES = ("left", "right")
 _SUFFIXES = (".gii", ".gii.gz")
-_DAMAGE = (OSError, EOFError, ValueError, expat.ExpatError, AssertionError)
+_DAMAGE = (*READ_ERRORS, expat.ExpatError, AssertionError, AttributeError, KeyError)
 
 
 @dataclass(frozen=True, eq=False)

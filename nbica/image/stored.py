@@ -36,6 +36,11 @@ class FileFrames:
     inter: float
 
     @property
+    def paths(self):
+        """The files that it takes: one."""
+        return (self.path,)
+
+    @property
     def n_bytes(self):
         """Where the last number ends, decompressed: what the header promises."""
         n_numbers = int(np.prod(self.shape, dtype=object))  # a header may claim more than 2**63

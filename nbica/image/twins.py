@@ -10,7 +10,6 @@ from nbica.image.columns import iter_columns
 from nbica.image.fingerprint import fingerprint
 from nbica.image.frames import iter_blocks
 from nbica.image.grid import whole
-from nbica.image.run import ArrayFrames
 
 
 def place_of(path):
@@ -47,9 +46,7 @@ def groups_of_twins(runs):
 
 
 def _keys(run):
-    if isinstance(run.frames, ArrayFrames):
-        return [fingerprint(run)]
-    return [fingerprint(run), place_of(run.frames.path)]
+    return [fingerprint(run), *map(place_of, getattr(run.frames, "paths", ()))]
 
 
 def _first_frame(run):
