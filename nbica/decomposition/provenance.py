@@ -98,7 +98,7 @@ def described(value):
         return {str(key): described(item) for key, item in value.items()}
     if isinstance(value, joblib.Memory):
         return described(value.location)
-    if isinstance(value, nib.spatialimages.SpatialImage) and value.get_filename():
+    if isinstance(value, nib.filebasedimages.FileBasedImage) and value.get_filename():
         return str(Path(value.get_filename()).absolute())
     if isinstance(value, (type, np.dtype)):
         return np.dtype(value).name
@@ -240,7 +240,7 @@ def content_of(value):
     """What the files are that a parameter names, as a short text; None where it names none."""
     if isinstance(value, list | tuple):
         return [content_of(one) for one in value]
-    if isinstance(value, nib.spatialimages.SpatialImage):
+    if isinstance(value, nib.filebasedimages.FileBasedImage):
         value = value.get_filename()
     if not isinstance(value, str | os.PathLike):
         return None

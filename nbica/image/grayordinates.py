@@ -104,6 +104,8 @@ class Grayordinates:
         msg = f"The image {NO_VOLUME}"
         raise DataError(msg)
 
+    array = affine
+
     @cached_property
     def identity(self):
         """What makes them these and no others, to be hashed: a short text, in a tuple."""
@@ -319,6 +321,6 @@ def structure_name(word):
     try:
         return nib.cifti2.BrainModelAxis.to_cifti_brain_structure_name(word)
     except (ValueError, AttributeError) as error:
-        names = ", ".join(name.removeprefix(_PREFIX) for name in known[:6])
+        names = ", ".join(name.removeprefix(_PREFIX) for name in sorted(known.value_set())[:6])
         msg = f"There is no structure {word!r}; CIFTI's are {names} and so on."
         raise ValueError(msg) from error

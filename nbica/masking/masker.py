@@ -4,8 +4,10 @@ import joblib
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from nbica.exceptions import DataError
 from nbica.image import spatial
 from nbica.image.fingerprint import fingerprint
+from nbica.image.grayordinates import Grayordinates
 from nbica.image.grid import target_grid
 from nbica.image.run import iter_runs
 from nbica.image.series import runs_of_images
@@ -212,6 +214,17 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
         del input_features
         return np.array([f"niftimasker{i}" for i in range(self.n_elements_)], dtype=object)
 
+    def as_nilearn(self):
+        """As :meth:`transformer.RunTransformer.as_nilearn`; of volumes only."""
+        mask = getattr(getattr(self, "preparation_", None), "mask", None)
+        if isinstance(mask, Grayordinates):
+            msg = (
+                "nilearn's NiftiMasker takes volumes, and this masker was fitted to grayordinates. "
+                "nilearn.maskers.SurfaceMasker takes SurfaceImage; of CIFTI nilearn takes none."
+            )
+            raise DataError(msg)
+        return super().as_nilearn()
+
     def _as_fitted(self):
         return {"mask_img": self.mask_img_, "target_affine": None, "target_shape": None}
 
@@ -227,7 +240,8 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
         Returns
         -------
         Nifti1Image
-            4D, or 3D for one row without its dimension.
+            4D, or 3D for one row without its dimension. Of CIFTI runs a Cifti2Image: a dtseries
+            where the masker has a `t_r`, else a dscalar; of GIFTI pairs a SurfaceImage.
         """
         check_is_fitted(self)
         return unmask(np.asarray(X), self.preparation_.mask, t_r=self.t_r)

@@ -251,7 +251,7 @@ def _rows(values):
 
 def in_words(value):
     """A parameter or a result, short enough to read."""
-    if isinstance(value, nib.spatialimages.SpatialImage):
+    if isinstance(value, nib.filebasedimages.FileBasedImage):
         return value.get_filename() or f"image of {' × '.join(map(str, value.shape))} voxels"
     if isinstance(value, float | np.floating):
         return f"{value:.4g}"
