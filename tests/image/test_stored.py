@@ -261,7 +261,9 @@ def test_surfaces_are_called_surfaces(rng, tmp_path):
 
     for surface in (tmp_path / "lh.func.gii", tmp_path / "x.dtseries.nii", gii, cifti):
         for use in (view_img, mean_img, lambda img: apply_mask(img, mask)):
-            with pytest.raises((DataError, TypeError), match=r"not surfaces|one hemisphere"):
+            with pytest.raises(
+                (DataError, TypeError), match=r"not surfaces|one hemisphere|volumes only|of voxels"
+            ):
                 use(surface)
         with pytest.raises(DataError, match=r"mask of voxels|one hemisphere"):
             CanICA(mask=mask).fit([surface])
