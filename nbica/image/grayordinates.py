@@ -116,6 +116,8 @@ class Grayordinates:
         if self.volume_affine is not None:
             place = self.volume_shape, self.volume_affine.round(6).tolist()
             digest.update(repr(place).encode())
+        for name, surface in sorted((self.mesh or {}).items()):
+            digest.update(name.encode() + surface.coordinates.tobytes() + surface.faces.tobytes())
         return (digest.hexdigest(),)
 
     def same_as(self, other):

@@ -112,8 +112,7 @@ def read_into(signals, run, mask, smoothing_fwhm=None, watch=None, less_baseline
     """
     watch = watch or Stopwatch()
     if run.on_surfaces or isinstance(mask, Grayordinates):
-        n_nonfinite = read_columns_into(signals, run, mask, watch)
-        return Read(n_nonfinite, np.zeros(mask.n_voxels, np.float32))
+        return Read(*_read_surfaces(signals, run, mask, smoothing_fwhm, watch, less_baseline))
     sigma = spatial.smoothing_sigma(smoothing_fwhm, mask.affine)
     wide_box = spatial.widen(mask.box, spatial.kernel_reach(sigma), mask.grid.shape)
     smoothers = spatial.smoothers(mask.grid.shape, sigma, mask.box, wide_box)
@@ -137,6 +136,22 @@ def read_into(signals, run, mask, smoothing_fwhm=None, watch=None, less_baseline
             signals.put_rows(block.start, rows)
         n_nonfinite += block.n_nonfinite
     return Read(n_nonfinite, baseline if less_baseline else np.zeros_like(baseline))
+
+
+def _read_surfaces(signals, run, mask, fwhm, watch, less_baseline):
+    """As :func:`read_into`, of grayordinates."""
+    n_nonfinite = read_columns_into(signals, run, mask, watch)
+    baseline = np.zeros(mask.n_voxels, np.float32)
+    if fwhm:
+        from nbica.image.surface_smoothing import smooth_signals
+
+        with watch.stage("smooth"):
+            baseline = smooth_signals(signals, mask, fwhm)
+        if not less_baseline:
+            for voxels, block in signals.walk(change=True):
+                block += baseline[voxels]
+            baseline = np.zeros_like(baseline)
+    return n_nonfinite, baseline
 
 
 class PassingRows:

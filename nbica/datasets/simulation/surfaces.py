@@ -160,12 +160,10 @@ def _neighbours(small):
 
 def _smoothed(rows, smoother):
     """Rows, smooth over a few neighbours, each grayordinate of variance 1."""
-    scale = np.ones(rows.shape[1])
     for _ in range(3):
         rows = rows @ smoother.T
     wide = smoother @ smoother @ smoother
-    scale = np.sqrt(wide.multiply(wide).sum(axis=1))
-    return rows / scale
+    return rows / np.sqrt(wide.multiply(wide).sum(axis=1))
 
 
 def network_maps(small, shifts=None):
