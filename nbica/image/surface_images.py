@@ -1,6 +1,7 @@
 """Maps on grayordinates, as images and back: CIFTI-2 of nibabel, or nilearn's SurfaceImage."""
 
 import os
+from dataclasses import replace
 from typing import NamedTuple
 
 import nibabel as nib
@@ -25,6 +26,9 @@ from nbica.image.stored import read_numbers
 
 _INTENTS = {"ScalarAxis": "ConnDenseScalar", "SeriesAxis": "ConnDenseSeries",
             "LabelAxis": "ConnDenseLabel"}  # fmt: skip
+
+
+_FSAVERAGE5 = 10242  # vertices of a hemisphere
 
 
 class Maps(NamedTuple):
@@ -117,7 +121,7 @@ def surface_image(values, space, t_r=None, names=None):
         0 there. Rows of CIFTI are scalars, and with a `t_r` a series.
     """
     rows = np.atleast_2d(values)
-    mesh = _mesh_of(space) if space.is_gifti else None
+    mesh = known_mesh(space).mesh if space.is_gifti else None
     if mesh is not None:
         return _nilearn_image(values, space, mesh)
     axis = _rows_axis(len(rows), t_r, names)
@@ -138,15 +142,40 @@ def _rows_axis(n_rows, t_r, names):
     return nib.cifti2.ScalarAxis(names or [f"map {row}" for row in range(n_rows)])
 
 
-def _mesh_of(space):
-    """The mesh of a space, or fsaverage5's, of which nilearn's wheel has one, by its size."""
-    if space.mesh is not None:
-        return space.mesh
-    if {one.n_vertices for one in space.structures} != {10242}:
-        return None
+def known_mesh(space, surf_mesh=None):
+    """The space with a mesh: that given, its own, or fsaverage5's of nilearn's wheel, by its size.
+
+    Parameters
+    ----------
+    space : Grayordinates
+    surf_mesh : as :func:`gifti.load_mesh` takes it, optional
+
+    Returns
+    -------
+    Grayordinates
+        Without a mesh where none is known.
+
+    Raises
+    ------
+    DataError
+        If the mesh given has another number of vertices.
+    """
+    if surf_mesh is not None:
+        mesh = load_mesh(surf_mesh)
+        for one in space.structures:
+            if one.name in mesh and len(mesh[one.name].coordinates) != one.n_vertices:
+                msg = (
+                    f"surf_mesh has {len(mesh[one.name].coordinates)} vertices for {one.word}, "
+                    f"the images {one.n_vertices}: pass the mesh that the data are on."
+                )
+                raise DataError(msg)
+        return replace(space, mesh=mesh)
+    is_fsaverage = {one.n_vertices for one in space.structures} == {_FSAVERAGE5}
+    if space.mesh is not None or not is_fsaverage:
+        return space
     from nilearn.datasets import load_fsaverage
 
-    return load_mesh(load_fsaverage("fsaverage5")["pial"])
+    return replace(space, mesh=load_mesh(load_fsaverage("fsaverage5")["pial"]))
 
 
 def _nilearn_image(values, space, mesh):

@@ -12,11 +12,11 @@ import numpy as np
 from nbica.exceptions import DataError, DataWarning
 from nbica.image import columns
 from nbica.image.frames import read_ahead
-from nbica.image.gifti import is_pair, load_mesh
+from nbica.image.gifti import is_pair
 from nbica.image.grayordinates import Grayordinates, structure_name
 from nbica.image.run import is_iterator, iter_runs
 from nbica.image.series import runs_of_images
-from nbica.image.surface_images import is_surface, read_maps
+from nbica.image.surface_images import is_surface, known_mesh, read_maps
 from nbica.runtime import machine
 from nbica.runtime.scratch import voxel_blocks
 
@@ -108,7 +108,7 @@ def surface_mask(mask_img, imgs, surf_mesh=None):
         mask = _within(mask_img, space)
     else:
         return None
-    return mask if mask is None or surf_mesh is None else _with_mesh(mask, surf_mesh)
+    return mask if mask is None or surf_mesh is None else known_mesh(mask, surf_mesh)
 
 
 def _of_structures(names, space):
@@ -146,18 +146,6 @@ def _within(mask_img, space):
     keep = np.zeros(space.n_voxels, bool)
     keep[there] = True
     return space.selected(keep)
-
-
-def _with_mesh(mask, surf_mesh):
-    mesh = load_mesh(surf_mesh)
-    for one in mask.structures:
-        if one.name in mesh and len(mesh[one.name].coordinates) != one.n_vertices:
-            msg = (
-                f"surf_mesh has {len(mesh[one.name].coordinates)} vertices for {one.word}, the "
-                f"runs {one.n_vertices}: pass the mesh that the data are on."
-            )
-            raise DataError(msg)
-    return replace(mask, mesh=mesh)
 
 
 def difference_of(run, space):

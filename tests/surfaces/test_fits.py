@@ -269,5 +269,5 @@ def test_a_mesh_gives_gifti_its_surfaces(tmp_path):
     assert isinstance(shaped.components_img_, SurfaceImage)
     np.testing.assert_array_equal(shaped.components_, flat.components_)
     short = (np.zeros((9, 3)), np.zeros((4, 3), int))
-    with pytest.raises(DataError, match="surf_mesh has 9 vertices for CORTEX_LEFT, the runs 642"):
+    with pytest.raises(DataError, match="surf_mesh has 9 vertices for CORTEX_LEFT, the images 642"):
         CanICA(**FAST, surf_mesh=(short, short)).fit(pairs)
