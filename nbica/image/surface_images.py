@@ -220,6 +220,14 @@ def volume_part(img):
     See Also
     --------
     surface_part : The vertices of the same image.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> from nbica.image import volume_part
+    >>> cohort = datasets.simulate_group(2, 40, space="surface")
+    >>> volume_part(cohort.maps_img).shape
+    (45, 54, 46, 12)
     """
     maps = read_maps(img)
     space = maps.space
@@ -260,6 +268,14 @@ def surface_part(img, hemisphere):
     See Also
     --------
     volume_part : The voxels of the same image.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> from nbica.image import surface_part
+    >>> cohort = datasets.simulate_group(2, 40, space="surface")
+    >>> surface_part(cohort.maps_img, "left").shape
+    (2562, 12)
     """
     maps = read_maps(img)
     wanted = CORTEX.get(hemisphere) or structure_name(hemisphere)

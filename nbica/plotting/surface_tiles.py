@@ -10,7 +10,7 @@ from nbica.image.grayordinates import CORTEX
 from nbica.image.slicing import plane_of
 from nbica.image.surface_images import known_mesh, read_maps
 from nbica.plotting.colors import BLUE_ORANGE
-from nbica.plotting.figures import INK
+from nbica.plotting.figures import INK, PAPER, MapsFigure
 from nbica.plotting.hemispheres import STEP, VIEWS, project
 from nbica.plotting.scales import Scale, check_threshold, scale_of
 from nbica.plotting.views import Slice, in_mm
@@ -43,6 +43,8 @@ class SurfaceScene:
     @property
     def cell(self):
         """Width and height of one hemisphere with its caption."""
+        if not self.projections:
+            return 0.0, 0.0
         shapes = np.array([one.shape for one in self.projections.values()])
         height, width = STEP * shapes.max(axis=0)
         return width + _GAP, height + _CAPTION
@@ -59,16 +61,20 @@ class SurfaceScene:
         if self.bounds is None:
             return 0.0, 0.0
         x, y, z = np.ptp(self.bounds, axis=1)
+        if not self.projections:  # side by side
+            return 2 * (x + _GAP), max(y, z) + _CAPTION
         return x + _GAP, y + z + 2 * _CAPTION
 
 
-def surface_maps(img, surf_mesh=None):
+def surface_maps(img, surf_mesh=None, needs_mesh=True):
     """Maps on grayordinates with the mesh that they are drawn on.
 
     Parameters
     ----------
     img : CIFTI-2, pair of GIFTI, or SurfaceImage
     surf_mesh : as :func:`nbica.image.gifti.load_mesh` takes it, optional
+    needs_mesh : bool
+        Else surfaces of which none is known are not drawn.
 
     Returns
     -------
@@ -85,7 +91,7 @@ def surface_maps(img, surf_mesh=None):
     space = known_mesh(maps.space, surf_mesh)
     lacking = [one for one in space.structures if one.n_vertices and one.name not in
                (space.mesh or {})]  # fmt: skip
-    if lacking:
+    if lacking and needs_mesh:
         msg = (
             f"{maps.name} is on surfaces of {lacking[0].n_vertices} vertices, whose shape is not "
             "known: pass surf_mesh=(left.surf.gii, right.surf.gii) of the same space, such as "
@@ -107,7 +113,7 @@ def surface_scene(values, space, bg_img, threshold, vmax, cmap):
     cmap = BLUE_ORANGE if cmap is None else cmap
     as_volumes = values.reshape(*values.shape, 1, 1)
     scale = scale_of(as_volumes, cmap=cmap, threshold=threshold, vmax=vmax, symmetric_cbar=True)
-    there = {one.name for one in space.structures}
+    there = {one.name for one in space.structures if one.name in (space.mesh or {})}
     projections = {
         view: project(space.mesh[CORTEX[view.side]], view)
         for view in VIEWS
@@ -141,6 +147,30 @@ def peak_below(values, scene):
         return scene.bounds.mean(axis=1)
     voxel = np.unravel_index(first_of_largest(volume.data, KNOWN_OF_MAPS), volume.data.shape)
     return volume.affine[:3, :3] @ voxel + volume.affine[:3, 3]
+
+
+def place_of_peak(values, space):
+    """Where a map is largest, in words: voxels in mm, vertices by their number."""
+    column = first_of_largest(np.nan_to_num(np.abs(values)), KNOWN_OF_MAPS)
+    one = next(s for s in space.structures if column < space.slices[s.name].stop)
+    index = one.indices[column - space.slices[one.name].start]
+    if one.n_vertices:
+        return f"{one.word}, vertex {index}"
+    mm = space.volume_affine[:3, :3] @ index + space.volume_affine[:3, 3]
+    return f"{one.word}, {', '.join(f'{x:.0f}' for x in mm)} mm".replace("-", "−")
+
+
+def tile_picture(values, scene, width=4.4):
+    """One map as a figure without title and bar; None where there is nothing to draw on."""
+    if not scene.projections and scene.bounds is None:
+        return None
+    shape = scene.shape
+    figure = MapsFigure(figsize=(width, width * shape[1] / shape[0]), dpi=120, facecolor=PAPER)
+    tile = figure.add_axes((0, 0, 1, 1))
+    tile.set_axis_off()
+    tile.set(aspect="equal")
+    draw_surface_tile(tile, values, peak_below(values, scene), scene)
+    return figure
 
 
 def draw_surface_tile(tile, values, mm, scene):
@@ -195,7 +225,10 @@ def _draw_slices(tile, values, mm, scene):
         _write(tile, left + w / 2, bottom, f"{'xyz'[axis]} = {in_mm(round(mm[axis]))} mm")
         _write(tile, left + 4, base + 0.88 * h, "L")
         _write(tile, left + w - 4, base + 0.88 * h, "R")
-        bottom += h + _CAPTION
+        if scene.projections:
+            bottom += h + _CAPTION
+        else:
+            left += w + _GAP
 
 
 def _slice_picture(volume, view, scene):
