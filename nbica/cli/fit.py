@@ -9,13 +9,17 @@ from pathlib import Path
 
 # The record is the last to get its place: where it is, the others are of its fit.
 FILES = ("maps.nii.gz", "mask.nii.gz", "runs.csv", "report.html", "record.json")
+# Of CIFTI runs, in place of the first two.
+_OF_CIFTI = ("maps.dscalar.nii", "mask.dscalar.nii")
 # What the command takes where neither an option nor a record says otherwise.
 _DEFAULTS = {"random_state": 0}
 
 
 def add(commands):
     """Declare the command."""
-    about = "find the components of 4D images; write maps, report, table of runs and record"
+    about = (
+        "find the components of 4D or CIFTI images; write maps, report, table of runs and record"
+    )
     fit = commands.add_parser(
         "run", help=about, description=about, argument_default=argparse.SUPPRESS
     )
@@ -115,12 +119,13 @@ def _check_output(output, *, overwrite):
     if output.exists() and not output.is_dir():
         msg = f"{output} is no folder. Choose another one with -o."
         raise NotADirectoryError(msg)
-    if folders := [name for name in FILES if (output / name).is_dir()]:
+    files = (*FILES, *_OF_CIFTI)
+    if folders := [name for name in files if (output / name).is_dir()]:
         msg = (
             f"{output / folders[0]} is a folder, where a file is to be. Choose another one with -o."
         )
         raise IsADirectoryError(msg)
-    there = [name for name in FILES if (output / name).exists() or (output / name).is_symlink()]
+    there = [name for name in files if (output / name).exists() or (output / name).is_symlink()]
     if there and not overwrite:
         msg = (
             f"{output} holds an earlier fit ({', '.join(there)}). Choose another folder with -o, "
@@ -155,22 +160,29 @@ def write(ica, output, bg_img="auto"):
     Each file is whole or as it was before. The record holds the hash of each other file, so that it
     can be told whether they are of its fit.
     """
+    from nibabel import Cifti2Image
+
     from nbica import report
     from nbica.runtime.atomic import atomic_set, write_text
     from nbica.runtime.text import for_spreadsheets
 
     output.mkdir(parents=True, exist_ok=True)
-    with atomic_set([output / name for name in FILES]) as temporary:
-        parts = dict(zip(FILES, temporary, strict=True))
-        _save(ica.components_img_, parts["maps.nii.gz"])
-        _save(ica.mask_img_, parts["mask.nii.gz"])
+    maps, mask = _OF_CIFTI if isinstance(ica.components_img_, Cifti2Image) else FILES[:2]
+    names = (maps, mask, *FILES[2:])
+    with atomic_set([output / name for name in names]) as temporary:
+        parts = dict(zip(names, temporary, strict=True))
+        _save(ica.components_img_, parts[maps])
+        _save(ica.mask_img_, parts[mask])
         write_text(parts["runs.csv"], for_spreadsheets(ica.runs_).to_csv(index=False))
         report(ica, parts["report.html"], bg_img=bg_img)
-        record = ica.record_ | {"outputs": {name: _hash(parts[name]) for name in FILES[:-1]}}
+        record = ica.record_ | {"outputs": {name: _hash(parts[name]) for name in names[:-1]}}
         write_text(parts["record.json"], json.dumps(record, indent=1) + "\n")
 
 
 def _save(img, path):
+    if not hasattr(img, "affine"):
+        path.write_bytes(img.to_bytes())
+        return
     # A copy: an image that was saved keeps the name of its file, here a temporary one.
     type(img)(img.dataobj, img.affine, img.header).to_filename(path)
 
