@@ -1,8 +1,10 @@
 """Maps on grayordinates, as images and back: CIFTI-2 of nibabel, or nilearn's SurfaceImage."""
 
+from __future__ import annotations
+
 import os
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import nibabel as nib
 import numpy as np
@@ -23,6 +25,11 @@ from nbica.image.grayordinates import CORTEX, Grayordinates, axis_of, structure_
 from nbica.image.grid import Grid
 from nbica.image.space import image_of
 from nbica.image.stored import read_numbers
+
+if TYPE_CHECKING:
+    from nibabel import Cifti2Image, Nifti1Image
+
+    from nbica.hints import AnyPath, ImageLike
 
 _INTENTS = {"ScalarAxis": "ConnDenseScalar", "SeriesAxis": "ConnDenseSeries",
             "LabelAxis": "ConnDenseLabel"}  # fmt: skip
@@ -197,7 +204,7 @@ def _nilearn_image(values, space, mesh):
 # ---- parts of an image --------------------------------------------------------------------------
 
 
-def volume_part(img):
+def volume_part(img: AnyPath | Cifti2Image) -> Nifti1Image:
     """The voxels of a CIFTI-2 image: what lies below the cortex, as a volume.
 
     Memory is that of the volume: n_rows x nx x ny x nz.
@@ -246,7 +253,7 @@ def _writable(dtype):
     return np.dtype(np.int32) if dtype == np.int64 else dtype
 
 
-def surface_part(img, hemisphere):
+def surface_part(img: ImageLike | Cifti2Image, hemisphere: str) -> np.ndarray:
     """The vertices of one hemisphere of an image, those of the medial wall as NaN.
 
     Parameters

@@ -30,7 +30,7 @@ def is_structures(mask_img):
         isinstance(mask_img, tuple | list)
         and not is_pair(mask_img)
         and bool(mask_img)
-        and all(isinstance(name, str) for name in mask_img)
+        and all(isinstance(name, str) and not {".", "/", os.sep} & set(name) for name in mask_img)
     )
 
 

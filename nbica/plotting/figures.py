@@ -1,10 +1,13 @@
 """Figures that show themselves in a notebook and are saved whole."""
 
+from __future__ import annotations
+
 import os
 import sys
 import warnings
 from collections import deque
 from io import BytesIO
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -59,7 +62,7 @@ class MapsFigure(Figure):
         picture.save(small, format="png", optimize=True)
         return small.getvalue()
 
-    def savefig(self, fname, **options):
+    def savefig(self, fname: Any, **options: Any) -> None:
         """Write a picture to a file, whose suffix chooses the format; never half of it.
 
         Raises
@@ -70,7 +73,11 @@ class MapsFigure(Figure):
         if not isinstance(fname, str | os.PathLike):
             super().savefig(fname, **options)
             return
-        with atomic(to_write(fname)) as temporary:
+        path = to_write(fname)
+        if not (path.suffix or options.get("format")):
+            msg = f"{str(path)!r} is no picture's name: a suffix such as .png chooses the format."
+            raise ValueError(msg)
+        with atomic(path) as temporary:
             super().savefig(temporary, **options)
 
 
@@ -95,7 +102,7 @@ def present(figure):
     _drawn.append(figure)
 
 
-def show():
+def show() -> None:
     """Show the figures that were drawn, as nilearn's function of this name does.
 
     A notebook shows them here instead of at the end of the cell. A script opens a window for each
@@ -111,8 +118,8 @@ def show():
     In a script, after all figures were drawn:
 
     >>> from nbica import plotting
-    >>> figure = plotting.plot_matrix([[1.0, 0.2], [0.2, 1.0]])
-    >>> len(figure.axes)
+    >>> image = plotting.plot_matrix([[1.0, 0.2], [0.2, 1.0]])
+    >>> len(image.figure.axes)
     2
     >>> plotting.show()  # doctest: +SKIP
     """

@@ -204,7 +204,7 @@ def hemisphere_picture(values, view, projection, scene):
     rgb = np.repeat(grey[:, np.newaxis], 3, axis=1)
     shown = scene.scale.is_shown(seen)
     bright = 0.55 + 0.45 * projection.light[shown, np.newaxis]
-    rgb[shown] = scene.scale.colours(seen[shown])[:, :3] * bright
+    rgb[shown] = scene.scale.colors(seen[shown])[:, :3] * bright
     picture = np.zeros((*projection.shape, 4))
     flat = picture.reshape(-1, 4)
     flat[projection.pixels] = np.column_stack([rgb, np.ones(len(rgb))])
@@ -236,7 +236,7 @@ def _slice_picture(volume, view, scene):
     found = view.picture(volume, scene.bounds, order=0)
     shown = scene.scale.is_shown(found)
     rgb = np.repeat(0.72 * grey[..., np.newaxis], 3, axis=2)
-    rgb[shown] = scene.scale.colours(found)[shown][:, :3]
+    rgb[shown] = scene.scale.colors(found)[shown][:, :3]
     return rgb
 
 

@@ -1,11 +1,13 @@
 """One self-contained file about a fit: its maps to click through, and what speaks for them."""
 
+from __future__ import annotations
+
 import json
 import os
 from dataclasses import dataclass
 from itertools import compress
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import nibabel as nib
 import numpy as np
@@ -23,6 +25,14 @@ from nbica.runtime.checks import one_each
 from nbica.viewer.page import write_page
 from nbica.viewer.report_pictures import pictures_of
 from nbica.viewer.state import check_t_r
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nbica.decomposition.canica import CanICA
+    from nbica.decomposition.dict_learning import DictLearning
+    from nbica.hints import AnyPath, Background, MeshLike, RunConfounds, Runs
+    from nbica.matching.reproducibility import SplitHalf
 
 _TEMPLATE = "reporting.html"
 
@@ -52,10 +62,12 @@ class Activity(NamedTuple):
 
 
 def report(
-    ica, output_file, *, bg_img="auto", names=None, imgs=None, confounds=None, t_r=None,
-    split_half=None, title=None, surf_mesh=None,
-):  # fmt: skip
-    """Write what a fit found, and what speaks for it, to one file that needs nothing else.
+    ica: CanICA | DictLearning, output_file: AnyPath, *, bg_img: Background = "auto",
+    names: Sequence[str] | None = None, imgs: Runs | None = None, confounds: RunConfounds = None,
+    t_r: float | None = None, split_half: SplitHalf | None = None, title: str | None = None,
+    surf_mesh: MeshLike = None,
+) -> Path:  # fmt: skip
+    """Write what a fit found, and the evidence for it, to one file that needs nothing else.
 
     Memory: the maps and the background as float32. Time: about half a second per component; with
     `imgs` besides two passes over the runs, one of them in memory at a time.
@@ -180,6 +192,7 @@ def _key_figures(ica, learnt, split_half):
 
 
 def _components(ica, pictures, names, activity, split_half):
+    """What the report says of each component, one after the other."""
     n = len(names)
     stability = _or_none(vars(ica).get("stability_"), n)
     reproducibility = _or_none(split_half and split_half.per_component, n)
@@ -260,6 +273,7 @@ def in_words(value):
 
 
 def _render(**what):
+    """Fill the template, every value escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     folder = FileSystemLoader(Path(__file__).parent)

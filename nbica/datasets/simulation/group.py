@@ -5,9 +5,12 @@ The journey: `Scene` holds what all subjects share, `_draw_subject` what sets on
 in the folder's name.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import nibabel as nib
 import numpy as np
@@ -27,6 +30,14 @@ from nbica.datasets.simulation.subjects import (
 from nbica.datasets.simulation.surfaces import SurfacePlan, simulate
 from nbica.image import template
 from nbica.image.writing import write_image
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
+    from sklearn.utils import Bunch
+
+    from nbica.hints import AnyPath
 
 _VERSION = 7  # bump when the same parameters give other files: old ones are then left alone
 _FEWEST_FRAMES = 20
@@ -53,19 +64,19 @@ Parameters: {parameters}
 
 
 def simulate_group(
-    n_subjects=8,
-    n_timepoints=168,
+    n_subjects: int = 8,
+    n_timepoints: int = 168,
     *,
-    voxel_size=4.0,
-    t_r=2.0,
-    affine=None,
-    shape=None,
-    noise=1.0,
-    data_dir=None,
-    random_state=0,
-    n_jobs=1,
-    space="volume",
-):
+    voxel_size: float = 4.0,
+    t_r: float = 2.0,
+    affine: ArrayLike | None = None,
+    shape: Sequence[int] | None = None,
+    noise: float = 1.0,
+    data_dir: AnyPath | None = None,
+    random_state: int = 0,
+    n_jobs: int = 1,
+    space: Literal["volume", "surface"] = "volume",
+) -> Bunch:
     """Simulate a group of resting-state runs with known networks, on disk, once.
 
     The default cohort takes about five seconds, 200 MB of memory and 120 MB of disk; a second
@@ -168,12 +179,12 @@ def _is_surface(space, affine):
 
 
 def _surface_bunch(n_subjects, plan, data_dir, n_jobs):
-    from sklearn.utils import Bunch
+    from nbica.datasets.dataset import Dataset
 
     found = simulate(n_subjects, plan, data_dir, n_jobs)
     phenotypic = _phenotypic(plan.random_state, n_subjects)
     _update_participants(Path(found["data_dir"]) / "participants.tsv", phenotypic)
-    return Bunch(**found, phenotypic=phenotypic)
+    return Dataset(**found, phenotypic=phenotypic)
 
 
 def find_group(n_subjects=8, n_timepoints=168, *, voxel_size=4.0, data_dir=None):
@@ -200,6 +211,7 @@ def find_group(n_subjects=8, n_timepoints=168, *, voxel_size=4.0, data_dir=None)
 
 
 def _plan(n_timepoints, voxel_size, t_r, affine, shape, noise, random_state):
+    """The parameters, checked, in the form that names the folder."""
     _check_count("n_timepoints", n_timepoints, at_least=_FEWEST_FRAMES)
     _check_count("random_state", random_state, at_least=0)
     _check_number("t_r", t_r, "in s, for instance 2.0")
@@ -218,6 +230,7 @@ def _plan(n_timepoints, voxel_size, t_r, affine, shape, noise, random_state):
 
 
 def _grid(voxel_size, affine, shape):
+    """Affine and shape of the runs, as given or around the head."""
     if (affine is None) != (shape is None):
         given, other = ("affine", "shape") if shape is None else ("shape", "affine")
         msg = f"{given} is given without {other}; give both, or only voxel_size."
@@ -323,10 +336,10 @@ def _update_participants(path, phenotypic):
 
 
 def _bunch(folder, plan, subjects, phenotypic):
-    from sklearn.utils import Bunch
+    from nbica.datasets.dataset import Dataset
 
     anat_img, mask_img, maps_img = (nib.load(path) for path in _shared_paths(folder))
-    return Bunch(
+    return Dataset(
         func=[str(subject.bold) for subject in subjects],
         confounds=[str(subject.reduced_confounds) for subject in subjects],
         full_confounds=[str(subject.confounds) for subject in subjects],
