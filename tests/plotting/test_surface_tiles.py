@@ -81,7 +81,7 @@ def test_the_medial_wall_is_darker(small):
     """From inside there is a part without cortex; from outside there is none."""
     values = np.zeros(small.space.n_voxels, "f4")
     values[0] = 1
-    scene = surface_scene(values[np.newaxis], small.space, None, 2.0, 3.0, None)
+    scene = surface_scene(values[np.newaxis], small.space, None, 0.5, 3.0, None)
     inside, outside = (
         hemisphere_picture(values, view, scene.projections[view], scene)
         for view in (View("right", "medial"), View("right", "lateral"))
