@@ -9,88 +9,21 @@ import traitlets as t
 from nbica.exceptions import DataWarning
 from nbica.runtime.atomic import atomic, to_write
 from nbica.viewer import colors, page, poster
+from nbica.viewer.fitted import scene_of
+from nbica.viewer.keywords import check_traits, public_traits, shows_keywords_of
 from nbica.viewer.payload import NO_DATA
 from nbica.viewer.render import Layer, Look
-from nbica.viewer.scene import load_scene, pack_scene
+from nbica.viewer.scene import pack_scene
 from nbica.viewer.state import (
     check_courses,
     check_names,
     check_overlays,
     check_t_r,
-    check_traits,
     first_look,
-    public_traits,
 )
 
 VIEWS = ("ortho", "lightbox", "glass")
 _LONGEST_TITLE = 200  # letters in a picture
-
-
-def view_img(img, bg_img="auto", **options):
-    """Show brain maps in linked slices, to click, scroll and page through.
-
-    Costs one pass over the images, about a second for 20 maps at 2 mm; what crosses to the browser
-    is below 2 MB, once. After that the browser alone answers, whatever the link.
-
-    Parameters
-    ----------
-    img : image or path, 3D or 4D
-        One map, or one per volume: components, a z-map, a run (shown frame by frame as what differs
-        from its mean). Any affine: flipped and anisotropic grids are shown in true proportions, an
-        oblique one is resampled once. NaN are transparent and read as "no data".
-    bg_img : image or path, 3D; "auto" or None
-        Anatomy in the same world space. "auto": below a run its mean; below maps that lie in MNI
-        space, by where their values or their field of view are, the T1 of MNI152; below others the
-        brain that they cover, in dark grey. None is none.
-    overlays : image, path or list of these, optional
-        More single maps, each with its own colours; see the trait.
-    labels_img : image or path, 3D, optional
-        Regions as whole numbers; drawn as outlines and named where the crosshair is.
-    labels : sequence of str or dict, optional
-        Names of the regions 1, 2…, or by number.
-    contours : image, path or list of these, optional
-        Outlines of masks: where an image is above 0.
-    names : sequence of str, optional
-        One per map; "IC 0", "IC 1"… by default.
-    time_courses : array of shape (n_timepoints, n_maps), optional
-        Shown below the slices, for the map in view.
-    t_r : float, optional
-        Seconds between time points.
-    quantum : float, optional
-        Step between two values; see Notes.
-    **traits
-        How to begin; all of them can be read and set later: `component`, `cut_coords` (mm),
-        `threshold`, `vmax`, `opacity`, `colormap`, `view` ("ortho", "lightbox" or "glass"), `axis`
-        and `n_slices` of the lightbox, `window` of the background, `radiological`, `crosshair`,
-        `interpolate`, `outlines`, `zoom`, `follow_peaks`, `presenter`, `title`.
-
-    Returns
-    -------
-    SliceViewer
-
-    Raises
-    ------
-    FileNotFoundError, DataError, TypeError, ValueError
-        Naming what was found and what was expected; a TypeError for an unknown keyword.
-
-    Warns
-    -----
-    DataWarning
-        If nothing passes the threshold.
-
-    Notes
-    -----
-    Values cross as whole numbers of steps. A step is 1/127 of a map's largest absolute value; 1/63
-    or 1/31 where many dense maps would make a page larger than 2.5 MB. What the viewer reads out is
-    true to half of it, which is written beside the value.
-
-    Examples
-    --------
-    >>> viewer = view_img(ica.components_img_, cohort.anat_img, threshold=3)  # doctest: +SKIP
-    >>> viewer.component = 4                                                 # doctest: +SKIP
-    >>> viewer.to_html("components.html")                                    # doctest: +SKIP
-    """
-    return SliceViewer(img, bg_img, **options)
 
 
 class SliceViewer(anywidget.AnyWidget):
@@ -165,8 +98,10 @@ class SliceViewer(anywidget.AnyWidget):
         self, img, bg_img="auto", *, overlays=None, labels_img=None, labels=None, contours=None,
         names=None, time_courses=None, t_r=None, quantum=None, threshold="auto", **traits,
     ):  # fmt: skip
-        check_traits(type(self), traits)
-        scene, notices = load_scene(img, bg_img, overlays, labels_img, labels, contours, quantum)
+        traits = check_traits(type(self), traits)
+        scene, notices = scene_of(img, bg_img, overlays, labels_img, labels, contours, quantum)
+        if len(scene.maps.scales) > 1 and scene.maps.baseline is None:
+            traits = {"follow_peaks": True} | traits
         courses = check_courses(time_courses, len(scene.maps.scales))
         header = {"notices": notices, "t_r": check_t_r(t_r), "courses": courses}
         self._set_up(scene, header, names, threshold, traits)
@@ -385,8 +320,12 @@ class SliceViewer(anywidget.AnyWidget):
     def _page(self):
         return page.make_page(
             title=self.title or self.names[0], alt=self.sentence, code=self._esm, css=self._css,
-            state=self.state, payload=self._payload, poster=poster.png(self._poster()),
+            state=self.state, blocks=self._blocks(), poster=poster.png(self._poster()),
         )  # fmt: skip
+
+    def _blocks(self):
+        """What a page holds in bytes, by the name of its element."""
+        return {"nbica-payload": self._payload}
 
     @property
     def state(self):
@@ -425,3 +364,75 @@ class SliceViewer(anywidget.AnyWidget):
             small = poster.png(self._poster())
             data["text/html"] = page.embedded(self._page(), small, self.sentence, self._height)
         return data, metadata
+
+
+@shows_keywords_of(SliceViewer)
+def view_img(img, bg_img="auto", **options):
+    """Show brain maps in linked slices, to click, scroll and page through.
+
+    Costs one pass over the images, about a second for 20 maps at 2 mm; what crosses to the browser
+    is below 2 MB, once. After that the browser alone answers, whatever the link.
+
+    Parameters
+    ----------
+    img : image or path, 3D or 4D, or a fitted CanICA or DictLearning
+        One map, or one per volume: components, a z-map, a run (shown frame by frame as what differs
+        from its mean). Any affine: flipped and anisotropic grids are shown in true proportions, an
+        oblique one is resampled once. NaN are transparent and read as "no data".
+    bg_img : image or path, 3D; "auto" or None
+        Anatomy in the same world space. "auto": below a run its mean; below maps that lie in MNI
+        space, by where their values or their field of view are, the T1 of MNI152; below others the
+        brain that they cover, in dark grey. None is none.
+    overlays : image, path or list of these, optional
+        More single maps, each with its own colours; see the trait.
+    labels_img : image or path, 3D, optional
+        Regions as whole numbers; drawn as outlines and named where the crosshair is.
+    labels : sequence of str or dict, optional
+        Names of the regions 1, 2…, or by number.
+    contours : image, path or list of these, optional
+        Outlines of masks: where an image is above 0.
+    names : sequence of str, optional
+        One per map; "IC 0", "IC 1"… by default.
+    time_courses : array of shape (n_timepoints, n_maps), optional
+        Shown below the slices, for the map in view.
+    t_r : float, optional
+        Seconds between time points.
+    quantum : float, optional
+        Step between two values; see Notes.
+    threshold : float, str such as "95%", or "auto"
+        Smaller absolute values are hidden: below this percentile of the image, air included. "auto"
+        is what stands out; of z-scores, what is above 3.
+    component, cut_coords, vmax, opacity, colormap, view, axis, n_slices, window, radiological, \
+crosshair, interpolate, outlines, zoom, follow_peaks, presenter, title : optional
+        How to begin; all of them can be read and set later, see :class:`SliceViewer`. nilearn's
+        `cmap` is `colormap` and its `draw_cross` is `crosshair`; of matplotlib's colour maps, the
+        vetted one most like it is taken.
+
+    Returns
+    -------
+    SliceViewer
+
+    Raises
+    ------
+    FileNotFoundError, DataError, TypeError, ValueError
+        Naming what was found and what was expected; a TypeError for an unknown keyword, with the
+        one that was meant.
+
+    Warns
+    -----
+    DataWarning
+        If nothing passes the threshold.
+
+    Notes
+    -----
+    Values cross as whole numbers of steps. A step is 1/127 of a map's largest absolute value; 1/63
+    or 1/31 where many dense maps would make a page larger than 2.5 MB. What the viewer reads out is
+    true to half of it, which is written beside the value.
+
+    Examples
+    --------
+    >>> viewer = view_img(ica.components_img_, cohort.anat_img, threshold=3)  # doctest: +SKIP
+    >>> viewer.component = 4                                                 # doctest: +SKIP
+    >>> viewer.to_html("components.html")                                    # doctest: +SKIP
+    """
+    return SliceViewer(img, bg_img, **options)

@@ -97,7 +97,7 @@ def test_no_image_is_kept_alive_for_this(cohort):
 
     del run, data
     gc.collect()
-    with pytest.raises(DataError, match="image 1 .* in memory only"):
+    with pytest.raises(DataError, match=r"image 1 .* in memory only"):
         seen.again()
 
 

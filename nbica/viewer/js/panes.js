@@ -24,6 +24,8 @@ const PIXELS =
  * @property {(k: number) => string} name of a map
  * @property {(mm: number[]) => void} moveTo move the crosshair
  * @property {(k: number) => void} select bring a map into view
+ * @property {() => number[]} order of the maps: a desk may sort them and leave some out
+ * @property {(by: number, around?: boolean) => void} step to another map in that order
  * @property {(number: number) => void} toPeak move the crosshair to a peak of the map in view
  * @property {() => Look} look how the scene is drawn now
  */
@@ -46,6 +48,14 @@ function makeContext(model, scene) {
       ctx.peak = 0;
       state.set({ component: clamp(k, 0, count - 1) });
       if (state.get("follow_peaks")) ctx.toPeak(0);
+    },
+    order: () => Array.from({ length: count }, (_, k) => k),
+    step(by, around = false) {
+      const order = ctx.order();
+      if (!order.length) return;
+      const at = order.indexOf(state.get("component"));
+      const next = at < 0 ? 0 : at + by;
+      ctx.select(order[around ? next % order.length : clamp(next, 0, order.length - 1)]);
     },
     toPeak(number) {
       const found = peaksOf(maps, state.get("component"), 8, state.get("threshold"));

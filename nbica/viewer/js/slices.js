@@ -27,7 +27,7 @@
 function makeActions(ctx, root, stage) {
   let timer = 0;
   let speed = 1;
-  const next = () => ctx.select((ctx.state.get("component") + 1) % ctx.count);
+  const next = () => ctx.step(1, true);
   const stop = () => {
     clearInterval(timer);
     timer = 0;
