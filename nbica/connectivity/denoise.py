@@ -57,6 +57,19 @@ def remove_components(ica, img, components, out_file, confounds=None, aggressive
         For an image or confounds that cannot be used.
     OSError
         If the file cannot be written; nothing is left of it then.
+
+    See Also
+    --------
+    nbica.matching.flag_noise : suggests which components are noise.
+
+    Examples
+    --------
+    >>> from nbica import CanICA, connectivity, datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> ica = CanICA(cohort.mask_img, n_components=5, random_state=0).fit(cohort)
+    >>> run, table = cohort.func[0], cohort.confounds[0]
+    >>> connectivity.remove_components(ica, run, [1, 3], "cleaned.nii.gz", confounds=table)
+    'cleaned.nii.gz'
     """
     check_is_fitted(ica)
     chosen = _check_components(components, len(ica.components_))

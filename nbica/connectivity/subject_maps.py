@@ -30,6 +30,22 @@ class SubjectMaps(NamedTuple):
         The run's path.
     time_courses : ndarray of float32, shape (n_timepoints, n_components)
     maps : ndarray of float32, shape (n_components, n_voxels)
+
+    See Also
+    --------
+    dual_regression : makes them.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from nbica import CanICA, connectivity, datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> ica = CanICA(cohort.mask_img, n_components=5, random_state=0).fit(cohort)
+    >>> own = next(connectivity.dual_regression(ica, cohort.func, cohort.confounds))
+    >>> Path(own.name).name[:6], own.time_courses.shape
+    ('sub-01', (40, 5))
+    >>> ica.masker_.inverse_transform(own.maps).shape
+    (13, 16, 14, 5)
     """
 
     name: str

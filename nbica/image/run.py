@@ -79,6 +79,19 @@ class Run:
         What the header and the size of the file let suspect; mostly nothing.
     kept : ndarray of int or None
         Frames that count, in order, where a `sample_mask` leaves out some.
+
+    See Also
+    --------
+    load_run : makes one of a path or an image.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> from nbica.image.run import load_run
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> run = load_run(cohort.func[0])
+    >>> run.n_timepoints, run.keep(range(10, 40)).n_kept
+    (40, 30)
     """
 
     name: str
@@ -181,6 +194,18 @@ def iter_runs(imgs, first=1):
     ------
     FileNotFoundError, DataError, TypeError
         Naming the image, what was found and what was expected.
+
+    See Also
+    --------
+    load_run : one run.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> from nbica.image.run import iter_runs
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> [run.n_timepoints for run in iter_runs(cohort)]
+    [40, 40, 40, 40]
     """
     number = first - 1
     for number, img in enumerate(iter_images(imgs), start=first):
@@ -266,6 +291,19 @@ def load_run(img, name="image in memory"):
         structured.
     TypeError
         If `img` is neither a path nor a nibabel image.
+
+    See Also
+    --------
+    iter_runs : several runs.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> from nbica.image.run import load_run
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> run = load_run(cohort.func[0])
+    >>> run.grid.shape, run.n_timepoints, run.t_r
+    ((13, 16, 14), 40, 2.0)
     """
     if isinstance(img, Run):
         return img

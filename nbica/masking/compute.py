@@ -71,6 +71,19 @@ def compute_epi_mask(
     ------
     DataError
         If a mask comes out empty, naming the run.
+
+    See Also
+    --------
+    compute_background_mask : for images that have a constant background.
+    compute_brain_mask : from a template.
+
+    Examples
+    --------
+    >>> from nbica import datasets, masking
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> mask_img = masking.compute_epi_mask(cohort.func)
+    >>> mask_img.shape, mask_img.get_data_dtype().name
+    ((13, 16, 14), 'uint8')
     """
     del ensure_finite, verbose
 
@@ -118,6 +131,21 @@ def compute_background_mask(
     ------
     DataError
         If a mask comes out empty, naming the run.
+
+    See Also
+    --------
+    compute_epi_mask : for functional images as they are recorded.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import nibabel as nib
+    >>> from nbica import masking
+    >>> data = np.zeros((10, 10, 10), "float32")
+    >>> data[3:7, 3:7, 3:7] = 100
+    >>> mask_img = masking.compute_background_mask(nib.Nifti1Image(data, np.eye(4)))
+    >>> int(mask_img.get_fdata().sum())
+    64
     """
     del verbose
     is_list = not is_one(runs_of_images(data_imgs))
@@ -167,6 +195,19 @@ def compute_brain_mask(
     ------
     DataError
         If nothing of the template lies in the image's field of view.
+
+    See Also
+    --------
+    compute_epi_mask : from the images themselves.
+
+    Examples
+    --------
+    >>> from nbica import datasets, masking
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> brain_img = masking.compute_brain_mask(cohort.mask_img)
+    >>> grey_img = masking.compute_brain_mask(cohort.mask_img, threshold=0.2, mask_type="gm")
+    >>> bool(grey_img.get_fdata().sum() < brain_img.get_fdata().sum())
+    True
     """
     target, name = open_image(target_img, "The target image")
     grid = Grid(tuple(target.shape[:3]), checked_affine(target, name), space_of(target))

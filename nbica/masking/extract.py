@@ -46,7 +46,25 @@ class Read(NamedTuple):
 
 
 class Extracted(NamedTuple):
-    """A run seen through a mask: (n_timepoints, n_voxels), and how many values were not finite."""
+    """A run seen through a mask: (n_timepoints, n_voxels), and how many values were not finite.
+
+    See Also
+    --------
+    extract : makes one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import nibabel as nib
+    >>> from nbica.image.run import load_run
+    >>> from nbica.masking import load_mask
+    >>> from nbica.masking.extract import extract
+    >>> data = np.ones((4, 4, 4, 6), "float32")
+    >>> data[0, 0, 0, 0] = np.nan
+    >>> img, ones = nib.Nifti1Image(data, np.eye(4)), nib.Nifti1Image(data[..., 1], np.eye(4))
+    >>> extract(load_run(img), load_mask(ones)).n_nonfinite
+    1
+    """
 
     signals: np.ndarray
     n_nonfinite: int
@@ -71,6 +89,22 @@ def extract(run, mask, smoothing_fwhm=None):
     Extracted
         `signals` of float32, shape (n_timepoints, n_voxels); values that were not finite are set
         to 0 *before* smoothing.
+
+    See Also
+    --------
+    apply_mask : takes images and gives an array.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> from nbica.image.run import load_run
+    >>> from nbica.masking import load_mask
+    >>> from nbica.masking.extract import extract
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> mask = load_mask(cohort.mask_img)
+    >>> found = extract(load_run(cohort.func[0]), mask, smoothing_fwhm=12)
+    >>> found.signals.shape == (40, mask.n_voxels), found.n_nonfinite
+    (True, 0)
     """
     signals = RamSignals(run.n_kept, mask.n_voxels)
     read = read_into(signals, run, mask, smoothing_fwhm)
@@ -191,6 +225,19 @@ def apply_mask(imgs, mask_img, dtype="f", smoothing_fwhm=None, ensure_finite=Tru
     Returns
     -------
     ndarray of shape (n_timepoints, n_voxels), or (n_voxels,) for a 3D image
+
+    See Also
+    --------
+    unmask : puts arrays back.
+    nbica.NiftiMasker : smooths and cleans as well.
+
+    Examples
+    --------
+    >>> from nbica import datasets, masking
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> maps = masking.apply_mask(cohort.maps_img, cohort.mask_img)
+    >>> maps.shape[0] == len(cohort.labels), maps.shape[1] == int(cohort.mask_img.get_fdata().sum())
+    (True, True)
     """
     del ensure_finite
     mask = load_mask(mask_img)
@@ -224,6 +271,20 @@ def unmask(X, mask_img, order="F", t_r=None):
     ------
     ValueError
         If the number of voxels is not that of the mask.
+
+    See Also
+    --------
+    apply_mask : takes arrays out of images.
+
+    Examples
+    --------
+    >>> from nbica import datasets, masking
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> maps = masking.apply_mask(cohort.maps_img, cohort.mask_img)
+    >>> masking.unmask(maps[:5], cohort.mask_img).shape
+    (13, 16, 14, 5)
+    >>> masking.unmask(maps[0], cohort.mask_img).shape
+    (13, 16, 14)
     """
     mask = load_mask(mask_img)
     if isinstance(X, list | tuple):

@@ -71,6 +71,18 @@ def load_mask(mask_img):
     ------
     DataError
         If the image is not 3D, is damaged, is empty, or holds more than two values.
+
+    See Also
+    --------
+    nbica.NiftiMasker : takes a mask image as it is.
+
+    Examples
+    --------
+    >>> from nbica import datasets, masking
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> mask = masking.load_mask(cohort.mask_img)
+    >>> mask.grid.shape, mask.n_voxels == int(cohort.mask_img.get_fdata().sum())
+    ((13, 16, 14), True)
     """
     if isinstance(mask_img, Mask):
         return mask_img
@@ -136,6 +148,23 @@ def intersect_masks(mask_imgs, threshold=0.5, connected=True):
         If there are no masks, their grids differ, or `threshold` is outside of [0, 1].
     DataError
         If no voxel is left.
+
+    See Also
+    --------
+    compute_epi_mask : intersects the masks of several runs itself.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import nibabel as nib
+    >>> from nbica import masking
+    >>> left, right = np.zeros((2, 6, 6, 6), "uint8")
+    >>> left[:4], right[2:] = 1, 1
+    >>> imgs = [nib.Nifti1Image(half, np.eye(4)) for half in (left, right)]
+    >>> int(masking.intersect_masks(imgs, threshold=1).get_fdata().sum())
+    72
+    >>> int(masking.intersect_masks(imgs, threshold=0).get_fdata().sum())
+    216
     """
     return mask_to_image(intersect((load_mask(img) for img in mask_imgs), threshold, connected))
 

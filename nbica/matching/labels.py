@@ -74,10 +74,26 @@ def label(components_img, networks, names=None, *, mask_img=None, bar=BAR, one_t
     ValueError
         If the number of names is not that of the networks.
 
+    See Also
+    --------
+    match : pairs of maps, as arrays.
+    flag_noise : suggests which components are noise.
+
     Notes
     -----
     Networks of smaller voxels are smoothed to the components' voxel size first. Spatial r as a
     measure of likeness to a template: Smith et al., PNAS 106 (2009), 13040-13045.
+
+    Examples
+    --------
+    >>> from nbica import CanICA, datasets, matching
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> ica = CanICA(cohort.mask_img, n_components=6, random_state=0).fit(cohort)
+    >>> names = matching.label(ica.components_img_, cohort)
+    >>> names.columns.tolist()
+    ['label', 'r', 'network']
+    >>> set(names["label"]) <= {*cohort.labels, "unlabelled"}
+    True
     """
     import pandas as pd
 
@@ -231,10 +247,32 @@ def flag_noise(components_img, mask_img, *, csf_img=None, time_courses=None, t_r
           response is left; white noise at a `t_r` of 2 s has .6, flagged from .5 on;
         * suggestion: names of the signs that are flagged.
 
+    See Also
+    --------
+    label : names of known networks.
+
     Notes
     -----
     The features are those of ICA-AROMA (Pruim et al., NeuroImage 112 (2015), 267-277), in a form
     that needs no other software; its trained decision is not reproduced.
+
+    Examples
+    --------
+    A map at the border of the brain is flagged, one inside it is not:
+
+    >>> import numpy as np
+    >>> import nibabel as nib
+    >>> from nbica import matching
+    >>> brain = np.zeros((12, 12, 12))
+    >>> brain[1:11, 1:11, 1:11] = 1
+    >>> inside = np.zeros_like(brain)
+    >>> inside[4:8, 4:8, 4:8] = 1
+    >>> border = brain.copy()
+    >>> border[2:10, 2:10, 2:10] = 0
+    >>> maps_img = nib.Nifti1Image(np.stack([inside, border], axis=-1), np.eye(4))
+    >>> table = matching.flag_noise(maps_img, nib.Nifti1Image(brain, np.eye(4)))
+    >>> table["suggestion"].tolist()
+    ['', 'edge']
     """
     import pandas as pd
 

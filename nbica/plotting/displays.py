@@ -41,6 +41,21 @@ class Display:
         Inches to leave for a colour bar and its labels.
     align : {"centre", "left"}
         Place of shorter rows.
+
+    See Also
+    --------
+    plot_stat_map : makes one.
+
+    Examples
+    --------
+    >>> from nbica import datasets, image, plotting
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> network = image.index_img(cohort.maps_img, cohort.labels.index("salience"))
+    >>> display = plotting.plot_anat(cohort.anat_img, cut_coords=(0, 20, 30))
+    >>> display.add_contours(network, levels=[0.3, 0.6])
+    >>> display.add_markers([(0, 20, 30)])
+    >>> display.title("Salience")
+    >>> display.savefig("salience.png")
     """
 
     def __init__(

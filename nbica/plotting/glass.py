@@ -64,6 +64,20 @@ def plot_glass_brain(
     Returns
     -------
     Display
+
+    See Also
+    --------
+    plot_stat_map : slices instead of lines of sight.
+    plot_connectome : nodes and edges in the same brain.
+
+    Examples
+    --------
+    >>> from nbica import datasets, image, plotting
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> network = image.index_img(cohort.maps_img, cohort.labels.index("salience"))
+    >>> display = plotting.plot_glass_brain(network, display_mode="lr", threshold=0.3)
+    >>> sorted(display.axes)
+    ['l', 'r']
     """
     interpolation_order(resampling_interpolation)
     _, drawing = look_of(kwargs)
@@ -132,6 +146,21 @@ def plot_connectome(
     ------
     ValueError
         If the matrix is not square, or does not fit the coordinates.
+
+    See Also
+    --------
+    plot_matrix : the same numbers as a matrix.
+    nbica.connectivity.connectomes : gives the matrix.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import plotting
+    >>> matrix = np.array([[0, 0.8, 0], [0.8, 0, -0.5], [0, -0.5, 0]])
+    >>> places = [(-40, -60, 30), (40, -60, 30), (0, 50, 10)]
+    >>> display = plotting.plot_connectome(matrix, places, edge_threshold="50%")
+    >>> sorted(display.axes)
+    ['x', 'y', 'z']
     """
     weights, points = check_network(adjacency_matrix, node_coords)
     node_kwargs = _check_node_kwargs(node_kwargs)

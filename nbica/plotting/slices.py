@@ -58,6 +58,18 @@ def plot_anat(
     Returns
     -------
     Display
+
+    See Also
+    --------
+    plot_epi : functional images.
+
+    Examples
+    --------
+    >>> from nbica import datasets, plotting
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> display = plotting.plot_anat(cohort.anat_img, cut_coords=(0, -52, 18))
+    >>> display.cut_coords, sorted(display.axes)
+    ([0.0, -52.0, 18.0], ['x', 'y', 'z'])
     """
     volume = load_map(template_file() if anat_img is None else anat_img, "anat_img")
     threshold = check_threshold(volume.data[np.newaxis], threshold)
@@ -74,6 +86,18 @@ def plot_epi(
 
     Cost, parameters and result are those of :func:`plot_anat`. A 4D image is refused:
     `nbica.image.index_img` takes one frame of it.
+
+    See Also
+    --------
+    plot_anat : anatomical images.
+
+    Examples
+    --------
+    >>> from nbica import datasets, image, plotting
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> display = plotting.plot_epi(image.mean_img(cohort.func[0]), display_mode="z", cut_coords=3)
+    >>> len(display.cut_coords)
+    3
     """
     volume = load_map(epi_img, "epi_img")
     scale = grey_scale(volume.data, cmap, vmin, vmax)
@@ -157,6 +181,22 @@ def plot_stat_map(
         For modes, coordinates, thresholds or ranges that cannot be.
     DataError, FileNotFoundError, TypeError
         For images that cannot be used.
+
+    See Also
+    --------
+    plot_components : all components at a glance.
+    plot_glass_brain : the whole brain in one view.
+    nbica.view_img : the same to click through.
+
+    Examples
+    --------
+    >>> from nbica import datasets, image, plotting
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> salience = image.index_img(cohort.maps_img, cohort.labels.index("salience"))
+    >>> display = plotting.plot_stat_map(salience, cohort.anat_img, threshold=0.3, title="salience")
+    >>> display.savefig("salience.png")
+    >>> len(display.cut_coords)
+    3
     """
     volume = load_map(stat_map_img, "stat_map_img")
     order = interpolation_order(resampling_interpolation)
@@ -215,6 +255,17 @@ def plot_roi(
     Returns
     -------
     Display
+
+    See Also
+    --------
+    plot_prob_atlas : regions that overlap.
+
+    Examples
+    --------
+    >>> from nbica import datasets, plotting
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> display = plotting.plot_roi(cohort.mask_img, cohort.anat_img, view_type="contours")
+    >>> display.savefig("mask.png")
     """
     del resampling_interpolation
     volume = load_map(roi_img, "roi_img")
@@ -310,6 +361,18 @@ def plot_prob_atlas(
     Returns
     -------
     Display
+
+    See Also
+    --------
+    plot_components : one row for each map.
+
+    Examples
+    --------
+    >>> from nbica import datasets, plotting
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> display = plotting.plot_prob_atlas(cohort.maps_img, cohort.anat_img, labels=cohort.labels)
+    >>> sorted(display.axes)
+    ['x', 'y', 'z']
     """
     maps, affine = load_maps(maps_img, "maps_img")
     maps = np.nan_to_num(maps)

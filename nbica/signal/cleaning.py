@@ -54,6 +54,21 @@ class Cleaning:
         For the Butterworth filter, continue kept frames by splines beyond the first and the last.
     butterworth : tuple of (str, value)
         Options of the Butterworth filter: "order", "padtype", "padlen", as `scipy.signal` has them.
+
+    See Also
+    --------
+    clean : cleans arrays.
+
+    Examples
+    --------
+    >>> from nbica.signal import Cleaning
+    >>> cleaning = Cleaning(low_pass=0.1, high_pass=0.01, t_r=2.0)
+    >>> cleaning.band, cleaning.check().standardize
+    ([0.01, 0.1], 'zscore_sample')
+    >>> Cleaning(low_pass=0.1).check()
+    Traceback (most recent call last):
+        ...
+    ValueError: low_pass=0.1 and high_pass=None are in Hz and need the repetition ...
     """
 
     detrend: bool = True
@@ -181,6 +196,10 @@ def clean(
         The cleaned signals. Constant voxels are exactly zero once detrended or standardized; a
         voxel that holds a NaN is NaN, the others do not notice.
 
+    See Also
+    --------
+    Cleaning : the same choices, to be kept and passed on.
+
     Notes
     -----
     Equals `nilearn.signal.clean` [1]_ (Butterworth of order 5, forwards and backwards; signals
@@ -193,6 +212,17 @@ def clean(
     ----------
     .. [1] https://nilearn.github.io/stable/modules/generated/nilearn.signal.clean.html
     .. [2] Lindquist et al. (2019), Human Brain Mapping 40, doi:10.1002/hbm.24528.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import signal
+    >>> rng = np.random.default_rng(0)
+    >>> motion = rng.normal(size=(100, 1))
+    >>> signals = 800 + 5 * motion + rng.normal(size=(100, 3)) + 0.1 * np.arange(100)[:, None]
+    >>> cleaned = signal.clean(signals, confounds=motion)
+    >>> bool(np.abs(cleaned.T @ motion).max() < 1e-6), cleaned.std(axis=0, ddof=1).round(6).tolist()
+    (True, [1.0, 1.0, 1.0])
     """
     cleaning = Cleaning(
         detrend, standardize, standardize_confounds, low_pass, high_pass, t_r, filter, extrapolate,

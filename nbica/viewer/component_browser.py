@@ -39,6 +39,23 @@ class ComponentBrowser(SliceViewer):
         run, that viewer goes there.
     component, cut_coords, threshold, …
         As :class:`SliceViewer`.
+
+    See Also
+    --------
+    browse : makes one.
+
+    Examples
+    --------
+    >>> from nbica import browse, datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> desk = browse(cohort.maps_img, cohort.anat_img, names=cohort.labels)
+    >>> desk.marks = {"0": "Signal", "3": "Movement"}
+    >>> desk.to_dataframe()["label"].tolist()[:4]
+    ['Signal', 'Unknown', 'Unknown', 'Movement']
+    >>> desk.save_labels("labels.txt")
+    >>> desk.load_labels("labels.txt")
+    >>> len(desk.labels_)
+    12
     """
 
     _esm = page.module(*page.DESK_SCRIPTS, render="renderComponents")
@@ -354,6 +371,11 @@ def browse(components, bg_img="auto", **options):
     FileNotFoundError, DataError, TypeError, ValueError
         As :func:`nbica.view_img`.
 
+    See Also
+    --------
+    nbica.view_img : maps that need no labels.
+    nbica.report : the same for others, in one file.
+
     Notes
     -----
     With the keyboard: ] and [ page through; 1 to 9, 0 and e label and go on to the next without a
@@ -365,5 +387,15 @@ def browse(components, bg_img="auto", **options):
     ----------
     .. [1] McCarthy, FSLeyes, doi:10.5281/zenodo.1470761; Griffanti et al. (2017), "Hand
        classification of fMRI ICA noise components", doi:10.1016/j.neuroimage.2016.12.036.
+
+    Examples
+    --------
+    >>> from nbica import CanICA, browse, datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> ica = CanICA(cohort.mask_img, n_components=5, random_state=0).fit(cohort)
+    >>> desk = browse(ica, cohort.anat_img, labels="labels.txt")
+    >>> desk.marks = {"0": ["Signal", "default mode"]}
+    >>> desk.saved, browse(ica, labels="labels.txt").labels_[0]
+    ('saved to labels.txt', 'Signal')
     """
     return ComponentBrowser(components, bg_img, **options)

@@ -118,6 +118,7 @@ def test_a_record_runs_no_code(fitted, tmp_path, capsys):
     assert not (tmp_path / "made").exists()
 
 
+@pytest.mark.slow
 def test_modules_beside_the_data_are_not_imported(tmp_path):
     """`python -m nbica` in a folder of others runs none of its files."""
     for name in ("argparse", "warnings", "difflib", "numpy", "nibabel", "joblib", "sklearn"):
@@ -205,6 +206,7 @@ def killed_before(monkeypatch, function, n_renames):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.slow
 def test_a_kill_leaves_each_file_old_or_new(fitted, cohort, monkeypatch):
     """Killed before any of its renamings, the run leaves files that are whole; the next one tidies.
 
