@@ -11,7 +11,6 @@ from numbers import Real
 
 import numpy as np
 
-from nbica.image.display import display_threshold, upper_value
 from nbica.viewer.geometry import shrink
 from nbica.viewer.payload import NO_DATA, Grey, Labels, Maps, residuals, squeeze
 
@@ -21,9 +20,6 @@ MOST_BYTES = 1_400_000
 # Above these, volumes are shrunk: more voxels than a slow link or a phone wants.
 MOST_MAP_VALUES = 16_000_000
 MOST_GREY_VALUES = 10_000_000
-# Where z-scores are shown from: of 20 real runs at 10 mm and of the embedded cohort, the typical
-# map then is two blobs and nothing beside; from 2 on it is 4 to 6, and below that a hundred.
-Z_THRESHOLD = 3.0
 
 
 def grey(data, grid, name=""):
@@ -176,47 +172,6 @@ def _named(regions):
             msg = f"labels has the number {code!r}; expected whole numbers, as the image holds them"
             raise ValueError(msg)
     return {int(code): str(region) for code, region in (regions or {}).items()}
-
-
-def auto_threshold(volume):
-    """What `nbica.image.display.display_threshold` says of the values as they are quantised.
-
-    Of z-scores, 3, or half of the typical peak where that is below 4.
-
-    Parameters
-    ----------
-    volume : Maps
-
-    Returns
-    -------
-    float
-    """
-    if volume.unit != "z":
-        return display_threshold(_magnitudes(volume), volume.mask.size)
-    peaks = volume.peaks[volume.peaks > 0]
-    typical = float(np.median(peaks)) if len(peaks) else 0.0
-    return Z_THRESHOLD if typical >= 4 else typical / 2
-
-
-def percentile(volume, percent):
-    """A percentile of the absolute values of the whole image, air included, in the typical map.
-
-    Parameters
-    ----------
-    volume : Maps
-    percent : float
-
-    Returns
-    -------
-    float
-    """
-    values = [upper_value(one, volume.mask.size, percent) for one in _magnitudes(volume)]
-    return float(np.median(values))
-
-
-def _magnitudes(volume):
-    for codes, scale in zip(volume.codes, volume.scales, strict=True):
-        yield np.where(codes == NO_DATA, 0, np.abs(codes.astype(np.int16))) * scale
 
 
 def _factor(n_values, most):

@@ -6,7 +6,7 @@ import numpy as np
 
 from nbica.runtime.checks import one_each
 from nbica.runtime.text import reads_as_number
-from nbica.viewer import colors, quantise
+from nbica.viewer import colors, thresholds
 
 
 def check_names(names, maps):
@@ -129,18 +129,18 @@ _THRESHOLDS = "expected a number from 0 on, a percentile such as '95%', or 'auto
 def _threshold_of(maps, text):
     """What "auto" or a percentile such as "95%" is in values."""
     if text == "auto":
-        return quantise.auto_threshold(maps)
+        return thresholds.auto_threshold(maps)
     number, percent, rest = text.strip().partition("%")
     if not percent or rest or not reads_as_number(number) or not 0 <= float(number) < 100:
         msg = f"threshold is {text!r}; {_THRESHOLDS}"
         raise ValueError(msg)
-    return quantise.percentile(maps, float(number))
+    return thresholds.percentile(maps, float(number))
 
 
 def _overlay_look(volume):
     peak = float(volume.peaks[0]) or 1.0
     return {
-        "visible": True, "threshold": rounded(quantise.auto_threshold(volume)), "vmax": peak,
+        "visible": True, "threshold": rounded(thresholds.auto_threshold(volume)), "vmax": peak,
         "opacity": 0.8, "colormap": "purple_green",
     }  # fmt: skip
 
