@@ -212,7 +212,7 @@ def test_a_click_on_a_time_course_goes_to_its_frame(page):
     assert get(page, "frame") == 25
     caption = page.locator(".nbv-signals figcaption").first.inner_text()
     assert "frame 25 at 50 s" in caption
-    assert "0 to 198 s" in caption
+    assert page.locator(".nbv-signals .nbv-axis").all_inner_texts() == ["s", "Hz"]
     assert page.locator(".nbv-signals .nbv-now").count() == 1
 
 

@@ -26,6 +26,13 @@ const KEYS = [
   ["?", "these keys"],
   ["Esc", "close what lies above the slices"],
 ];
+// Of a desk, besides.
+const LABEL_KEYS = [
+  ["1–9 0 e", "label, and go on to the next"],
+  ["Shift 1–9 0 e", "one more label, or take it away"],
+  ["l", "free text"],
+  ["u", "take back (also Ctrl+Z)"],
+];
 
 /**
  * @param {string | Node} label
@@ -243,9 +250,13 @@ function makePanel(title, kind, close, ...children) {
   return makeElement("div", { ...attributes, hidden: true }, head, ...children);
 }
 
-/** @param {Actions} actions */
-function makeHelp(actions) {
-  const rows = KEYS.map(([keys, does]) => makeElement("div", {},
+/**
+ * @param {Context} ctx
+ * @param {Actions} actions
+ */
+function makeHelp({ scene }, actions) {
+  const all = [...(scene.classes ? LABEL_KEYS : []), ...KEYS];
+  const rows = all.map(([keys, does]) => makeElement("div", {},
     makeElement("dt", {}, ...keys.split(" ").map((key) => makeElement("kbd", {}, key))),
     makeElement("dd", {}, does)));
   return makePanel("Keys", "nbv-help", actions.help, makeElement("dl", {}, ...rows));

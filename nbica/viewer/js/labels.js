@@ -122,6 +122,7 @@ function makeMarkBar(ctx, marks, root, isPage) {
       event.shiftKey ? marks.toggle(name) : marks.set(name),
   }, makeElement("kbd", {}, MARK_KEYS[i]), name));
   const count = makeElement("span", { class: "nbv-dim", role: "status" });
+  const alarm = makeElement("span", { class: "nbv-alarm", role: "status" });
   const save = () => {
     const url = URL.createObjectURL(new Blob([labelFile(ctx, marks)], { type: "text/plain" }));
     download(root, url, "labels.txt");
@@ -131,9 +132,10 @@ function makeMarkBar(ctx, marks, root, isPage) {
     const own = marks.of(state.get("component"));
     const place = isPage ? "kept on this page only: save them" : state.get("saved");
     const both = isContradiction(scene, own) ? "labels that contradict: kept, as FSL does" : "";
-    const words = [both, `${marks.count()} of ${ctx.count} labelled`, place];
-    count.textContent = words.filter(Boolean).join(" · ");
-    count.classList.toggle("nbv-alarm", both !== "" || place.startsWith("NOT"));
+    const isLost = place.startsWith("NOT");
+    const words = [`${marks.count()} of ${ctx.count} labelled`, isLost ? "" : place];
+    writeText(count, words.filter(Boolean).join(" · "));
+    writeText(alarm, [both, isLost ? place : ""].filter(Boolean).join(" · "));
     buttons.forEach((button, i) =>
       button.setAttribute("aria-pressed", String(own.includes(scene.classes[i]))));
   });
@@ -144,7 +146,7 @@ function makeMarkBar(ctx, marks, root, isPage) {
     { type: "button", onclick: save, title: "As FIX and FSLeyes read them" }, "Save labels");
   const group = { class: "nbv-marks", role: "group", "aria-label": "Label of this component" };
   return makeElement("div", group, ...buttons, makeNotes(ctx, marks),
-    makeElement("span", { class: "nbv-marks-end" }, count, undo, saver));
+    makeElement("span", { class: "nbv-marks-end" }, alarm, count, undo, saver));
 }
 
 /**

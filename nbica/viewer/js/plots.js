@@ -31,8 +31,10 @@ function makeCourse(ctx) {
  * @param {boolean} [options.bare] the range of values says nothing
  * @param {(i: number) => void} [options.pick] called with the point that was clicked
  * @param {number[] | null} [options.behind] another line, dashed
+ * @param {string} [options.words] beside the title; the range of values by default
  */
-function plotLine(values, { title, t, unit, mark, from = 0, bare = false, pick, behind = null }) {
+function plotLine(values, options) {
+  const { title, t, unit, mark, from = 0, bare = false, pick, behind = null, words } = options;
   const known = [...values, ...(behind ?? [])]
     .filter((v) => v !== null && Number.isFinite(v)).map(Number);
   const [low, high] = [Math.min(...known), Math.max(...known)];
@@ -62,11 +64,11 @@ function plotLine(values, { title, t, unit, mark, from = 0, bare = false, pick, 
       pick(Math.round(((clientX - box.left) / box.width) * last));
     });
   }
-  const words = `${bare ? "" : `${range} · `}${formatShort(from)} to ${formatShort(end)} ${unit}`;
   const caption = makeElement("figcaption", {}, makeElement("span", {}, title),
-    makeElement("span", { class: "nbv-dim" }, words));
+    makeElement("span", { class: "nbv-dim" }, words ?? range));
   return [caption, makeElement("div", { class: "nbv-plot" },
     makeScale("nbv-rows", "top", rows.map((y) => [down(y), formatShort(y)])), plot,
+    makeElement("div", { class: "nbv-axis nbv-dim" }, unit),
     makeScale("nbv-columns", "left", columns.map((x) => [right(x), formatShort(x)])))];
 }
 

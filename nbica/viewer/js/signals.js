@@ -197,9 +197,9 @@ function plotCourse(ctx, own, k, { unit }) {
   const at = isFrame
     ? `frame ${frame}${t ? ` at ${formatShort(frame * t)} s` : ""}: ${formatShort(values[frame])}`
     : "click for a frame";
-  const title = `Time course of ${ctx.name(k)}${unit ? `, in ${unit}` : ""} · ${at}`;
+  const title = `Time course of ${ctx.name(k)}${unit ? `, in ${unit}` : ""}`;
   return plotLine(values, {
-    title, t, unit: t ? "s" : "frames", mark: isFrame ? frame : undefined,
+    title, words: at, t, unit: t ? "s" : "frames", mark: isFrame ? frame : undefined,
     pick: (i) => ctx.state.set({ frame: i }),
   });
 }
@@ -215,7 +215,8 @@ function plotPower(all, own, k) {
   const unit = own.t_r ? "Hz" : "cycles per frame";
   const strongest = (power.indexOf(Math.max(...power)) + 1) * own.step;
   const mean = all.length > 1 ? meanPower(all, own, k) : null;
-  const beside = mean ? ` · dashed: mean of ${all.length} runs` : "";
-  const title = `Power, strongest at ${strongest.toFixed(3)} ${unit}${beside}`;
-  return plotLine(power, { title, t: own.step, from: own.step, bare: true, unit, behind: mean });
+  const words = mean ? `dashed: mean of ${all.length} runs` : "";
+  const title = `Power, strongest at ${strongest.toFixed(3)} ${unit}`;
+  const axis = { t: own.step, from: own.step, unit: own.t_r ? "Hz" : "1/frame" };
+  return plotLine(power, { title, words, ...axis, bare: true, behind: mean });
 }
