@@ -15,6 +15,8 @@ from nbica.viewer.state import as_real
 
 # What is computed unasked, in seconds: the other runs after the one that is looked at.
 PATIENCE = 60.0
+# What is done without a word, in seconds.
+_QUIET = 10.0
 _MOST = 32767
 
 
@@ -153,25 +155,31 @@ class FittedCourses:
         )
 
     def compute_all(self):
-        """Go through the runs that were not looked at yet, and say so meanwhile.
+        """Go through the runs that were not looked at yet; that is shown if it takes a while.
 
         Returns
         -------
         list of str
             What was wrong with those that could not be used.
         """
-        if self.trouble:
-            return []
         missing = [k for k in range(len(self.subjects)) if self._source.known(k) is None]
-        troubles = []
-        if missing:
-            with monitor("time courses", f"{len(missing)} runs", verbose=1) as report:
-                for index in report.track(missing, len(missing), "runs"):
-                    try:
-                        self._source.get(index)
-                    except (DataError, OSError) as error:
-                        troubles.append(str(error))
-        return troubles
+        if self.trouble or not missing:
+            return []
+        began = time.monotonic()
+        troubles = [self._compute(missing[0])]
+        is_long = (time.monotonic() - began) * len(missing[1:]) > _QUIET
+        with monitor("time courses", f"{len(missing)} runs", verbose=int(is_long)) as report:
+            rest = report.track(missing[1:], len(missing[1:]), "runs")
+            troubles += [self._compute(index) for index in rest]
+        return [trouble for trouble in troubles if trouble]
+
+    def _compute(self, index):
+        """What was wrong with a run, or nothing."""
+        try:
+            self._source.get(index)
+        except (DataError, OSError) as error:
+            return str(error)
+        return ""
 
 
 def _subjects(given, usual):
