@@ -88,7 +88,8 @@ def facts_of(components, n_maps, stability=None, networks=None):
     -------
     dict
         columns: numbers by name, one per component, most first; texts: what is shown of each
-        column; suggested: a name for each component, "" where no network is like it.
+        column; suggested: a name for each component, "" where no network is like it; ordered:
+        what the fit put its components in order by, "" where that is not known.
     """
     columns, texts, suggested = {}, {}, [""] * n_maps
     if stability is not None:
@@ -104,7 +105,8 @@ def facts_of(components, n_maps, stability=None, networks=None):
         share = signs[list(SIGNS_OF_NOISE)] / [SIGNS_OF_NOISE[name] for name in SIGNS_OF_NOISE]
         columns["noise"] = share.max(axis=1).fillna(0).tolist()
         texts["noise"] = [f"edge {value:.1f} × chance" for value in signs["edge"]]
-    return {"columns": columns, "texts": texts, "suggested": suggested}
+    ordered = getattr(components, "order", "variance") if hasattr(components, "runs_") else ""
+    return {"columns": columns, "texts": texts, "suggested": suggested, "ordered": ordered}
 
 
 def as_ranks(values):

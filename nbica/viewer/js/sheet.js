@@ -153,7 +153,8 @@ function makeSheetBar(ctx, marks, arrange) {
   const known = (/** @type {string} */ name) =>
     ["number", "label"].includes(name) || name in scene.columns;
   const sorts = Object.entries(SORTS).filter(([name]) => known(name));
-  const options = sorts.map(([value, text]) => makeElement("option", { value }, text));
+  const options = sorts.map(([value, text]) => makeElement("option", { value },
+    value === "number" && scene.ordered ? `Number (${scene.ordered})` : text));
   const sort = makeElement("select", { "aria-label": "Sort by", title: "Sort by" }, ...options);
   const filter = makeElement("select", { "aria-label": "Show", title: "Show" });
   const find = makeElement("input",

@@ -75,6 +75,7 @@
  * @property {any} courses time courses, or what a desk knows of them; see plots.js and signals.js
  * @property {Map<string, any>} cache
  * @property {Record<string, number[]>} columns of a desk: what components are sorted by
+ * @property {string} ordered of a desk: what the components' numbers are ordered by, or ""
  * @property {Record<string, string[]>} texts of a desk: what is shown of a column
  * @property {string[]} suggested of a desk: a name for each component, or ""
  * @property {string[]} classes of a desk: labels that can be given
