@@ -13,7 +13,7 @@ from nbica.decomposition.run_table import warn_about_runs
 from nbica.image import frames
 from nbica.image.grid import whole
 from nbica.image.inputs import inputs_of
-from nbica.image.run import load_run
+from nbica.image.run import FileFrames, load_run
 from nbica.image.writing import NiftiStream
 from nbica.runtime import machine
 
@@ -74,6 +74,9 @@ def remove_components(ica, img, components, out_file, confounds=None, aggressive
     check_is_fitted(ica)
     chosen = _check_components(components, len(ica.components_))
     run, out_file = load_run(img), _check_name(out_file)
+    if isinstance(run.frames, FileFrames) and out_file.exists() and out_file.samefile(run.name):
+        msg = f"out_file is the run itself, {run.name}: write to another name."
+        raise ValueError(msg)
     courses = _time_courses(ica, run, confounds)
     removed, weights = complement(courses, chosen, aggressive)
     patterns = _fit(weights, _walk(run))

@@ -240,7 +240,7 @@ def index_img(imgs, index):
         imgs = nib.concat_images([open_image(img)[0] for img in imgs])
     img, name = _series(imgs)
     if isinstance(index, slice):
-        return img.slicer[..., index]
+        index = _numbers_of(index, img.shape[3], name)
     chosen = _checked_index(index, img.shape[3], name)
     if chosen.ndim == 0:
         return img.slicer[..., int(chosen)]
@@ -260,6 +260,18 @@ def _series(imgs):
     elif frames is not None:
         check_file(frames, name)
     return img, name
+
+
+def _numbers_of(index, n_volumes, name):
+    """The volumes that a slice takes; an IndexError where these are none."""
+    try:
+        numbers = list(range(n_volumes))[index]
+    except (TypeError, ValueError):  # fractions; a step of 0
+        numbers = []
+    if not numbers:
+        msg = f"index is {index}, which takes none of the volumes 0 to {n_volumes - 1} of {name}."
+        raise IndexError(msg)
+    return numbers
 
 
 def _checked_index(index, n_volumes, name):

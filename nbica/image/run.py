@@ -9,7 +9,7 @@ that nibabel reads, and images that live in memory, are taken as arrays.
 import glob
 import os
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
@@ -222,7 +222,13 @@ def iter_images(imgs):
     """
     if hasattr(imgs, "func"):
         imgs = with_sample_mask(imgs.func, getattr(imgs, "sample_mask", None))
-    if isinstance(imgs, np.ndarray):
+    if isinstance(imgs, Mapping | Set) or hasattr(imgs, "columns"):
+        msg = (
+            f"Got a {type(imgs).__name__}, which does not say which runs come in which order. Pass "
+            "a list of images or paths (of a table, one of its columns)."
+        )
+        raise TypeError(msg)
+    if isinstance(imgs, np.ndarray) and imgs.dtype.kind not in "OU":
         msg = (
             "Got an array, which does not say where its voxels are. "
             "Pass a nibabel image (nibabel.Nifti1Image(array, affine)) or a path."
@@ -248,6 +254,9 @@ def _expand(img):
     """One image, or the files that a glob pattern stands for, sorted by name."""
     if not isinstance(img, str | os.PathLike):
         return [img]
+    if not os.fspath(img):
+        msg = "Got an empty text in place of a path."
+        raise FileNotFoundError(msg)
     pattern = str(Path(img).expanduser())
     if Path(pattern).exists() or not glob.has_magic(pattern):
         return [pattern]

@@ -220,7 +220,8 @@ def on_world_grid(data, affine, bounds, step):
     shape = [int((high - low + step / 2) // step) + 1 for low, high in bounds]
     target = np.diag([step, step, step, 1.0])
     target[:3, 3] = np.asarray(bounds)[:, 0]
-    return resample_volume(np.nan_to_num(data), affine, target, shape, mode="grid-constant")
+    data = np.nan_to_num(data) if np.isnan(data).any() else data
+    return resample_volume(data, affine, target, shape, mode="grid-constant")
 
 
 def strongest(world, axis):

@@ -14,6 +14,7 @@ from nbica.image.grid import Grid, volume_on_grid
 from nbica.masking.extract import apply_mask
 from nbica.masking.mask import Mask, load_mask
 from nbica.matching.pairing import DIGITS, correlate, match
+from nbica.runtime.checks import is_number
 
 # A component is called after a network from this |r| on. What chance gives, measured with random
 # maps as smooth as the components (`selection.Null`): of 20 real runs at 10 mm, whose maps have
@@ -97,6 +98,9 @@ def label(components_img, networks, names=None, *, mask_img=None, bar=BAR, one_t
     """
     import pandas as pd
 
+    if not is_number(bar):
+        msg = f"bar is {bar!r}; expected a number, such as {BAR}."
+        raise ValueError(msg)
     mask = load_mask(mask_img) if mask_img is not None else _support(components_img)
     maps = np.atleast_2d(apply_mask(components_img, mask))
     known = load_networks(networks, names)
@@ -172,7 +176,7 @@ def _parcels_of(volume):
 def _names_for(volumes, names):
     if names is None:
         return [f"network {number}" for number in range(1, len(volumes) + 1)]
-    if len(names) != len(volumes):
+    if isinstance(names, str) or len(names) != len(volumes):
         msg = f"{len(names)} names for {len(volumes)} networks; give one each."
         raise ValueError(msg)
     return [str(name) for name in names]

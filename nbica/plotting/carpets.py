@@ -15,6 +15,7 @@ from nbica.plotting.figures import BLACK, WHITE, as_written
 from nbica.plotting.layout import add_axes
 from nbica.plotting.options import Frame
 from nbica.plotting.volumes import load_map
+from nbica.runtime.checks import check_positive
 from nbica.signal.cleaning import clean
 
 _N_ROWS = 1200  # voxels that paper can show; of more, evenly many are taken
@@ -84,6 +85,7 @@ def plot_carpet(
     >>> motion.shape
     (40,)
     """
+    check_positive("t_r", t_r)
     run = load_run(img)
     motion = _check_motion(framewise_displacement, run.n_timepoints)
     rows = _rows_of(img, mask_img, mask_labels)

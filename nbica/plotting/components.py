@@ -154,7 +154,7 @@ def _layout(n_tiles, shape, n_columns, figsize):
     """Return a dark figure, one bare axes per tile and one for the colour bar."""
     if n_columns is None:
         n_columns = 1 if n_tiles < 3 else 2 if n_tiles < 9 else 3
-    if n_columns < 1:
+    if isinstance(n_columns, bool) or not isinstance(n_columns, int | np.integer) or n_columns < 1:
         msg = f"n_columns={n_columns} must be 1 or more"
         raise ValueError(msg)
     n_columns = min(n_columns, n_tiles)

@@ -70,7 +70,11 @@ class MapsFigure(Figure):
         if not isinstance(fname, str | os.PathLike):
             super().savefig(fname, **options)
             return
-        with atomic(to_write(fname)) as temporary:
+        path = to_write(fname)
+        if not (path.suffix or options.get("format")):
+            msg = f"{str(path)!r} is no picture's name: a suffix such as .png chooses the format."
+            raise ValueError(msg)
+        with atomic(path) as temporary:
             super().savefig(temporary, **options)
 
 

@@ -8,12 +8,11 @@ step all of this is linear in time, so it is composed once into one small operat
 
 import warnings
 from dataclasses import dataclass, replace
-from numbers import Real
 
 import numpy as np
 
 from nbica.exceptions import DataWarning, IgnoredWarning
-from nbica.runtime.checks import as_flag
+from nbica.runtime.checks import as_flag, check_positive
 from nbica.signal.confounds import check_sample_mask, load_confounds
 from nbica.signal.time_operator import compose, with_cosines
 
@@ -118,7 +117,7 @@ class Cleaning:
 
     def _check_band(self):
         for name in ("low_pass", "high_pass", "t_r"):
-            _check_positive(name, getattr(self, name))
+            check_positive(name, getattr(self, name))
         if self._cuts and self.t_r is None and self.filter:
             msg = (
                 f"low_pass={self.low_pass} and high_pass={self.high_pass} are in Hz and need the "
@@ -144,14 +143,6 @@ def _scaling(standardize):
         allowed = ", ".join(map(repr, (True, False, None, *_SCALINGS)))
         msg = f"standardize={standardize!r} is unknown; use one of {allowed}"
         raise ValueError(msg) from None
-
-
-def _check_positive(name, value):
-    if value is None:
-        return
-    if not isinstance(value, Real) or isinstance(value, bool) or not 0 < value < np.inf:
-        msg = f"{name}={value!r} must be a positive number, or None to leave it out"
-        raise ValueError(msg)
 
 
 def _check_below_nyquist(name, cut, t_r):
@@ -314,12 +305,18 @@ def _clean_rows(signals, rows, kept, cleaning, confounds, baseline):
 
 def check_parts(parts, n_timepoints, name="signals"):
     """Labels of parts as an array; a ValueError if there is not one for each timepoint."""
-    parts = np.asarray(parts)
+    try:
+        parts = np.asarray(parts)
+    except ValueError:  # rows of different lengths
+        parts = np.empty(0)
     if parts.shape != (n_timepoints,):
         msg = (
             f"runs has shape {parts.shape}; {name} has {n_timepoints} frames, so expected one "
             f"label for each: ({n_timepoints},)."
         )
+        raise ValueError(msg)
+    if parts.dtype.kind == "f" and np.isnan(parts).any():
+        msg = "runs holds NaN; expected a label for each frame."
         raise ValueError(msg)
     return parts
 

@@ -203,6 +203,9 @@ class SliceViewer(anywidget.AnyWidget):
                 f"{largest:.4g}: nothing is shown. Lower it, or leave it to threshold='auto'."
             )
             warnings.warn(msg, DataWarning, stacklevel=4)
+        if not largest:
+            msg = "The maps hold nothing but 0, NaN and infinity: nothing is shown."
+            warnings.warn(msg, DataWarning, stacklevel=4)
 
     # ---- what it says and gives -----------------------------------------------------------------
 

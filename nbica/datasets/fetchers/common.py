@@ -125,8 +125,8 @@ def check_one_of(name, value, allowed):
 
 def bunch(entry, **fields):
     """A Bunch with the data set's description, licence and citation."""
-    from sklearn.utils import Bunch
+    from nbica.datasets.dataset import Dataset
 
-    return Bunch(
+    return Dataset(
         **fields, description=entry.description, licence=entry.licence, citation=entry.citation
     )

@@ -95,7 +95,7 @@ def find_hcp(root, runs=RUNS, confounds=None, *, subjects=None, min_timepoints=0
     >>> data.table[["subject", "session", "run", "n_timepoints"]].values.tolist()
     [['100307', 'REST1', 'LR', 1200]]
     """
-    from sklearn.utils import Bunch
+    from nbica.datasets.dataset import Dataset
 
     _check(runs, confounds)
     root = Path(root).expanduser().absolute()
@@ -108,7 +108,7 @@ def find_hcp(root, runs=RUNS, confounds=None, *, subjects=None, min_timepoints=0
     tell(found, left_out, root)
     table = pd.DataFrame([run.row for run in found])
     incomplete = _incomplete(people, runs, ending)
-    return Bunch(
+    return Dataset(
         func=[run.path for run in found],
         confounds=None if confounds is None else [run.confounds for run in found],
         motion=[_motion_path(Path(run.path)) for run in found],

@@ -289,10 +289,10 @@ def _update_participants(path, phenotypic):
 
 
 def _bunch(folder, plan, subjects, phenotypic):
-    from sklearn.utils import Bunch
+    from nbica.datasets.dataset import Dataset
 
     anat_img, mask_img, maps_img = (nib.load(path) for path in _shared_paths(folder))
-    return Bunch(
+    return Dataset(
         func=[str(subject.bold) for subject in subjects],
         confounds=[str(subject.reduced_confounds) for subject in subjects],
         full_confounds=[str(subject.confounds) for subject in subjects],

@@ -128,10 +128,10 @@ _NAMES = ("bold.nii.gz", "labels.txt", "mask4_vt.nii.gz", "anat.nii.gz", "mask.n
 
 
 def _bunch(folder, plan):
-    from sklearn.utils import Bunch
+    from nbica.datasets.dataset import Dataset
 
     func, target, vt, anat, mask, patterns = (str(folder / name) for name in _NAMES)
-    return Bunch(
+    return Dataset(
         func=[func],
         session_target=[target],
         mask_vt=[vt],
