@@ -66,6 +66,7 @@ class ComponentBrowser(SliceViewer):
     _courses = t.Bytes().tag(sync=True)
     marks = t.Dict().tag(sync=True)
     saved = t.Unicode().tag(sync=True)
+    _kept = t.Dict().tag(sync=True)  # marks that arrived here: the browser compares them to its own
     subject = t.Int(0, min=0).tag(sync=True)
     frame = t.Int(-1, min=-1).tag(sync=True)
 
@@ -113,6 +114,7 @@ class ComponentBrowser(SliceViewer):
     def _keep_marks(self, change):
         if change["new"] != self._book.marks:
             self.saved = self._book.keep(change["new"])
+        self._kept = change["new"]
 
     @property
     def labels_(self):

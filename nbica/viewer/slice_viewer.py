@@ -1,17 +1,13 @@
 """The slice viewer: brain maps to click through, alive with or without a kernel."""
 
-import warnings
-
 import anywidget
 import numpy as np
 import traitlets as t
 
-from nbica.exceptions import DataWarning
 from nbica.runtime.atomic import atomic, to_write
 from nbica.viewer import colors, page, poster
 from nbica.viewer.fitted import scene_of
 from nbica.viewer.keywords import check_traits, public_traits, shows_keywords_of
-from nbica.viewer.payload import NO_DATA
 from nbica.viewer.render import Layer, Look
 from nbica.viewer.scene import pack_scene
 from nbica.viewer.state import (
@@ -20,6 +16,7 @@ from nbica.viewer.state import (
     check_overlays,
     check_t_r,
     first_look,
+    warn_if_hidden,
 )
 
 VIEWS = ("ortho", "lightbox", "glass")
@@ -129,7 +126,7 @@ class SliceViewer(anywidget.AnyWidget):
             "_payload": self._packed,
         }
         super().__init__(**(state | traits))
-        self._warn_if_hidden()
+        warn_if_hidden(scene.maps, self.threshold, stacklevel=4)
 
     # ---- what a state may be --------------------------------------------------------------------
 
@@ -195,18 +192,6 @@ class SliceViewer(anywidget.AnyWidget):
             raise t.TraitError(msg)
         return proposal["value"]
 
-    def _warn_if_hidden(self):
-        largest = float(self.scene.maps.peaks.max(initial=0))
-        if self.threshold > largest > 0:
-            msg = (
-                f"threshold={self.threshold:.4g} is above the largest absolute value of all maps, "
-                f"{largest:.4g}: nothing is shown. Lower it, or leave it to threshold='auto'."
-            )
-            warnings.warn(msg, DataWarning, stacklevel=4)
-        if not largest:
-            msg = "The maps hold nothing but 0, NaN and infinity: nothing is shown."
-            warnings.warn(msg, DataWarning, stacklevel=4)
-
     # ---- what it says and gives -----------------------------------------------------------------
 
     @property
@@ -246,21 +231,7 @@ class SliceViewer(anywidget.AnyWidget):
         float
             NaN outside of the image and where it holds no data.
         """
-        maps = self.scene.maps
-        voxel = np.floor((self.cut_coords - maps.grid.origin) / maps.grid.step + 0.5).astype(int)
-        if (voxel < 0).any() or (voxel >= maps.grid.shape).any():
-            return float("nan")
-        code = int(maps.dense(self.component)[tuple(voxel)])
-        if code == NO_DATA:
-            return float("nan")
-        return code * float(maps.scales[self.component]) + self._baseline_at(voxel)
-
-    def _baseline_at(self, voxel):
-        maps = self.scene.maps
-        if maps.baseline is None or not maps.mask[tuple(voxel)]:
-            return 0.0
-        place = np.ravel_multi_index(tuple(voxel), maps.grid.shape, order="F")
-        return float(maps.baseline[maps.mask.ravel(order="F")[:place].sum()])
+        return self.scene.maps.value_at(self.component, self.cut_coords)
 
     def picture(self):
         """The three slices at the crosshair as they stand, drawn in Python.
