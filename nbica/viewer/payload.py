@@ -197,6 +197,7 @@ def squeeze(data):
 
 
 def _arrays_of(volume):
+    """What of a volume crosses as bytes, by name."""
     if volume.role == "courses":
         return {"values": volume.codes, "power": volume.power}
     if volume.role != "maps":
@@ -209,6 +210,7 @@ def _arrays_of(volume):
 
 
 def _describe(volume):
+    """What of a volume crosses as JSON: its role, grid and scales."""
     if volume.role == "courses":
         return {
             "role": "courses", "run": volume.run, "t_r": volume.t_r, "step": volume.step,
