@@ -27,8 +27,8 @@ from nbica.runtime.checks import one_each
 from nbica.signal.ties import KNOWN_OF_MAPS, first_of_largest
 from nbica.viewer.page import write_page
 from nbica.viewer.scene import anatomy_of
-from nbica.viewer.slice_viewer import view_img
 from nbica.viewer.state import check_t_r
+from nbica.viewer.view import view_img
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
