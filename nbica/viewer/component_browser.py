@@ -302,7 +302,7 @@ class ComponentBrowser(SliceViewer):
         known = self._runs.known() if self._runs else []
         return {"nbica-payload": self._payload, "nbica-courses": pack(known)}
 
-    def close(self):
+    def close(self) -> None:
         """Close the desk wherever it is shown, and compute nothing more for it."""
         if self._teller:
             self._teller.close()
