@@ -8,6 +8,7 @@ import anywidget
 import numpy as np
 import traitlets as t
 
+from nbica.image.run import load_run
 from nbica.runtime.atomic import atomic, to_write
 from nbica.viewer import colors, page, poster
 from nbica.viewer.fitted import scene_of
@@ -135,7 +136,10 @@ class SliceViewer(anywidget.AnyWidget):
         if len(scene.maps.scales) > 1 and scene.maps.baseline is None:
             traits = {"follow_peaks": True} | traits
         courses = check_courses(time_courses, len(scene.maps.scales))
-        header = {"notices": notices, "t_r": check_t_r(t_r), "courses": courses}
+        t_r = check_t_r(t_r)
+        if t_r is None and scene.maps.baseline is not None:
+            t_r = load_run(img).t_r
+        header = {"notices": notices, "t_r": t_r, "courses": courses}
         self._set_up(scene, header, names, threshold, traits)
 
     def _set_up(self, scene, header, names, threshold, traits):
