@@ -12,6 +12,7 @@ import traitlets as t
 
 from nbica.exceptions import DataWarning
 from nbica.runtime.atomic import to_write, write_text
+from nbica.runtime.checks import as_list
 from nbica.runtime.text import for_spreadsheets
 from nbica.viewer import labelfile, page, poster
 from nbica.viewer.courses import CourseTeller, courses_of
