@@ -12,13 +12,12 @@ import traitlets as t
 
 from nbica.exceptions import DataWarning
 from nbica.runtime.atomic import to_write, write_text
-from nbica.runtime.checks import as_list
 from nbica.runtime.text import for_spreadsheets
 from nbica.viewer import labelfile, page, poster
 from nbica.viewer.courses import CourseTeller, courses_of
 from nbica.viewer.fitted import checked_stability, facts_of, scene_of
 from nbica.viewer.keywords import check_traits, shows_keywords_of
-from nbica.viewer.labelbook import LabelBook, as_list, as_marks, checked_marks, set_aside
+from nbica.viewer.labelbook import LabelBook, labels_of_all, as_marks, checked_marks, set_aside
 from nbica.viewer.partner import carried_over, with_partner
 from nbica.viewer.payload import pack
 from nbica.viewer.render import Layer, Look
@@ -144,7 +143,7 @@ class ComponentBrowser(SliceViewer):
                 for own in self._labels()]  # fmt: skip
 
     def _labels(self):
-        return as_list(self.marks, len(self.scene.maps.scales))
+        return labels_of_all(self.marks, len(self.scene.maps.scales))
 
     def to_dataframe(self) -> DataFrame:
         """The labels as a table.
