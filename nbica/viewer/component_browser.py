@@ -17,7 +17,7 @@ from nbica.viewer import labelfile, page, poster
 from nbica.viewer.courses import CourseTeller, courses_of
 from nbica.viewer.fitted import checked_stability, facts_of, scene_of
 from nbica.viewer.keywords import check_traits, shows_keywords_of
-from nbica.viewer.labelbook import LabelBook, labels_of_all, as_marks, checked_marks, set_aside
+from nbica.viewer.labelbook import LabelBook, as_marks, checked_marks, labels_of_all, set_aside
 from nbica.viewer.partner import carried_over, with_partner
 from nbica.viewer.payload import pack
 from nbica.viewer.render import Layer, Look
