@@ -140,7 +140,7 @@ def find_hcp(
 
 
 def _check(runs, confounds):
-    for run in [runs] if isinstance(runs, str) else as_list("runs", runs):
+    for run in as_list("runs", runs):
         check_one_of("runs", run, RUNS)
     if confounds is not None:
         check_one_of("confounds", confounds, _N_MOTION)
