@@ -317,7 +317,7 @@ def _warn_of_few_permutations(n_permutations, n_values):
     n_least = math.ceil(n_values / (0.05 * (1 + n_permutations)))
     if n_least > 1:
         msg = (
-            f"Of {n_permutations} permutations the smallest p is {1 / (1 + n_permutations):.1g}: "
+            f"With {n_permutations} permutations the smallest p is {1 / (1 + n_permutations):.1g}: "
             f"fewer than {n_least} of {n_values} values cannot be found at a false discovery rate "
             "of .05. Raise n_permutations."
         )

@@ -111,8 +111,8 @@ def _side(n_values, *, has_diagonal):
     n = round((np.sqrt(8 * n_values + 1) - 1) / 2)
     if n * (n + 1) // 2 != n_values:
         msg = (
-            f"A vector of {n_values} values is no lower triangle; expected 1, 3, 6, 10, … values: "
-            "n (n + 1) / 2."
+            f"A vector of {n_values} values is not a lower triangle; expected n (n + 1) / 2 "
+            "values: 1, 3, 6, 10, …"
         )
         raise ValueError(msg)
     return n if has_diagonal else n + 1

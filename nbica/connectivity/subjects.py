@@ -294,8 +294,8 @@ def _reduction_settings(ica):
     """How a CanICA took the principal components of its runs; a TypeError for what is none."""
     if not isinstance(ica, CanICA):
         msg = (
-            f"Back-reconstruction goes back through the reductions of a CanICA; got a "
-            f"{type(ica).__name__}, for which there is dual_regression."
+            "Back-reconstruction needs the reductions of a CanICA; "
+            f"got a {type(ica).__name__}: use dual_regression."
         )
         raise TypeError(msg)
     weighting = weighting_of(ica.do_cca)

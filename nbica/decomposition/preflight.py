@@ -80,7 +80,7 @@ def _warn_of_overrides(estimator, own, theirs):
         if not _alike(own[name], defaults[name]) and not _alike(own[name], theirs[name])
     ]
     if said:
-        msg = f"The masker that is passed as mask has its own way: {', '.join(said)}."
+        msg = f"The masker that is passed as mask has settings of its own: {', '.join(said)}."
         warn(msg, IgnoredWarning, stacklevel=5)
 
 

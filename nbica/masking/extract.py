@@ -21,6 +21,11 @@ from nbica.runtime.scratch import RamSignals
 from nbica.runtime.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
+    from nbica.hints import Fwhm
+    from nbica.image.run import Run
+    from nbica.masking.mask import Mask
+
+if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import DTypeLike
@@ -123,7 +128,10 @@ def extract(run: Run, mask: Mask, smoothing_fwhm: Fwhm = None) -> Extracted:
     return Extracted(signals.array, read.n_nonfinite)
 
 
-def read_into(signals, run, mask, smoothing_fwhm=None, watch=None, less_baseline=False):
+def read_into(
+    signals: Any, run: Run, mask: Mask, smoothing_fwhm: Fwhm = None, watch: Stopwatch | None = None,
+    less_baseline: bool = False,
+) -> Read:  # fmt: skip
     """Fill a matrix, in RAM or in a scratch file, with a run's frames; see :func:`extract`.
 
     Memory beside the matrix is a few blocks of frames.

@@ -74,7 +74,10 @@ class MapsFigure(Figure):
             return
         path = to_write(fname)
         if not (path.suffix or options.get("format")):
-            msg = f"{str(path)!r} is no picture's name: a suffix such as .png chooses the format."
+            msg = (
+                f"{str(path)!r} is not the name of a picture: a suffix such as .png chooses the "
+                "format."
+            )
             raise ValueError(msg)
         with atomic(path) as temporary:
             super().savefig(temporary, **options)

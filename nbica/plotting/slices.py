@@ -336,7 +336,7 @@ def colors_of_regions(numbers, cmap):
     if not {"index", "color"} <= set(cmap.columns):
         msg = (
             f"cmap is a table with the columns {list(cmap.columns)}; without 'index' and 'color' "
-            "it says no colours: those by default are taken."
+            "it names no colours, so the default ones are taken."
         )
         warnings.warn(msg, IgnoredWarning, stacklevel=3)
         return listed(len(numbers))

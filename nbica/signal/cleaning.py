@@ -20,6 +20,9 @@ from nbica.signal.confounds import check_sample_mask, load_confounds
 from nbica.signal.time_operator import compose, with_cosines
 
 if TYPE_CHECKING:
+    from nbica.hints import Confounds, SampleMask
+
+if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from nbica.hints import Confounds, SampleMask, Standardize
@@ -264,7 +267,11 @@ def butterworth_options(options, taker):
     return tuple((known[name], value) for name, value in sorted(options.items()))
 
 
-def clean_parts(signals, cleaning, confounds=None, parts=None, sample_mask=None, baseline=None):
+def clean_parts(
+    signals: np.ndarray, cleaning: Cleaning, confounds: Confounds = None,
+    parts: ArrayLike | None = None, sample_mask: SampleMask = None,
+    baseline: np.ndarray | float | None = None,
+) -> tuple[np.ndarray, list[Cleaner]]:  # fmt: skip
     """Clean parts of a run that were recorded apart, each by itself; may overwrite the signals.
 
     Parameters

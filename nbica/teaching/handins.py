@@ -63,7 +63,10 @@ def find(folder):
     """
     folder = as_path("folder", folder)
     if not folder.is_dir():
-        msg = f"{folder} is no folder; expected one with learners' notebooks, or a folder for each."
+        msg = (
+            f"{folder} is not a folder; expected one with learners' notebooks, or a folder for "
+            "each."
+        )
         raise NotADirectoryError(msg)
     found = {}
     paths = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]

@@ -149,7 +149,7 @@ def _check(runs, confounds):
 def _subjects(root, wanted):
     """Folders of the subjects, in the order of their numbers."""
     if not root.is_dir():
-        msg = f"There is no folder {root}."
+        msg = f"There is not a folder {root}."
         raise DataError(msg)
     inside = root / "HCP_1200"  # as the bucket has it
     root = inside if inside.is_dir() else root
@@ -181,7 +181,7 @@ def _check_there(there, people, root, ending):
     surfaces = sum(1 for folder in people for _ in folder.glob(f"{_RESULTS}/*/*.dtseries.nii"))
     also = f" There are {surfaces} dtseries files (CIFTI), which are not read." if surfaces else ""
     msg = (
-        f"{root} holds no <subject>/{_RESULTS}/rfMRI_REST1_LR/rfMRI_REST1_LR{ending} or its like; "
+        f"{root} holds no <subject>/{_RESULTS}/rfMRI_REST1_LR/rfMRI_REST1_LR{ending} or similar; "
         f"{len(people)} subjects' folders were looked into.{also}"
     )
     raise DataError(msg)
