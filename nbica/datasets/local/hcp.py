@@ -149,9 +149,6 @@ def find_hcp(
 
 def _check(runs, confounds, kind):
     check_one_of("kind", kind, ("volume", "cifti"))
-    if isinstance(runs, str):
-        msg = f"runs is {runs!r}; expected a list of some of {', '.join(RUNS)}."
-        raise ValueError(msg)
     for run in as_list("runs", runs):
         check_one_of("runs", run, RUNS)
     if confounds is not None:
