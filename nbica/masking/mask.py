@@ -104,7 +104,7 @@ def load_mask(mask_img: ImageLike | Mask) -> Mask:
         return mask_img
     if is_surface(mask_img):
         return load_surface_mask(mask_img)
-    if isinstance(mask_img, list | tuple):
+    if isinstance(mask_img, list | tuple) and mask_img:
         return intersect(map(load_mask, mask_img), threshold=1, connected=False)
     img, name = open_image(mask_img, "The mask image")
     data, affine, name = load_volume(img, name)
