@@ -37,6 +37,7 @@ from nbica.datasets.local.candidates import (
 )
 from nbica.datasets.local.confound_strategies import choose
 from nbica.exceptions import DataError, DataWarning
+from nbica.runtime.checks import as_path
 from nbica.signal.tables import read_table
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def find_bids(
     check_labels(labels)
     desc = str(labels.pop("desc", "preproc"))
     surfaces = on_surfaces(space)
-    root = _derivative(Path(root).expanduser().absolute(), desc, surfaces)
+    root = _derivative(as_path("root", root).absolute(), desc, surfaces)
     runs = _list_runs(root, desc, surfaces)
     chosen = choose_runs(
         runs, task=task, space=space, res=res, subjects=subjects, sessions=sessions, labels=labels
@@ -157,7 +158,7 @@ def find_bids(
 def _derivative(root, desc, surfaces):
     """The folder that holds preprocessed runs: this one, or the only such under `derivatives`."""
     if not root.is_dir():
-        msg = f"There is no folder {root}."
+        msg = f"There is not a folder {root}."
         raise DataError(msg)
     if _list_runs(root, desc, surfaces):
         return root
