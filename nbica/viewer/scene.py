@@ -14,6 +14,7 @@ from nibabel.affines import from_matvec
 from nbica.exceptions import DataError
 from nbica.image import template
 from nbica.image.files import checked_affine, load_volume, open_image, read_array
+from nbica.image.surface_images import is_surface
 from nbica.image.world_axes import align, world_axes
 from nbica.matching.quality import were_used
 from nbica.runtime.text import on_one_line
@@ -85,6 +86,14 @@ def anatomy_below(bg_img, mask_img, run):
 
 def anatomy_of(ica, bg_img):
     """What to draw below the components of a fitted estimator; see :func:`anatomy_below`."""
+    if is_surface(ica.mask_img_):
+        msg = (
+            "This fit is of grayordinates, and the desk shows slices of volumes. "
+            "plotting.plot_components(ica.components_img_, surf_mesh=...) draws its maps, "
+            "report(ica, path) writes a page; browse(nbica.image.volume_part(ica.components_img_)) "
+            "shows what lies below the cortex."
+        )
+        raise DataError(msg)
     used = compress(ica.runs_["path"], were_used(ica))
     return anatomy_below(bg_img, ica.mask_img_, next(used, None))
 
