@@ -46,7 +46,7 @@ def browse(components, bg_img="auto", **options):
         A second decomposition, shown below, each component with the one most like it and their r:
         in the same slices, with threshold and colours alike (scaled where its unit is another, by
         the typical peak).
-    labels_img, labels, contours, overlays, quantum, **traits
+    labels_img, labels, contours, overlays, quantum, cortex, **traits
         As :func:`nbica.view_img`.
 
     Returns
@@ -94,7 +94,7 @@ class ComponentBrowser(SliceViewer):
     def __init__(
         self, components, bg_img="auto", *, names=None, stability=None, time_courses=None, t_r=None,
         subjects=None, compare=None, overlays=None, labels_img=None, labels=None, contours=None,
-        quantum=None, threshold="auto", **traits,
+        quantum=None, threshold="auto", cortex="auto", **traits,
     ):  # fmt: skip
         check_traits(type(self), traits)
         stability = getattr(components, "stability_", None) if stability is None else stability
@@ -116,7 +116,7 @@ class ComponentBrowser(SliceViewer):
             header |= paired
         self._n_subjects = 0 if about is None else len(about["subjects"])
         self.stability = None if stability is None else as_real(stability, "stability")
-        self._set_up(scene, header, names, threshold, {"follow_peaks": True, **traits})
+        self._set_up(scene, header, names, threshold, cortex, {"follow_peaks": True, **traits})
 
     @t.validate("marks")
     def _check_marks(self, proposal):

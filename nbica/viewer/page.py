@@ -13,8 +13,9 @@ from nbica.runtime.atomic import to_write, write_text
 FOLDER = Path(__file__).parent
 # Files of `js/` in the order in which they are joined: each uses those above it.
 SLICE_SCRIPTS = (
-    "dom.js", "volume.js", "planes.js", "draw.js", "panes.js", "regions.js", "readout.js",
-    "controls.js", "slices.js",
+    "dom.js", "volume.js", "planes.js", "draw.js", "cortex_mesh.js", "cortex_values.js",
+    "cortex_camera.js", "cortex_draw.js", "panes.js", "cortex_hands.js", "cortex_pane.js",
+    "regions.js", "readout.js", "controls.js", "slices.js",
 )  # fmt: skip
 DESK_SCRIPTS = (*SLICE_SCRIPTS, "components.js")
 
@@ -44,6 +45,7 @@ main > img {{ max-width: 100%; }}
 <main id="nbica"><img src="data:image/png;base64,{poster}" alt="{alt}"></main>
 <script type="application/json" id="nbica-state">{state}</script>
 <script type="text/plain" id="nbica-payload">{payload}</script>
+<script type="text/plain" id="nbica-cortex">{cortex}</script>
 <script type="module">
 {module}
 {start}
@@ -64,7 +66,7 @@ def module(*names, render):
     return f"{text}\nconst entry = {{ render: {render} }};\nexport default entry;\n"
 
 
-def make_page(*, title, alt, code, css, state, payload, poster):
+def make_page(*, title, alt, code, css, state, payload, poster, cortex=b""):
     """The HTML of a page.
 
     Parameters
@@ -78,6 +80,8 @@ def make_page(*, title, alt, code, css, state, payload, poster):
         Traits that the module reads.
     payload, poster : bytes
         What crosses to a widget, and a picture (PNG) to show before and without JavaScript.
+    cortex : bytes
+        What crosses of a cortex; none where it is left out.
 
     Returns
     -------
@@ -92,7 +96,8 @@ def make_page(*, title, alt, code, css, state, payload, poster):
     text = json.dumps(state, allow_nan=False).replace("<", "\\u003c")
     made = _PAGE.format(
         policy=_POLICY, title=html.escape(title), alt=html.escape(alt), css=css, state=text,
-        poster=_base64(poster), payload=_base64(payload), module=code, start=read("js/start.js"),
+        poster=_base64(poster), payload=_base64(payload), cortex=_base64(cortex), module=code,
+        start=read("js/start.js"),
     )  # fmt: skip
     _warn_if_large(len(made), alt)
     return made

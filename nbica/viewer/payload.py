@@ -171,6 +171,8 @@ def squeeze(data):
 def _arrays_of(volume):
     if volume.role == "courses":
         return {"values": volume.codes}
+    if volume.role in ("surface", "vertices"):
+        return volume.arrays
     if volume.role != "maps":
         return {"codes": volume.codes.ravel(order="F")}
     arrays = {
@@ -183,6 +185,8 @@ def _arrays_of(volume):
 def _describe(volume):
     if volume.role == "courses":
         return {"role": "courses"}
+    if volume.role in ("surface", "vertices"):
+        return {"role": volume.role, **volume.about}
     grid = volume.grid
     common = {
         "role": volume.role, "name": volume.name, "shape": list(grid.shape),

@@ -9,6 +9,7 @@ import traitlets as t
 from nbica.exceptions import DataWarning
 from nbica.runtime.atomic import atomic, to_write
 from nbica.viewer import colors, page, poster
+from nbica.viewer.cortex import CortexTraits, cortex_for, with_vertex_values
 from nbica.viewer.payload import NO_DATA
 from nbica.viewer.render import Layer, Look
 from nbica.viewer.scene import load_scene, pack_scene
@@ -22,7 +23,7 @@ from nbica.viewer.state import (
     public_traits,
 )
 
-VIEWS = ("ortho", "lightbox", "glass")
+VIEWS = ("ortho", "lightbox", "glass", "cortex")
 _LONGEST_TITLE = 200  # letters in a picture
 
 
@@ -58,11 +59,20 @@ def view_img(img, bg_img="auto", **options):
         Seconds between time points.
     quantum : float, optional
         Step between two values; see Notes.
+    cortex : bool or "auto"
+        Show the maps on fsaverage5 too, to turn and to inflate: beside the slices, and from six
+        sides with `view="cortex"`. "auto": where the maps lie in MNI space. Each vertex has the
+        mean of ten places between the pial and the white surface, as in nilearn's `vol_to_surf`
+        with an `inner_mesh`. Adds 0.3 MB to a page.
+    vertex_values : (left, right), optional
+        Values on the vertices of fsaverage5, for the cortex to show instead of those of the
+        volume; see :func:`nbica.viewer.cortex.vertex_values`.
     **traits
         How to begin; all of them can be read and set later: `component`, `cut_coords` (mm),
-        `threshold`, `vmax`, `opacity`, `colormap`, `view` ("ortho", "lightbox" or "glass"), `axis`
-        and `n_slices` of the lightbox, `window` of the background, `radiological`, `crosshair`,
-        `interpolate`, `outlines`, `zoom`, `follow_peaks`, `presenter`, `title`.
+        `threshold`, `vmax`, `opacity`, `colormap`, `view` ("ortho", "lightbox", "glass" or
+        "cortex"), `axis` and `n_slices` of the lightbox, `window` of the background,
+        `radiological`, `crosshair`, `interpolate`, `outlines`, `zoom`, `follow_peaks`, `presenter`,
+        `title`; `inflation`, `turn` and `hemi` of the cortex.
 
     Returns
     -------
@@ -93,7 +103,7 @@ def view_img(img, bg_img="auto", **options):
     return SliceViewer(img, bg_img, **options)
 
 
-class SliceViewer(anywidget.AnyWidget):
+class SliceViewer(CortexTraits, anywidget.AnyWidget):
     """Brain maps in linked slices; the state is a value that a notebook can use.
 
     See :func:`view_img` for what it takes and costs. Two viewers are linked as any widgets are, in
@@ -114,8 +124,9 @@ class SliceViewer(anywidget.AnyWidget):
         Opacity of the map, 0 to 1.
     colormap : str
         One of `nbica.viewer.colors.NAMES`.
-    view : {"ortho", "lightbox", "glass"}
-        Three slices; many along `axis`; the largest values along the line of sight.
+    view : {"ortho", "lightbox", "glass", "cortex"}
+        Three slices; many along `axis`; the largest values along the line of sight; the cortex from
+        six sides.
     axis : {"x", "y", "z"}
         For the lightbox.
     n_slices : int
@@ -129,6 +140,8 @@ class SliceViewer(anywidget.AnyWidget):
         1 to 8, around the crosshair.
     follow_peaks : bool
         Go to the peak of each map that comes into view.
+    cortex, inflation, turn, hemi
+        Of the cortex; see :class:`nbica.viewer.cortex.CortexTraits`.
     overlays : list of dict
         visible, threshold, vmax, opacity and colormap of each further map.
     names : list of str
@@ -163,19 +176,24 @@ class SliceViewer(anywidget.AnyWidget):
 
     def __init__(
         self, img, bg_img="auto", *, overlays=None, labels_img=None, labels=None, contours=None,
-        names=None, time_courses=None, t_r=None, quantum=None, threshold="auto", **traits,
+        names=None, time_courses=None, t_r=None, quantum=None, threshold="auto", cortex="auto",
+        vertex_values=None, **traits,
     ):  # fmt: skip
         check_traits(type(self), traits)
         scene, notices = load_scene(img, bg_img, overlays, labels_img, labels, contours, quantum)
         courses = check_courses(time_courses, len(scene.maps.scales))
+        scene = with_vertex_values(scene, vertex_values)
         header = {"notices": notices, "t_r": check_t_r(t_r), "courses": courses}
-        self._set_up(scene, header, names, threshold, traits)
+        self._set_up(scene, header, names, threshold, cortex, traits)
 
-    def _set_up(self, scene, header, names, threshold, traits):
+    def _set_up(self, scene, header, names, threshold, cortex, traits):
         self.scene, self._packed = scene, pack_scene(scene, **header)
+        self._cortex_packed = cortex_for(cortex, scene)
         state = first_look(scene, threshold) | {
             "names": check_names(names, scene.maps),
             "_payload": self._packed,
+            "_cortex": self._cortex_packed,
+            "cortex": bool(self._cortex_packed),
         }
         super().__init__(**(state | traits))
         self._warn_if_hidden()
@@ -382,10 +400,12 @@ class SliceViewer(anywidget.AnyWidget):
         text = self._page()
         return page.Page(text) if path is None else page.write_page(path, text)
 
-    def _page(self):
+    def _page(self, with_cortex=True):
+        without = {"view": "ortho"} if self.view == "cortex" and not with_cortex else {}
         return page.make_page(
             title=self.title or self.names[0], alt=self.sentence, code=self._esm, css=self._css,
-            state=self.state, payload=self._payload, poster=poster.png(self._poster()),
+            state=self.state | without, payload=self._payload, poster=poster.png(self._poster()),
+            cortex=(with_cortex and self._cortex) or b"",
         )  # fmt: skip
 
     @property
@@ -396,7 +416,7 @@ class SliceViewer(anywidget.AnyWidget):
     @property
     def n_bytes(self):
         """Bytes that cross to the browser, once."""
-        return len(self._payload)
+        return len(self._payload) + len(self._cortex or b"")
 
     @property
     def sentence(self):
@@ -421,7 +441,9 @@ class SliceViewer(anywidget.AnyWidget):
         """The widget, and what a saved notebook shows without a kernel: a page, and a picture."""
         data, metadata = super()._repr_mimebundle_(**kwargs)
         data["image/png"] = poster.png(self.picture())
-        if len(self._esm) + 4 / 3 * self.n_bytes < page.embed_limit():
+        room = page.embed_limit() - len(self._esm) - 4 / 3 * len(self._payload)
+        if room > 0:
+            text = self._page(with_cortex=room > 4 / 3 * len(self._cortex or b""))
             small = poster.png(self._poster())
-            data["text/html"] = page.embedded(self._page(), small, self.sentence, self._height)
+            data["text/html"] = page.embedded(text, small, self.sentence, self._height)
         return data, metadata

@@ -9,7 +9,6 @@ from nbica.image import surfaces
 from nbica.image.template import AFFINE, SHAPE, load_tissue, nilearn_data
 from nbica.image.world_axes import AlignedGrid, align
 
-
 # The first axis from right to left.
 FLIP = np.array([[-1.0, 0, 0, SHAPE[0] - 1], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
 

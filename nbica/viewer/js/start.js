@@ -61,6 +61,7 @@ function bytesOf(base64) {
 const pageModel = new PageModel({
   ...JSON.parse(takeText("nbica-state")),
   _payload: new DataView(bytesOf(takeText("nbica-payload")).buffer),
+  _cortex: new DataView(bytesOf(takeText("nbica-cortex")).buffer),
 });
 Object.assign(window, { nbica: pageModel });
 const pageElement = /** @type {HTMLElement} */ (document.getElementById("nbica"));

@@ -41,6 +41,7 @@
  * @property {(Int8Array | null)[]} frames codes of the maps that were decoded
  * @property {Int32Array} [voxels] index of each voxel in the mask
  * @property {{frame: number, cache: Map<number, Plane>}} [glass] of the map seen through last
+ * @property {any} [vertices] values on the cortex, if they are not those of the voxels
  * @typedef {Grid & MapsOnly} Maps
  */
 
@@ -107,11 +108,11 @@ const TYPES = {
 };
 
 /**
- * A scene: the header with its volumes, each with typed arrays.
+ * A header with its volumes, each with typed arrays.
  * @param {DataView<ArrayBuffer>} view the bytes that payload.pack made
- * @returns {Promise<Scene>}
+ * @returns {Promise<any>}
  */
-async function openScene(view) {
+async function openBlock(view) {
   const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
   const buffer = await gunzip(bytes);
   const length = new DataView(buffer).getUint32(0, true);
@@ -121,8 +122,17 @@ async function openScene(view) {
       const Type = TYPES[type];
       volume[name] = new Type(buffer, 4 + length + at, size / Type.BYTES_PER_ELEMENT);
     }
-    if (volume.role === "maps") prepareMaps(volume);
   }
+  return header;
+}
+
+/**
+ * @param {DataView<ArrayBuffer>} view
+ * @returns {Promise<Scene>}
+ */
+async function openScene(view) {
+  const header = await openBlock(view);
+  for (const volume of header.volumes) if (volume.role === "maps") prepareMaps(volume);
   for (const name of Object.keys(header.luts))
     header.luts[name] = Uint8Array.from(header.luts[name]);
   return sortVolumes(header);
@@ -139,6 +149,7 @@ function sortVolumes(scene) {
   const [maps, ...overlays] = all("maps");
   const partner = scene.pairs ? overlays.pop() : null;
   const [background = null] = all("grey");
+  [maps.vertices] = all("vertices");
   return Object.assign(scene, {
     maps,
     overlays,
