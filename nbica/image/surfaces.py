@@ -2,8 +2,8 @@
 
 nilearn is never imported for it: its files are found and read, as for `nbica.image.template`. They
 are FreeSurfer's average of 40 brains at 10 242 vertices a hemisphere (Fischl et al. 1999,
-doi:10.1002/(SICI)1097-0193(1999)8:4<272::AID-HBM10>3.0.CO;2-4), in MNI305 space, which lies within
-some 4 mm of MNI152: maps are put on it as nilearn does, without a transform between the two.
+doi:10.1002/(SICI)1097-0193(1999)8:4<272::AID-HBM10>3.0.CO;2-4), in MNI305 space, which is a
+few mm from MNI152: maps are put on it as nilearn does, without a transform between the two.
 """
 
 from functools import cache

@@ -12,6 +12,7 @@ from nbica.runtime.atomic import to_write, write_text
 from nbica.runtime.text import for_spreadsheets
 from nbica.signal.ties import in_order
 from nbica.viewer import labelfile, page, poster
+from nbica.viewer.cortex import with_vertex_values
 from nbica.viewer.payload import NO_DATA, Courses
 from nbica.viewer.render import Layer, Look
 from nbica.viewer.scene import anatomy_of, load_scene
@@ -46,7 +47,7 @@ def browse(components, bg_img="auto", **options):
         A second decomposition, shown below, each component with the one most like it and their r:
         in the same slices, with threshold and colours alike (scaled where its unit is another, by
         the typical peak).
-    labels_img, labels, contours, overlays, quantum, cortex, **traits
+    labels_img, labels, contours, overlays, quantum, cortex, vertex_values, **traits
         As :func:`nbica.view_img`.
 
     Returns
@@ -125,7 +126,7 @@ class ComponentBrowser(SliceViewer):
     def __init__(
         self, components, bg_img="auto", *, names=None, stability=None, time_courses=None, t_r=None,
         subjects=None, compare=None, overlays=None, labels_img=None, labels=None, contours=None,
-        quantum=None, threshold="auto", cortex="auto", **traits,
+        quantum=None, threshold="auto", cortex="auto", vertex_values=None, **traits,
     ):  # fmt: skip
         check_traits(type(self), traits)
         stability = getattr(components, "stability_", None) if stability is None else stability
@@ -136,7 +137,7 @@ class ComponentBrowser(SliceViewer):
         )
         n_maps = len(scene.maps.scales)
         courses, about = _courses(time_courses, subjects, n_maps)
-        scene = replace(scene, courses=courses)
+        scene = with_vertex_values(replace(scene, courses=courses), vertex_values)
         header = {
             "notices": notices, "t_r": check_t_r(t_r), "courses": about,
             "facts": _facts(stability, n_maps), "classes": labelfile.CLASSES,

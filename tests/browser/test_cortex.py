@@ -406,3 +406,9 @@ def test_a_finger_turns_it_sideways_and_scrolls_the_page(open_page):
 
     assert state(opened, "cut_coords") != place
     assert solid(opened).evaluate("(el) => getComputedStyle(el).touchAction") == "pan-y"
+    fingers = opened.context.new_cdp_session(opened)
+    for kind, right in (("Start", 0), *(("Move", 10 * k) for k in range(1, 9)), ("End", None)):
+        x = box["x"] + box["width"] / 3
+        points = [] if right is None else [{"x": x + right, "y": box["y"] + box["height"] / 2}]
+        fingers.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
+    assert state(opened, "turn") == pytest.approx([0, 180 - 80 / box["width"] * 180], abs=1)

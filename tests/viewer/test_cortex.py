@@ -142,14 +142,16 @@ def test_values_of_vertices_cross_in_steps():
     assert (found.left[0, :5] == 0).all()
 
 
-def test_values_of_vertices_make_a_cortex_anywhere():
+@pytest.mark.parametrize("widget", [SliceViewer, ComponentBrowser])
+def test_values_of_vertices_make_a_cortex_anywhere(widget):
     """With values of its own a cortex needs no MNI space, and the values cross with the maps."""
     values = (np.zeros(10242), np.ones(10242))
 
-    viewer = SliceViewer(maps_elsewhere(), vertex_values=values)
+    viewer = widget(maps_elsewhere(), vertex_values=values)
 
     assert viewer.cortex
-    assert viewer.n_bytes > SliceViewer(maps_elsewhere(), cortex=False).n_bytes + 199_000
+    assert viewer.scene.vertices in viewer.scene.volumes
+    assert viewer.n_bytes > widget(maps_elsewhere(), cortex=False).n_bytes + 199_000
 
 
 @pytest.mark.parametrize(

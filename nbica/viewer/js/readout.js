@@ -126,7 +126,7 @@ function makeColorbar(ctx) {
     const side = ctx.state.get("radiological") ? "right" : "left";
     const convention = side === "left" ? "Neurological" : "Radiological";
     words.textContent = ctx.state.get("view") === "cortex"
-      ? "The cortex is seen as it lies in the body: letters say where left is"
+      ? "Letters say which side is left"
       : `${convention}: left is on the ${side}`;
     el.setAttribute("aria-label", `Colors from ${formatShort(lowest)} to ${formatShort(vmax)}, ` +
       `shown from ${formatShort(threshold)} on`);
