@@ -34,6 +34,10 @@ class Dataset(Bunch):
         )
 
 
+def _shortened(line):
+    return line if len(line) <= _WIDTH else f"{line[: _WIDTH - 2]} …"
+
+
 def _in_words(value):
     """What a value is, on one line."""
     if value is None:

@@ -52,6 +52,8 @@ class FitPanel(ipywidgets.VBox):
         Anatomy below the maps; as :func:`nbica.browse` takes it.
     every : int
         Runs between two pictures of the maps.
+    labels : path, optional
+        A label file, as :func:`nbica.browse` takes it.
 
     Attributes
     ----------
@@ -83,8 +85,8 @@ class FitPanel(ipywidgets.VBox):
     ('done', (13, 16, 14, 5))
     """
 
-    def __init__(self, estimator, imgs, confounds=None, *, bg_img="auto", every=2):
-        self.estimator, self.bg_img = estimator, bg_img
+    def __init__(self, estimator, imgs, confounds=None, *, bg_img="auto", every=2, labels=None):
+        self.estimator, self.bg_img, self._labels, self._earlier = estimator, bg_img, labels, None
         imgs, confounds = (list(x) if is_iterator(x) else x for x in (imgs, confounds))
         self._imgs, self._confounds, self._every = imgs, confounds, max(1, int(every))
         self._name = type(estimator).__name__
@@ -183,6 +185,7 @@ class FitPanel(ipywidgets.VBox):
     # ---- a fit, from begin to end ---------------------------------------------------------------
 
     def _reset(self):
+        self._earlier = getattr(self, "browser", None) or self._earlier
         self.error, self.browser, self.messages = None, None, []
         self._runs, self._stage, self._anatomy = [], "", None
         self._began = self._shown = self._pictured = time.monotonic()
@@ -252,9 +255,20 @@ class FitPanel(ipywidgets.VBox):
     def _show_result(self):
         self._bar.value = 1
         self._show_runs_of_a_cached_group()
-        self.browser = ComponentBrowser(self.estimator, self.bg_img)
+        self.browser = ComponentBrowser(self.estimator, self.bg_img, labels=self._labels)
+        self._keep_labels()
         self._picture.layout.display = "none"
         self._result.children = (self.browser,)
+
+    def _keep_labels(self):
+        """What was labelled after an earlier fit of this panel goes over to the new components."""
+        if self._earlier is None or not self._earlier.marks:
+            return
+        if lost := self.browser.take_labels_of(self._earlier):
+            self._on_warning(
+                f"Labels of {len(lost)} components have no place in the new fit, which has nothing "
+                f"like them: {', '.join(lost)}."
+            )
 
     def _show_runs_of_a_cached_group(self):
         """A group that came from the cache as a whole was not merged run by run."""

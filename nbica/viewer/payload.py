@@ -10,7 +10,7 @@ Memory: the codes, and one map as int16. Time: 0.1 s per map at 2 mm.
 
 import json
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -50,7 +50,13 @@ class Maps:
     signed: bool
     baseline: np.ndarray | None = None  # float32, (n_voxels,)
     to_voxel: np.ndarray = field(default_factory=lambda: np.eye(4))
+    unit: str = ""  # "z", or what the image is in
     role: str = "maps"
+
+    def in_z_scores(self, factor):
+        """The same maps with their values times a factor, which makes them z-scores."""
+        scales, peaks = self.scales * factor, self.peaks * factor
+        return replace(self, scales=scales, peaks=peaks, unit="z")
 
     def dense(self, k):
         """Codes of one map as a volume."""
@@ -90,9 +96,15 @@ class Labels:
 
 @dataclass(frozen=True, eq=False)
 class Courses:
-    """Time courses, run by run and component by component, in steps of a scale each."""
+    """Time courses of one run and their spectra, in steps of a scale for each component."""
 
-    codes: np.ndarray  # int16
+    run: int
+    t_r: float | None
+    step: float  # between two frequencies, in Hz; the first of power is one step above 0
+    scales: np.ndarray  # (n_maps,)
+    codes: np.ndarray  # int16, (n_maps, n_timepoints)
+    power: np.ndarray  # uint16, (n_maps, n_frequencies), 65535 is the strongest
+    strongest: np.ndarray  # (n_maps,), shares of the variance
     role: str = "courses"
 
 
@@ -170,7 +182,7 @@ def squeeze(data):
 
 def _arrays_of(volume):
     if volume.role == "courses":
-        return {"values": volume.codes}
+        return {"values": volume.codes, "power": volume.power}
     if volume.role in ("surface", "vertices"):
         return volume.arrays
     if volume.role != "maps":
@@ -184,7 +196,10 @@ def _arrays_of(volume):
 
 def _describe(volume):
     if volume.role == "courses":
-        return {"role": "courses"}
+        return {
+            "role": "courses", "run": volume.run, "t_r": volume.t_r, "step": volume.step,
+            "scales": volume.scales.tolist(), "strongest": volume.strongest.tolist(),
+        }  # fmt: skip
     if volume.role in ("surface", "vertices"):
         return {"role": volume.role, **volume.about}
     grid = volume.grid
@@ -199,5 +214,6 @@ def _describe(volume):
         return common | {"low": volume.low, "quantum": volume.quantum, "window": volume.window}
     return common | {
         "scales": volume.scales.tolist(), "peaks": volume.peaks.tolist(), "signed": volume.signed,
+        "unit": volume.unit,
         "gaps": bool((volume.codes == NO_DATA).any()),
     }  # fmt: skip

@@ -10,107 +10,21 @@ from nbica.exceptions import DataWarning
 from nbica.runtime.atomic import atomic, to_write
 from nbica.viewer import colors, page, poster
 from nbica.viewer.cortex import CortexTraits, cortex_for, with_vertex_values
+from nbica.viewer.fitted import scene_of
+from nbica.viewer.keywords import check_traits, public_traits, shows_keywords_of
 from nbica.viewer.payload import NO_DATA
 from nbica.viewer.render import Layer, Look
-from nbica.viewer.scene import load_scene, pack_scene
+from nbica.viewer.scene import pack_scene
 from nbica.viewer.state import (
     check_courses,
     check_names,
     check_overlays,
     check_t_r,
-    check_traits,
     first_look,
-    public_traits,
 )
 
 VIEWS = ("ortho", "lightbox", "glass", "cortex")
 _LONGEST_TITLE = 200  # letters in a picture
-
-
-def view_img(img, bg_img="auto", **options):
-    """Show brain maps in linked slices, to click, scroll and page through.
-
-    Costs one pass over the images, about a second for 20 maps at 2 mm; what crosses to the browser
-    is below 2 MB, once. After that the browser alone answers, whatever the link.
-
-    Parameters
-    ----------
-    img : image or path, 3D or 4D
-        One map, or one per volume: components, a z-map, a run (shown frame by frame as what differs
-        from its mean). Any affine: flipped and anisotropic grids are shown in true proportions, an
-        oblique one is resampled once. NaN are transparent and read as "no data".
-    bg_img : image or path, 3D; "auto" or None
-        Anatomy in the same world space. "auto": below a run its mean; below maps that lie in MNI
-        space, by where their values or their field of view are, the T1 of MNI152; below others the
-        brain that they cover, in dark grey. None is none.
-    overlays : image, path or list of these, optional
-        More single maps, each with its own colours; see the trait.
-    labels_img : image or path, 3D, optional
-        Regions as whole numbers; drawn as outlines and named where the crosshair is.
-    labels : sequence of str or dict, optional
-        Names of the regions 1, 2…, or by number.
-    contours : image, path or list of these, optional
-        Outlines of masks: where an image is above 0.
-    names : sequence of str, optional
-        One per map; "IC 0", "IC 1"… by default.
-    time_courses : array of shape (n_timepoints, n_maps), optional
-        Shown below the slices, for the map in view.
-    t_r : float, optional
-        Seconds between time points.
-    quantum : float, optional
-        Step between two values; see Notes.
-    cortex : bool or "auto"
-        Show the maps on fsaverage5 too, to turn and to inflate: beside the slices, and from six
-        sides with `view="cortex"`. "auto": where the maps lie in MNI space. Each vertex has the
-        mean of ten places between the pial and the white surface, as in nilearn's `vol_to_surf`
-        with an `inner_mesh`. Adds 0.3 MB to a page.
-    vertex_values : (left, right), optional
-        Values on the vertices of fsaverage5, for the cortex to show instead of those of the
-        volume; see :func:`nbica.viewer.cortex.vertex_values`.
-    **traits
-        How to begin; all of them can be read and set later: `component`, `cut_coords` (mm),
-        `threshold`, `vmax`, `opacity`, `colormap`, `view` ("ortho", "lightbox", "glass" or
-        "cortex"), `axis` and `n_slices` of the lightbox, `window` of the background,
-        `radiological`, `crosshair`, `interpolate`, `outlines`, `zoom`, `follow_peaks`, `presenter`,
-        `title`; `inflation`, `turn` and `hemi` of the cortex.
-
-    Returns
-    -------
-    SliceViewer
-
-    Raises
-    ------
-    FileNotFoundError, DataError, TypeError, ValueError
-        Naming what was found and what was expected; a TypeError for an unknown keyword.
-
-    Warns
-    -----
-    DataWarning
-        If nothing passes the threshold.
-
-    See Also
-    --------
-    browse : components, with labels, time courses and spectra.
-    nbica.plotting.plot_stat_map : a static figure.
-
-    Notes
-    -----
-    Values cross as whole numbers of steps. A step is 1/127 of a map's largest absolute value; 1/63
-    or 1/31 where many dense maps would make a page larger than 2.5 MB. What the viewer reads out is
-    true to half of it, which is written beside the value.
-
-    Examples
-    --------
-    >>> from nbica import datasets, view_img
-    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
-    >>> viewer = view_img(cohort.maps_img, cohort.anat_img, names=cohort.labels, threshold=0.3)
-    >>> viewer.component = cohort.labels.index("salience")
-    >>> len(viewer.peaks(2))
-    2
-    >>> viewer.to_html("networks.html").name
-    'networks.html'
-    """
-    return SliceViewer(img, bg_img, **options)
 
 
 class SliceViewer(CortexTraits, anywidget.AnyWidget):
@@ -205,8 +119,10 @@ class SliceViewer(CortexTraits, anywidget.AnyWidget):
         names=None, time_courses=None, t_r=None, quantum=None, threshold="auto", cortex="auto",
         vertex_values=None, **traits,
     ):  # fmt: skip
-        check_traits(type(self), traits)
-        scene, notices = load_scene(img, bg_img, overlays, labels_img, labels, contours, quantum)
+        traits = check_traits(type(self), traits)
+        scene, notices = scene_of(img, bg_img, overlays, labels_img, labels, contours, quantum)
+        if len(scene.maps.scales) > 1 and scene.maps.baseline is None:
+            traits = {"follow_peaks": True} | traits
         courses = check_courses(time_courses, len(scene.maps.scales))
         scene = with_vertex_values(scene, vertex_values)
         header = {"notices": notices, "t_r": check_t_r(t_r), "courses": courses}
@@ -433,9 +349,14 @@ class SliceViewer(CortexTraits, anywidget.AnyWidget):
         without = {"view": "ortho"} if self.view == "cortex" and not with_cortex else {}
         return page.make_page(
             title=self.title or self.names[0], alt=self.sentence, code=self._esm, css=self._css,
-            state=self.state | without, payload=self._payload, poster=poster.png(self._poster()),
-            cortex=(with_cortex and self._cortex) or b"",
+            state=self.state | without, blocks=self._blocks(with_cortex),
+            poster=poster.png(self._poster()),
         )  # fmt: skip
+
+    def _blocks(self, with_cortex=True):
+        """What a page holds in bytes, by the name of its element."""
+        cortex = {"nbica-cortex": self._cortex} if with_cortex and self._cortex else {}
+        return {"nbica-payload": self._payload} | cortex
 
     @property
     def state(self):
@@ -476,3 +397,94 @@ class SliceViewer(CortexTraits, anywidget.AnyWidget):
             small = poster.png(self._poster())
             data["text/html"] = page.embedded(text, small, self.sentence, self._height)
         return data, metadata
+
+
+@shows_keywords_of(SliceViewer)
+def view_img(img, bg_img="auto", **options):
+    """Show brain maps in linked slices, to click, scroll and page through.
+
+    Costs one pass over the images, about a second for 20 maps at 2 mm; what crosses to the browser
+    is below 2 MB, once. After that the browser alone answers, whatever the link.
+
+    Parameters
+    ----------
+    img : image or path, 3D or 4D, or a fitted CanICA or DictLearning
+        One map, or one per volume: components, a z-map, a run (shown frame by frame as what differs
+        from its mean). Any affine: flipped and anisotropic grids are shown in true proportions, an
+        oblique one is resampled once. NaN are transparent and read as "no data".
+    bg_img : image or path, 3D; "auto" or None
+        Anatomy in the same world space. "auto": below a run its mean; below maps that lie in MNI
+        space, by where their values or their field of view are, the T1 of MNI152; below others the
+        brain that they cover, in dark grey. None is none.
+    overlays : image, path or list of these, optional
+        More single maps, each with its own colours; see the trait.
+    labels_img : image or path, 3D, optional
+        Regions as whole numbers; drawn as outlines and named where the crosshair is.
+    labels : sequence of str or dict, optional
+        Names of the regions 1, 2…, or by number.
+    contours : image, path or list of these, optional
+        Outlines of masks: where an image is above 0.
+    names : sequence of str, optional
+        One per map; "IC 0", "IC 1"… by default.
+    time_courses : array of shape (n_timepoints, n_maps), optional
+        Shown below the slices, for the map in view.
+    t_r : float, optional
+        Seconds between time points.
+    quantum : float, optional
+        Step between two values; see Notes.
+    cortex : bool or "auto"
+        Show the maps on fsaverage5 too, to turn and to inflate: beside the slices, and from six
+        sides with `view="cortex"`. "auto": where the maps lie in MNI space. Each vertex has the
+        mean of ten places between the pial and the white surface, as in nilearn's `vol_to_surf`
+        with an `inner_mesh`. Adds 0.3 MB to a page.
+    vertex_values : (left, right), optional
+        Values on the vertices of fsaverage5, for the cortex to show instead of those of the
+        volume; see :func:`nbica.viewer.cortex.vertex_values`.
+    threshold : float, str such as "95%", or "auto"
+        Smaller absolute values are hidden: below this percentile of the image, air included. "auto"
+        is what stands out; of z-scores, what is above 3.
+    component, cut_coords, vmax, opacity, colormap, view, axis, n_slices, window, radiological, \
+crosshair, interpolate, outlines, zoom, follow_peaks, presenter, title, inflation, turn, \
+hemi : optional
+        How to begin; all of them can be read and set later, see :class:`SliceViewer`. nilearn's
+        `cmap` is `colormap` and its `draw_cross` is `crosshair`; of matplotlib's colour maps, the
+        vetted one most like it is taken.
+
+    Returns
+    -------
+    SliceViewer
+
+    Raises
+    ------
+    FileNotFoundError, DataError, TypeError, ValueError
+        Naming what was found and what was expected; a TypeError for an unknown keyword, with the
+        one that was meant.
+
+    Warns
+    -----
+    DataWarning
+        If nothing passes the threshold.
+
+    See Also
+    --------
+    browse : components, with labels, time courses and spectra.
+    nbica.plotting.plot_stat_map : a static figure.
+
+    Notes
+    -----
+    Values cross as whole numbers of steps. A step is 1/127 of a map's largest absolute value; 1/63
+    or 1/31 where many dense maps would make a page larger than 2.5 MB. What the viewer reads out is
+    true to half of it, which is written beside the value.
+
+    Examples
+    --------
+    >>> from nbica import datasets, view_img
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> viewer = view_img(cohort.maps_img, cohort.anat_img, names=cohort.labels, threshold=0.3)
+    >>> viewer.component = cohort.labels.index("salience")
+    >>> len(viewer.peaks(2))
+    2
+    >>> viewer.to_html("networks.html").name
+    'networks.html'
+    """
+    return SliceViewer(img, bg_img, **options)

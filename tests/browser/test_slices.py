@@ -357,7 +357,7 @@ def test_screen_readers_are_told(open_page, viewer):
     page.wait_for_function("document.querySelector('.nbv-hidden').textContent.includes('−21')")
 
     said = live.inner_text()
-    assert said.startswith("x −21, y 14, z 9 mm, value 8.00, point, 2 of 2")
+    assert said.startswith("x −21, y 14, z 9 mm, value 8.00, point, no. 1 · 2 maps")
     assert "z = 9 mm" in pane(page, "axial").get_attribute("aria-label")
     nameless = page.evaluate(NAMELESS)
     assert nameless == []

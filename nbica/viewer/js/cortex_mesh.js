@@ -67,27 +67,27 @@ function getOrMakeWeak(cache, key, make) {
  * @returns {Promise<Mesh>}
  */
 async function openCortex(view) {
-  const { volumes, step, levels, icosahedron, n_depths: depths } = await openBlock(view);
+  const { volumes, step, levels, icosahedron, n_depths: depths } = await unpack(view);
   const { faces, parents } = divideIcosahedron(icosahedron, levels);
   const half = parents.length / 2;
-  const both = (/** @type {(half: any) => ArrayLike<number>} */ read, /** @type {any} */ Type) => {
-    const parts = volumes.map(read);
+  const both = (/** @type {(half: any) => ArrayLike<number>} */ partOf, /** @type {any} */ Type) => {
+    const parts = volumes.map(partOf);
     const joined = new Type(2 * parts[0].length);
     parts.forEach((/** @type {any} */ part, /** @type {number} */ i) =>
       joined.set(part, i * part.length));
     return joined;
   };
-  const unpack = (/** @type {string} */ name, /** @type {any} */ Type = Int16Array) =>
+  const read = (/** @type {string} */ name, /** @type {any} */ Type = Int16Array) =>
     both((volume) => unpackResiduals(volume, name, parents, new Type(volume[`${name}_low`].length)),
       Type);
-  const [pial, white, inflated] = ["pial", "thickness", "inflated"].map((name) => unpack(name));
+  const [pial, white, inflated] = ["pial", "thickness", "inflated"].map((name) => read(name));
   for (let i = 0; i < white.length; i++) white[i] += pial[i];
   const all = Uint16Array.from([...faces, ...faces.map((v) => v + half)]);
   return {
     step, n: 2 * half, pial, white, inflated, faces: all, parents, depths, sampled: [],
     middles: findMiddles([pial, inflated], half, step),
     pialNormals: normalsOf(pial, all), inflatedNormals: normalsOf(inflated, all),
-    sulc: unpack("sulc", Int8Array),
+    sulc: read("sulc", Int8Array),
     isCortex: both(({ cortex }) =>
       Uint8Array.from({ length: half }, (_, v) => (cortex[v >> 3] >> (v & 7)) & 1), Uint8Array),
   };

@@ -30,6 +30,7 @@
  * @property {number[]} scales one per map
  * @property {number[]} peaks largest absolute values, one per map
  * @property {boolean} signed
+ * @property {string} unit "z", or "" for what the image is in
  * @property {boolean} gaps some codes say "no data"
  * @property {number[][]} toVoxel as a background's
  * @property {Uint8Array} mask a bit per voxel
@@ -72,9 +73,12 @@
  * @property {Record<string, [number, number, number][]>} outlines colors of regions, by color map
  * @property {string[]} notices sentences a reader should see
  * @property {number | null} t_r seconds between frames
- * @property {any} courses time courses; see readout.js and components.js
+ * @property {any} courses time courses, or what a desk knows of them; see plots.js and signals.js
  * @property {Map<string, any>} cache
- * @property {string[]} facts of a desk: a line per component
+ * @property {Record<string, number[]>} columns of a desk: what components are sorted by
+ * @property {string} ordered of a desk: what the components' numbers are ordered by, or ""
+ * @property {Record<string, string[]>} texts of a desk: what is shown of a column
+ * @property {string[]} suggested of a desk: a name for each component, or ""
  * @property {string[]} classes of a desk: labels that can be given
  * @property {string[]} kept of a desk: classes that are signal
  * @property {string[]} tints of a desk: a color per class
@@ -112,7 +116,7 @@ const TYPES = {
  * @param {DataView<ArrayBuffer>} view the bytes that payload.pack made
  * @returns {Promise<any>}
  */
-async function openBlock(view) {
+async function unpack(view) {
   const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
   const buffer = await gunzip(bytes);
   const length = new DataView(buffer).getUint32(0, true);
@@ -127,11 +131,11 @@ async function openBlock(view) {
 }
 
 /**
- * @param {DataView<ArrayBuffer>} view
+ * @param {DataView<ArrayBuffer>} view the bytes that payload.pack made of a scene
  * @returns {Promise<Scene>}
  */
 async function openScene(view) {
-  const header = await openBlock(view);
+  const header = await unpack(view);
   for (const volume of header.volumes) if (volume.role === "maps") prepareMaps(volume);
   for (const name of Object.keys(header.luts))
     header.luts[name] = Uint8Array.from(header.luts[name]);
