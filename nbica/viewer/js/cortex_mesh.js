@@ -70,16 +70,10 @@ async function openCortex(view) {
   const { volumes, step, levels, icosahedron, n_depths: depths } = await unpack(view);
   const { faces, parents } = divideIcosahedron(icosahedron, levels);
   const half = parents.length / 2;
-  const both = (/** @type {(half: any) => ArrayLike<number>} */ partOf, /** @type {any} */ Type) => {
-    const parts = volumes.map(partOf);
-    const joined = new Type(2 * parts[0].length);
-    parts.forEach((/** @type {any} */ part, /** @type {number} */ i) =>
-      joined.set(part, i * part.length));
-    return joined;
-  };
   const read = (/** @type {string} */ name, /** @type {any} */ Type = Int16Array) =>
-    both((volume) => unpackResiduals(volume, name, parents, new Type(volume[`${name}_low`].length)),
-      Type);
+    joinHalves(volumes, Type, (half) =>
+      unpackResiduals(half, name, parents, new Type(half[`${name}_low`].length)));
+  const bits = (/** @type {any} */ { cortex }, /** @type {number} */ v) => (cortex[v >> 3] >> (v & 7)) & 1;
   const [pial, white, inflated] = ["pial", "thickness", "inflated"].map((name) => read(name));
   for (let i = 0; i < white.length; i++) white[i] += pial[i];
   const all = Uint16Array.from([...faces, ...faces.map((v) => v + half)]);
@@ -88,9 +82,26 @@ async function openCortex(view) {
     middles: findMiddles([pial, inflated], half, step),
     pialNormals: normalsOf(pial, all), inflatedNormals: normalsOf(inflated, all),
     sulc: read("sulc", Int8Array),
-    isCortex: both(({ cortex }) =>
-      Uint8Array.from({ length: half }, (_, v) => (cortex[v >> 3] >> (v & 7)) & 1), Uint8Array),
+    isCortex: joinHalves(volumes, Uint8Array, (one) =>
+      Uint8Array.from({ length: half }, (_, v) => bits(one, v))),
   };
+}
+
+/**
+ * What both hemispheres have, one after the other.
+ * @param {any[]} halves
+ * @param {any} Type of the array
+ * @param {(half: any) => ArrayLike<number>} partOf
+ */
+function joinHalves(halves, Type, partOf) {
+  const parts = halves.map(partOf);
+  const joined = new Type(parts.reduce((n, part) => n + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    joined.set(part, at);
+    at += part.length;
+  }
+  return joined;
 }
 
 /**
