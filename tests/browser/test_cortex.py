@@ -310,6 +310,7 @@ def test_keys_and_buttons_turn_it(open_page):
     assert opened.locator(".nbv-sides [aria-pressed='true']").inner_text() == "Top"
     opened.get_by_role("button", name="Cortex: right, medial", exact=True).click()
     assert (state(opened, "turn"), state(opened, "hemi")) == (LEFT, "right")
+    settle(opened)
     assert solid(opened).get_attribute("aria-label").startswith("Cortex, right, medial. A is on")
 
 

@@ -303,7 +303,7 @@ def test_a_page_is_whole_or_not_there(maps, tmp_path, monkeypatch):
     assert [p.name for p in tmp_path.iterdir()] == ["page.html"]
     assert "http://" not in text.replace("http://www.w3.org/2000/svg", "")
     assert "https://" not in text
-    assert text.count("</script>") == 4  # state, payload, cortex, module
+    assert text.count("</script>") == 3
     assert "Content-Security-Policy" in text
     with pytest.raises(FileNotFoundError, match=r"no folder .* make it first"):
         viewer.to_html(tmp_path / "none" / "page.html")

@@ -73,7 +73,8 @@ async function openCortex(view) {
   const read = (/** @type {string} */ name, /** @type {any} */ Type = Int16Array) =>
     joinHalves(volumes, Type, (half) =>
       unpackResiduals(half, name, parents, new Type(half[`${name}_low`].length)));
-  const bits = (/** @type {any} */ { cortex }, /** @type {number} */ v) => (cortex[v >> 3] >> (v & 7)) & 1;
+  const bit = (/** @type {Uint8Array} */ bytes, /** @type {number} */ v) =>
+    (bytes[v >> 3] >> (v & 7)) & 1;
   const [pial, white, inflated] = ["pial", "thickness", "inflated"].map((name) => read(name));
   for (let i = 0; i < white.length; i++) white[i] += pial[i];
   const all = Uint16Array.from([...faces, ...faces.map((v) => v + half)]);
@@ -82,8 +83,8 @@ async function openCortex(view) {
     middles: findMiddles([pial, inflated], half, step),
     pialNormals: normalsOf(pial, all), inflatedNormals: normalsOf(inflated, all),
     sulc: read("sulc", Int8Array),
-    isCortex: joinHalves(volumes, Uint8Array, (one) =>
-      Uint8Array.from({ length: half }, (_, v) => bits(one, v))),
+    isCortex: joinHalves(volumes, Uint8Array, ({ cortex }) =>
+      Uint8Array.from({ length: half }, (_, v) => bit(cortex, v))),
   };
 }
 
