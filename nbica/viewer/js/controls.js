@@ -14,13 +14,13 @@ const KEYS = [
   ["[ ]", "previous and next map"],
   ["n", "next peak"],
   ["t T", "threshold up and down"],
-  ["v", "slices, lightbox, glass"],
+  ["v", "slices, lightbox, glass, cortex"],
   ["+ − 0", "zoom in, out, off"],
   ["space", "play"],
   ["c", "crosshair"],
   ["o", "outlines"],
   ["a", "regions of the atlas"],
-  ["x", "cortex beside the slices"],
+  ["x", "the cortex beside the slices"],
   ["i", "inflate the cortex, fold it"],
   ["r", "swap left and right"],
   ["s", "save a picture"],
@@ -261,8 +261,9 @@ function makePanel(title, kind, close, ...children) {
  * @param {Context} ctx
  * @param {Actions} actions
  */
-function makeHelp({ scene }, actions) {
-  const all = [...(scene.classes ? LABEL_KEYS : []), ...KEYS];
+function makeHelp({ scene, cortex }, actions) {
+  const keys = KEYS.filter(([, does]) => cortex || !does.includes("the cortex"));
+  const all = [...(scene.classes ? LABEL_KEYS : []), ...keys];
   const rows = all.map(([keys, does]) => makeElement("div", {},
     makeElement("dt", {}, ...keys.split(" ").map((key) => makeElement("kbd", {}, key))),
     makeElement("dd", {}, does)));
