@@ -74,9 +74,11 @@ def settle(page):
     page.wait_for_function(SHARP)
 
 
-def begun(open_page, viewer, **options):
-    """A page whose cortex is drawn."""
+def begun(open_page, viewer, pane=True, **options):
+    """A page whose cortex is drawn, if a pane shows it."""
     opened = open_page(viewer, **options)
+    if not pane:
+        return opened
     opened.wait_for_function("document.querySelector('.nbv-solid canvas').width > 300")
     settle(opened)
     return opened
@@ -379,6 +381,19 @@ def test_its_own_page_shows_it_from_six_sides(open_page):
     solid(opened, 4).dblclick(position={"x": 5, "y": 5})
     settle(opened)
     np.testing.assert_array_equal(picture(opened, 4), before[4])
+
+
+def test_keys_lead_to_its_page_and_back(open_page):
+    """The key v goes on through the views, the cortex among them, wherever the focus was."""
+    opened = begun(open_page, SliceViewer(on_grey_matter(), view="glass"), pane=False)
+    opened.locator(".nbv-pane").first.focus()
+
+    opened.keyboard.press("v")
+    settle(opened)
+    assert (state(opened, "view"), opened.locator(".nbv-solid").count()) == ("cortex", 6)
+    opened.keyboard.press("v")
+    settle(opened)
+    assert (state(opened, "view"), opened.locator(".nbv-solid").count()) == ("ortho", 1)
 
 
 def test_it_can_be_put_away(open_page):

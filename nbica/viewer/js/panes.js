@@ -305,7 +305,8 @@ function makeStage(ctx) {
     cortex = makeCortexPanes(ctx);
     panes = makePanes(ctx);
     layOutPanes(ctx, el, panes, cortex);
-    if (focused) panes.at(-1)?.el.focus({ preventScroll: true }); // keys go on working
+    // Keys go on working.
+    if (focused) (panes.at(-1) ?? cortex[0])?.el.focus({ preventScroll: true });
     built = wanted();
   };
   const drawNow = () => {
