@@ -22,8 +22,12 @@ FROM_GENERATOR = "the runs came from a generator, which cannot be gone through a
 
 @dataclass(frozen=True, eq=False)
 class SeenRun:
-    """A run that a fit saw, with its confounds; `frames` gives them, or None if they are gone."""
+    """A run that a fit saw, with its confounds.
 
+    `frames` are those of a file, or a function that gives them, or None if they are gone.
+    """
+
+    name: str
     run: Run
     frames: object
     confounds: object
@@ -31,9 +35,16 @@ class SeenRun:
     @classmethod
     def of(cls, run, confounds):
         """What is kept of a run: nothing that is large."""
+        if not isinstance(run, Run):  # of another kind, which nobody knows here
+            return cls(run.name, None, _nothing, None)
         if isinstance(run.frames, FileFrames):
-            return cls(run, run.frames, confounds)
-        return cls(replace(run, frames=None), _weakly(run.frames), confounds)
+            return cls(run.name, run, run.frames, confounds)
+        return cls(run.name, replace(run, frames=None), _weakly(run.frames), confounds)
+
+    @property
+    def t_r(self):
+        """Seconds between frames, where the header says it."""
+        return None if self.run is None else self.run.t_r
 
     def again(self):
         """The run as it was.
@@ -45,12 +56,12 @@ class SeenRun:
         """
         if isinstance(self.frames, FileFrames):
             if not Path(self.frames.path).is_file():
-                msg = f"the file {self.run.name} is gone"
+                msg = f"the file {self.name} is gone"
                 raise DataError(msg)
             return self.run
         frames = self.frames()
         if frames is None:
-            msg = f"{self.run.name} is gone: it was in memory only, and nobody holds it any more"
+            msg = f"{self.name} is gone: it was in memory only, and nobody holds it any more"
             raise DataError(msg)
         return replace(self.run, frames=frames)
 
@@ -115,7 +126,7 @@ class SeenCourses:
         self._seen = None if seen is None else _in_order(seen, self.names)
         self.trouble = FROM_GENERATOR if self._seen is None else ""
         self._known = estimator.__dict__.setdefault("_courses_", {})
-        self.t_r = [estimator.t_r or (one.run.t_r if one else None) for one in self._seen or []]
+        self.t_r = [estimator.t_r or (one.t_r if one else None) for one in self._seen or []]
 
     def known(self, index):
         """The time courses of a run if they were computed before, else None."""
@@ -163,5 +174,5 @@ def _in_order(seen, names):
     """What was seen of each of these runs, which come in the same order; None where nothing."""
     rest, found = iter(seen), []
     for name in names:
-        found.append(next((one for one in rest if one.run.name == name), None))
+        found.append(next((one for one in rest if one.name == name), None))
     return found

@@ -1,7 +1,10 @@
 """The IC desk: look through the components of a decomposition, name them, take the labels away."""
 
+from __future__ import annotations
+
 import os
 import warnings
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -22,9 +25,21 @@ from nbica.viewer.render import Layer, Look
 from nbica.viewer.slice_viewer import SliceViewer
 from nbica.viewer.state import check_t_r
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import ArrayLike
+    from pandas import DataFrame
+    from PIL.Image import Image as PILImage
+    from sklearn.base import BaseEstimator
+
+    from nbica.hints import AnyPath, Background, ImageLike, Images
+    from nbica.viewer.page import Page
+
 
 class ComponentBrowser(SliceViewer):
-    """The IC desk; see :func:`browse` for what it takes and costs.
+    """Browser of components, the IC desk; see :func:`browse` for its parameters and cost.
 
     Attributes
     ----------
@@ -67,15 +82,21 @@ class ComponentBrowser(SliceViewer):
     _courses = t.Bytes().tag(sync=True)
     marks = t.Dict().tag(sync=True)
     saved = t.Unicode().tag(sync=True)
+    _kept = t.Dict().tag(sync=True)  # marks that arrived here: the browser compares them to its own
     subject = t.Int(0, min=0).tag(sync=True)
     frame = t.Int(-1, min=-1).tag(sync=True)
 
     def __init__(
-        self, components, bg_img="auto", *, names=None, stability=None, time_courses=None, t_r=None,
-        subjects=None, compare=None, networks=None, overlays=None, labels_img=None, labels=None,
-        contours=None, quantum=None, threshold="auto", cortex="auto", vertex_values=None,
-        **traits,
-    ):  # fmt: skip
+        self, components: ImageLike | BaseEstimator, bg_img: Background = "auto", *,
+        names: Sequence[str] | None = None, stability: Sequence[float] | None = None,
+        time_courses: ArrayLike | None = None, t_r: float | None = None,
+        subjects: Sequence[str] | None = None, compare: ImageLike | BaseEstimator | None = None,
+        networks: Any = None, overlays: Images | None = None, labels_img: ImageLike | None = None,
+        labels: AnyPath | Sequence[str] | Mapping[int, str] | None = None,
+        contours: Images | None = None, quantum: float | None = None,
+        threshold: float | str = "auto", cortex: bool | str = "auto",
+        vertex_values: tuple[ArrayLike, ArrayLike] | None = None, **traits: Any,
+    ) -> None:  # fmt: skip
         traits = check_traits(type(self), traits)
         t_r = check_t_r(t_r)
         path, regions = (labels, None) if isinstance(labels, str | os.PathLike) else (None, labels)
@@ -118,9 +139,10 @@ class ComponentBrowser(SliceViewer):
     def _keep_marks(self, change):
         if change["new"] != self._book.marks:
             self.saved = self._book.keep(change["new"])
+        self._kept = change["new"]
 
     @property
-    def labels_(self):
+    def labels_(self) -> list[str]:
         """One class per component, the first of its labels; "Unknown" where none was given."""
         return [next((one for one in own if one in labelfile.CLASSES), "Unknown")
                 for own in self._labels()]  # fmt: skip
@@ -128,7 +150,7 @@ class ComponentBrowser(SliceViewer):
     def _labels(self):
         return as_list(self.marks, len(self.scene.maps.scales))
 
-    def to_dataframe(self):
+    def to_dataframe(self) -> DataFrame:
         """The labels as a table.
 
         Returns
@@ -154,12 +176,14 @@ class ComponentBrowser(SliceViewer):
         notes = ["; ".join(one for one in own if one != first) for own, first in pairs]
         return frame.assign(notes=notes) if any(notes) else frame
 
-    def save_tsv(self, path):
+    def save_tsv(self, path: AnyPath) -> None:
         """Save :meth:`to_dataframe` as tab-separated values; none is taken for a formula."""
         text = for_spreadsheets(self.to_dataframe()).to_csv(sep="\t", lineterminator="\n")
         write_text(to_write(path), text)
 
-    def save_labels(self, path=None, melodic_dir=".", *, noise_only=False):
+    def save_labels(
+        self, path: AnyPath | None = None, melodic_dir: str = ".", *, noise_only: bool = False
+    ) -> None:
         """Save the labels as FIX, FSLeyes and Melview read them; components count from 1.
 
         Parameters
@@ -209,7 +233,7 @@ class ComponentBrowser(SliceViewer):
             )
             warnings.warn(msg, DataWarning, stacklevel=3)
 
-    def load_labels(self, path=None):
+    def load_labels(self, path: AnyPath | None = None) -> None:
         """Take the labels of a file that FIX, FSLeyes, Melview, ICA-AROMA or nbica wrote.
 
         Parameters
@@ -233,7 +257,7 @@ class ComponentBrowser(SliceViewer):
     def _read(self, path):
         return labelfile.read(path, len(self.scene.maps.scales)).labels
 
-    def take_labels_of(self, other):
+    def take_labels_of(self, other: ComponentBrowser) -> list[str]:
         """Take over the labels of another desk, for the components most like its own.
 
         Parameters
@@ -268,7 +292,7 @@ class ComponentBrowser(SliceViewer):
         if self._teller and isinstance(content, dict) and "want" in content:
             self._teller.want(content["want"])
 
-    def to_html(self, path=None):
+    def to_html(self, path: AnyPath | None = None) -> Path | Page:
         """As :meth:`SliceViewer.to_html`, with the time courses of all runs.
 
         Costs a pass over each run of a fit that nobody looked at before; that is shown meanwhile.
@@ -291,7 +315,7 @@ class ComponentBrowser(SliceViewer):
 
     # ---- pictures -------------------------------------------------------------------------------
 
-    def picture(self, coarse=1):
+    def picture(self, coarse: int = 1) -> PILImage:
         """The contact sheet, drawn in Python: each component at its peak.
 
         Parameters
@@ -323,13 +347,15 @@ class ComponentBrowser(SliceViewer):
         return sheet.resize((round(sheet.width * scale), round(sheet.height * scale)))
 
     @property
-    def sentence(self):
+    def sentence(self) -> str:
         """What this is, in words that stay the same."""
         return super().sentence.replace("map", "component", 1)
 
 
 @shows_keywords_of(ComponentBrowser)
-def browse(components, bg_img="auto", **options):
+def browse(
+    components: ImageLike | BaseEstimator, bg_img: Background = "auto", **options: Any
+) -> ComponentBrowser:
     """Look through components on a contact sheet, in slices and over time, and label them.
 
     Costs as :func:`nbica.view_img`.

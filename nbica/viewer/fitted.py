@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 
 from nbica.matching.labels import SIGNS_OF_NOISE, flag_noise, label
+from nbica.runtime.checks import is_number
 from nbica.signal.ties import in_order
 from nbica.viewer.scene import anatomy_of, load_scene
 from nbica.viewer.state import as_real
@@ -53,7 +54,7 @@ def scene_of(
     img, factor = image_of(components), z_factor(components)
     if hasattr(components, "runs_"):
         bg_img = anatomy_of(components, bg_img)
-    if quantum is not None and factor is not None:
+    if is_number(quantum) and factor is not None:
         quantum = quantum / factor
     scene, notices = load_scene(img, bg_img, overlays, labels_img, labels, contours, quantum)
     if factor is not None:

@@ -51,7 +51,8 @@ def shows_keywords_of(widget_class):
     """
 
     def decorate(function):
-        function.__signature__ = inspect.Signature(keywords_of(widget_class))
+        own = inspect.signature(function)
+        function.__signature__ = own.replace(parameters=keywords_of(widget_class))
         return function
 
     return decorate

@@ -64,6 +64,22 @@ class Maps:
         volume[self.mask.T] = self.codes[k]
         return volume.T
 
+    def value_at(self, k, mm):
+        """Value of one map at a place, true to half its scale; NaN outside and where no data is."""
+        voxel = np.floor((mm - self.grid.origin) / self.grid.step + 0.5).astype(int)
+        if (voxel < 0).any() or (voxel >= self.grid.shape).any():
+            return float("nan")
+        code = int(self.dense(k)[tuple(voxel)])
+        if code == NO_DATA:
+            return float("nan")
+        return code * float(self.scales[k]) + self._baseline_at(voxel)
+
+    def _baseline_at(self, voxel):
+        if self.baseline is None or not self.mask[tuple(voxel)]:
+            return 0.0
+        place = np.ravel_multi_index(tuple(voxel), self.grid.shape, order="F")
+        return float(self.baseline[self.mask.ravel(order="F")[:place].sum()])
+
     def peak_of(self, k):
         """Where a map's absolute value is largest, in mm; the middle for an empty map."""
         return self.peaks_of(k, 1)[0]
@@ -181,6 +197,7 @@ def squeeze(data):
 
 
 def _arrays_of(volume):
+    """What of a volume crosses as bytes, by name."""
     if volume.role == "courses":
         return {"values": volume.codes, "power": volume.power}
     if volume.role in ("surface", "vertices"):
@@ -195,6 +212,7 @@ def _arrays_of(volume):
 
 
 def _describe(volume):
+    """What of a volume crosses as JSON: its role, grid and scales."""
     if volume.role == "courses":
         return {
             "role": "courses", "run": volume.run, "t_r": volume.t_r, "step": volume.step,

@@ -1,18 +1,18 @@
 """The slice viewer: brain maps to click through, alive with or without a kernel."""
 
-import warnings
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import anywidget
 import numpy as np
 import traitlets as t
 
-from nbica.exceptions import DataWarning
 from nbica.runtime.atomic import atomic, to_write
 from nbica.viewer import colors, page, poster
 from nbica.viewer.cortex import CortexTraits, cortex_for, with_vertex_values
 from nbica.viewer.fitted import scene_of
-from nbica.viewer.keywords import check_traits, public_traits, shows_keywords_of
-from nbica.viewer.payload import NO_DATA
+from nbica.viewer.keywords import check_traits, public_traits
 from nbica.viewer.render import Layer, Look
 from nbica.viewer.scene import pack_scene
 from nbica.viewer.state import (
@@ -21,7 +21,19 @@ from nbica.viewer.state import (
     check_overlays,
     check_t_r,
     first_look,
+    warn_if_hidden,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import ArrayLike
+    from PIL.Image import Image as PILImage
+    from sklearn.base import BaseEstimator
+
+    from nbica.hints import AnyPath, Background, ImageLike, Images
+    from nbica.viewer.page import Page
 
 VIEWS = ("ortho", "lightbox", "glass", "cortex")
 _LONGEST_TITLE = 200  # letters in a picture
@@ -115,10 +127,14 @@ class SliceViewer(CortexTraits, anywidget.AnyWidget):
     title = t.Unicode("").tag(sync=True)
 
     def __init__(
-        self, img, bg_img="auto", *, overlays=None, labels_img=None, labels=None, contours=None,
-        names=None, time_courses=None, t_r=None, quantum=None, threshold="auto", cortex="auto",
-        vertex_values=None, **traits,
-    ):  # fmt: skip
+        self, img: ImageLike | BaseEstimator, bg_img: Background = "auto", *,
+        overlays: Images | None = None, labels_img: ImageLike | None = None,
+        labels: Sequence[str] | Mapping[int, str] | None = None, contours: Images | None = None,
+        names: Sequence[str] | None = None, time_courses: ArrayLike | None = None,
+        t_r: float | None = None, quantum: float | None = None,
+        threshold: float | str = "auto", cortex: bool | str = "auto",
+        vertex_values: tuple[ArrayLike, ArrayLike] | None = None, **traits: Any,
+    ) -> None:  # fmt: skip
         traits = check_traits(type(self), traits)
         scene, notices = scene_of(img, bg_img, overlays, labels_img, labels, contours, quantum)
         if len(scene.maps.scales) > 1 and scene.maps.baseline is None:
@@ -138,7 +154,7 @@ class SliceViewer(CortexTraits, anywidget.AnyWidget):
             "cortex": bool(self._cortex_packed),
         }
         super().__init__(**(state | traits))
-        self._warn_if_hidden()
+        warn_if_hidden(scene.maps, self.threshold, stacklevel=4)
 
     # ---- what a state may be --------------------------------------------------------------------
 
@@ -204,22 +220,10 @@ class SliceViewer(CortexTraits, anywidget.AnyWidget):
             raise t.TraitError(msg)
         return proposal["value"]
 
-    def _warn_if_hidden(self):
-        largest = float(self.scene.maps.peaks.max(initial=0))
-        if self.threshold > largest > 0:
-            msg = (
-                f"threshold={self.threshold:.4g} is above the largest absolute value of all maps, "
-                f"{largest:.4g}: nothing is shown. Lower it, or leave it to threshold='auto'."
-            )
-            warnings.warn(msg, DataWarning, stacklevel=4)
-        if not largest:
-            msg = "The maps hold nothing but 0, NaN and infinity: nothing is shown."
-            warnings.warn(msg, DataWarning, stacklevel=4)
-
     # ---- what it says and gives -----------------------------------------------------------------
 
     @property
-    def look(self):
+    def look(self) -> Look:
         """How the scene is drawn now; `nbica.viewer.render` draws the same."""
         own = Layer(self.component, self.threshold, self.vmax, self.opacity, self.colormap)
         layers = [(self.scene.maps, own)]
@@ -232,7 +236,7 @@ class SliceViewer(CortexTraits, anywidget.AnyWidget):
             self.view == "glass",
         )  # fmt: skip
 
-    def peaks(self, n_peaks=5):
+    def peaks(self, n_peaks: int = 5) -> list[tuple[float, float, float]]:
         """Where the map in view has its largest absolute values, 15 mm apart at least.
 
         Parameters
@@ -247,7 +251,7 @@ class SliceViewer(CortexTraits, anywidget.AnyWidget):
         found = self.scene.maps.peaks_of(self.component, n_peaks)
         return [tuple(float(value) for value in mm) for mm in found]
 
-    def value(self):
+    def value(self) -> float:
         """Value of the map in view at the crosshair, true to half a quantum.
 
         Returns
@@ -255,23 +259,9 @@ class SliceViewer(CortexTraits, anywidget.AnyWidget):
         float
             NaN outside of the image and where it holds no data.
         """
-        maps = self.scene.maps
-        voxel = np.floor((self.cut_coords - maps.grid.origin) / maps.grid.step + 0.5).astype(int)
-        if (voxel < 0).any() or (voxel >= maps.grid.shape).any():
-            return float("nan")
-        code = int(maps.dense(self.component)[tuple(voxel)])
-        if code == NO_DATA:
-            return float("nan")
-        return code * float(maps.scales[self.component]) + self._baseline_at(voxel)
+        return self.scene.maps.value_at(self.component, self.cut_coords)
 
-    def _baseline_at(self, voxel):
-        maps = self.scene.maps
-        if maps.baseline is None or not maps.mask[tuple(voxel)]:
-            return 0.0
-        place = np.ravel_multi_index(tuple(voxel), maps.grid.shape, order="F")
-        return float(maps.baseline[maps.mask.ravel(order="F")[:place].sum()])
-
-    def picture(self):
+    def picture(self) -> PILImage:
         """The three slices at the crosshair as they stand, drawn in Python.
 
         Returns
@@ -293,7 +283,9 @@ class SliceViewer(CortexTraits, anywidget.AnyWidget):
         """What a page shows until its script has run, and where none may run."""
         return self.picture()
 
-    def save(self, path, *, dpi=100, colorbar=True, size=None):
+    def save(
+        self, path: AnyPath, *, dpi: float = 100, colorbar: bool = True, size: float | None = None
+    ) -> None:
         """Save :meth:`picture` as a PNG file, drawn anew for its size.
 
         Parameters
@@ -328,7 +320,7 @@ class SliceViewer(CortexTraits, anywidget.AnyWidget):
         with atomic(to_write(path)) as temporary:
             picture.resize(whole).save(temporary, format="png", dpi=(dpi, dpi))
 
-    def to_html(self, path=None):
+    def to_html(self, path: AnyPath | None = None) -> Path | Page:
         """All of the viewer in one file that needs no kernel and makes no request.
 
         Parameters
@@ -359,17 +351,17 @@ class SliceViewer(CortexTraits, anywidget.AnyWidget):
         return {"nbica-payload": self._payload} | cortex
 
     @property
-    def state(self):
+    def state(self) -> dict:
         """The public traits by name, as JSON can hold them."""
         return {name: getattr(self, name) for name in public_traits(type(self))}
 
     @property
-    def n_bytes(self):
+    def n_bytes(self) -> int:
         """Bytes that cross to the browser, once."""
         return len(self._payload) + len(self._cortex or b"")
 
     @property
-    def sentence(self):
+    def sentence(self) -> str:
         """What this is, in words that stay the same."""
         maps = self.scene.maps
         what = "frame" if maps.baseline is not None else "map"
@@ -377,7 +369,7 @@ class SliceViewer(CortexTraits, anywidget.AnyWidget):
         size = " × ".join(str(n) for n in maps.grid.shape)
         return f"{count} of {size} voxels{' over a background' if self.scene.background else ''}"
 
-    def close(self):
+    def close(self) -> None:
         """Close the viewer wherever it is shown, and free what it holds in the browser."""
         self.layout.close()
         super().close()
@@ -397,94 +389,3 @@ class SliceViewer(CortexTraits, anywidget.AnyWidget):
             small = poster.png(self._poster())
             data["text/html"] = page.embedded(text, small, self.sentence, self._height)
         return data, metadata
-
-
-@shows_keywords_of(SliceViewer)
-def view_img(img, bg_img="auto", **options):
-    """Show brain maps in linked slices, to click, scroll and page through.
-
-    Costs one pass over the images, about a second for 20 maps at 2 mm; what crosses to the browser
-    is below 2 MB, once. After that the browser alone answers, whatever the link.
-
-    Parameters
-    ----------
-    img : image or path, 3D or 4D, or a fitted CanICA or DictLearning
-        One map, or one per volume: components, a z-map, a run (shown frame by frame as what differs
-        from its mean). Any affine: flipped and anisotropic grids are shown in true proportions, an
-        oblique one is resampled once. NaN are transparent and read as "no data".
-    bg_img : image or path, 3D; "auto" or None
-        Anatomy in the same world space. "auto": below a run its mean; below maps that lie in MNI
-        space, by where their values or their field of view are, the T1 of MNI152; below others the
-        brain that they cover, in dark grey. None is none.
-    overlays : image, path or list of these, optional
-        More single maps, each with its own colours; see the trait.
-    labels_img : image or path, 3D, optional
-        Regions as whole numbers; drawn as outlines and named where the crosshair is.
-    labels : sequence of str or dict, optional
-        Names of the regions 1, 2…, or by number.
-    contours : image, path or list of these, optional
-        Outlines of masks: where an image is above 0.
-    names : sequence of str, optional
-        One per map; "IC 0", "IC 1"… by default.
-    time_courses : array of shape (n_timepoints, n_maps), optional
-        Shown below the slices, for the map in view.
-    t_r : float, optional
-        Seconds between time points.
-    quantum : float, optional
-        Step between two values; see Notes.
-    cortex : bool or "auto"
-        Show the maps on fsaverage5 too, to turn and to inflate: beside the slices, and from six
-        sides with `view="cortex"`. "auto": where the maps lie in MNI space. Each vertex has the
-        mean of ten places between the pial and the white surface, as in nilearn's `vol_to_surf`
-        with an `inner_mesh`. Adds 0.3 MB to a page.
-    vertex_values : (left, right), optional
-        Values on the vertices of fsaverage5, for the cortex to show instead of those of the
-        volume; see :func:`nbica.viewer.cortex.vertex_values`.
-    threshold : float, str such as "95%", or "auto"
-        Smaller absolute values are hidden: below this percentile of the image, air included. "auto"
-        is what stands out; of z-scores, what is above 3.
-    component, cut_coords, vmax, opacity, colormap, view, axis, n_slices, window, radiological, \
-crosshair, interpolate, outlines, zoom, follow_peaks, presenter, title, inflation, turn, \
-hemi : optional
-        How to begin; all of them can be read and set later, see :class:`SliceViewer`. nilearn's
-        `cmap` is `colormap` and its `draw_cross` is `crosshair`; of matplotlib's colour maps, the
-        vetted one most like it is taken.
-
-    Returns
-    -------
-    SliceViewer
-
-    Raises
-    ------
-    FileNotFoundError, DataError, TypeError, ValueError
-        Naming what was found and what was expected; a TypeError for an unknown keyword, with the
-        one that was meant.
-
-    Warns
-    -----
-    DataWarning
-        If nothing passes the threshold.
-
-    See Also
-    --------
-    browse : components, with labels, time courses and spectra.
-    nbica.plotting.plot_stat_map : a static figure.
-
-    Notes
-    -----
-    Values cross as whole numbers of steps. A step is 1/127 of a map's largest absolute value; 1/63
-    or 1/31 where many dense maps would make a page larger than 2.5 MB. What the viewer reads out is
-    true to half of it, which is written beside the value.
-
-    Examples
-    --------
-    >>> from nbica import datasets, view_img
-    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
-    >>> viewer = view_img(cohort.maps_img, cohort.anat_img, names=cohort.labels, threshold=0.3)
-    >>> viewer.component = cohort.labels.index("salience")
-    >>> len(viewer.peaks(2))
-    2
-    >>> viewer.to_html("networks.html").name
-    'networks.html'
-    """
-    return SliceViewer(img, bg_img, **options)

@@ -1,9 +1,11 @@
 """What a viewer's state begins with, and what it may be."""
 
+import warnings
 from numbers import Real
 
 import numpy as np
 
+from nbica.exceptions import DataWarning
 from nbica.runtime.checks import one_each
 from nbica.runtime.text import reads_as_number
 from nbica.viewer import colors, thresholds
@@ -135,6 +137,20 @@ def _threshold_of(maps, text):
         msg = f"threshold is {text!r}; {_THRESHOLDS}"
         raise ValueError(msg)
     return thresholds.percentile(maps, float(number))
+
+
+def warn_if_hidden(maps, threshold, stacklevel):
+    """Warn where nothing of the maps is to be seen."""
+    largest = float(maps.peaks.max(initial=0))
+    if threshold > largest > 0:
+        msg = (
+            f"threshold={threshold:.4g} is above the largest absolute value of all maps, "
+            f"{largest:.4g}: nothing is shown. Lower it, or leave it to threshold='auto'."
+        )
+        warnings.warn(msg, DataWarning, stacklevel=stacklevel)
+    if not largest:
+        msg = "The maps hold nothing but 0, NaN and infinity: nothing is shown."
+        warnings.warn(msg, DataWarning, stacklevel=stacklevel)
 
 
 def _overlay_look(volume):

@@ -45,6 +45,7 @@ def test_twenty_components_without_the_mouse(page, tmp_path):
 
     assert get(page, "marks") == {str(k): [name] for k, name in enumerate(wanted)}
     assert len(places) == 5
+    assert "NOT saved: they are on this page only" in page.locator(".nbv-marks").inner_text()
     assert "20 of 20 labelled" in page.locator(".nbv-marks").inner_text()
     with page.expect_download() as waiting:
         page.get_by_role("button", name="Save labels").click()

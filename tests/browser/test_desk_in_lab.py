@@ -57,5 +57,11 @@ def test_a_fit_is_looked_at_and_labelled(chromium, lab):
     page.keyboard.press("5")
     page.get_by_text("saved to labels.txt").wait_for()
     assert labelfile.read(folder / "labels.txt", 5).labels[0] == ["Cardiac"]
+
+    # A kernel that is gone keeps nothing: what was said before does not hold any more.
+    page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+    page.locator(".nbv-sheet").focus()
+    page.keyboard.press("4")
+    page.get_by_text("NOT saved: Python does not answer").wait_for()
     assert [text for text in troubles if "nbv" in text or "anywidget" in text] == []
     context.close()

@@ -3,6 +3,7 @@
 import gc
 import pickle
 from pathlib import Path
+from types import SimpleNamespace
 
 import nibabel as nib
 import numpy as np
@@ -108,3 +109,12 @@ def test_a_pickle_finds_files_again(fitted, cohort):
 
     wanted = fitted.transform(cohort.func[3], cohort.confounds[3:])[0]
     assert np.array_equal(SeenCourses(restored).get(3), wanted)
+
+
+def test_runs_of_another_kind_are_said_to_be_gone():
+    """A fit of what are no images goes on; only there is no way back to them."""
+    seen = SeenRun.of(SimpleNamespace(name="left cortex"), None)
+
+    assert seen.t_r is None
+    with pytest.raises(DataError, match="left cortex is gone"):
+        seen.again()

@@ -105,6 +105,47 @@ function labelFile({ count, scene }, marks) {
   return `${[".", ...lines, `[${noise.join(", ")}]`].join("\n")}\n`;
 }
 
+// ---- where they are kept -----------------------------------------------------------------------
+
+const PATIENCE = 5000; // ms for an answer of Python
+
+/**
+ * Says where the labels are: it is believed when Python has the same labels, and not before.
+ * @param {State} state
+ * @param {boolean} isPage nothing saves labels but its reader
+ * @param {() => void} tell called when there is something new to say
+ */
+function makeKeeper(state, isPage, tell) {
+  const now = () => JSON.stringify(state.get("marks"));
+  const isKept = () => now() === JSON.stringify(state.get("_kept"));
+  let saved = now();
+  let timer = 0;
+  let isLate = false;
+  const wait = () => {
+    isLate = false;
+    clearTimeout(timer);
+    if (isPage || isKept()) return;
+    timer = setTimeout(() => {
+      isLate = !isKept();
+      tell();
+    }, PATIENCE);
+  };
+  state.on("marks _kept", wait);
+  if (isPage && window.top === window)
+    window.addEventListener("beforeunload", (event) => now() !== saved && event.preventDefault());
+  return {
+    downloaded() {
+      saved = now();
+      tell();
+    },
+    place() {
+      if (isPage) return now() === saved ? "" : "NOT saved: they are on this page only";
+      if (isLate) return "NOT saved: Python does not answer; Save labels writes a file";
+      return isKept() ? state.get("saved") : "saving …";
+    },
+  };
+}
+
 // ---- the bar -----------------------------------------------------------------------------------
 
 /**
@@ -127,10 +168,12 @@ function makeMarkBar(ctx, marks, root, isPage) {
     const url = URL.createObjectURL(new Blob([labelFile(ctx, marks)], { type: "text/plain" }));
     download(root, url, "labels.txt");
     URL.revokeObjectURL(url);
+    keeper.downloaded();
   };
-  state.on("marks component saved", () => {
+  const keeper = makeKeeper(state, isPage, () => show());
+  const show = () => {
     const own = marks.of(state.get("component"));
-    const place = isPage ? "kept on this page only: save them" : state.get("saved");
+    const place = keeper.place();
     const both = isContradiction(scene, own) ? "labels that contradict: kept, as FSL does" : "";
     const isLost = place.startsWith("NOT");
     const words = [`${marks.count()} of ${ctx.count} labelled`, isLost ? "" : place];
@@ -138,7 +181,8 @@ function makeMarkBar(ctx, marks, root, isPage) {
     writeText(alarm, [both, isLost ? place : ""].filter(Boolean).join(" · "));
     buttons.forEach((button, i) =>
       button.setAttribute("aria-pressed", String(own.includes(scene.classes[i]))));
-  });
+  };
+  state.on("marks component saved _kept", show);
   const undo = makeElement("button",
     { type: "button", onclick: marks.undo, title: "Undo (u, Ctrl+Z)" },
     makeElement("kbd", {}, "u"), "Undo");
