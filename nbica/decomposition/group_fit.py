@@ -11,22 +11,30 @@ Parameters were checked before anything is read; the mask comes next, then the p
 the runs one by one. The estimator is asked for its parameters and sets its attributes itself.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from threadpoolctl import threadpool_limits
 
 from nbica.decomposition.preflight import (
     check_mask_size,
+    fit_to_surfaces,
     make_masker,
     plan_of,
     plan_with_mask_pass,
 )
 from nbica.decomposition.reduction import REDUCTION, identify, reduce_runs
 from nbica.decomposition.run_table import RunLog
-from nbica.decomposition.unreadable import readable_to_the_end, with_readable_header
+from nbica.decomposition.unreadable import (
+    readable_to_the_end,
+    with_readable_header,
+    with_same_space,
+)
 from nbica.exceptions import CacheWarning, DataError, RunCancelled, WorkerKilled
 from nbica.image.inputs import inputs_of
 from nbica.runtime import machine
@@ -35,9 +43,17 @@ from nbica.runtime.progress import monitor, warn
 from nbica.runtime.stopwatch import Stopwatch
 from nbica.runtime.store import open_store
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sklearn.base import BaseEstimator
+
+    from nbica.decomposition.reduction import Reduction
+    from nbica.hints import RunConfounds, Runs
+
 
 @contextmanager
-def group_fit(estimator, imgs, confounds):
+def group_fit(estimator: BaseEstimator, imgs: Runs, confounds: RunConfounds) -> Iterator[GroupFit]:
     """Prepare a fit of a group of runs and lead through it.
 
     Costs the headers of the runs, and a mask where there is none: reading all of them.
@@ -175,6 +191,12 @@ def _inputs(estimator, imgs, confounds, masker, log):
 
 def _fit_masker(estimator, masker, inputs, log):
     """Fit the masker; return the runs that it could be fitted to."""
+    if inputs.first.on_surfaces:
+        if estimator.on_error == "skip" and masker.mask_img is None:
+            inputs, failures = with_same_space(inputs)
+            log.failed(failures)
+        fit_to_surfaces(masker, estimator, inputs)
+        return inputs
     if masker.mask_img is None:
         masker.set_params(n_jobs=plan_with_mask_pass(estimator, inputs).n_workers)
     try:
@@ -232,7 +254,7 @@ class GroupFit:
         self._report.stage(name)
         return self.watch.stage(name)
 
-    def reductions(self):
+    def reductions(self) -> Iterator[Reduction]:
         """Each run, reduced, in order.
 
         Returns

@@ -1,15 +1,22 @@
 """What a run is, in a few bytes: the name that the cache knows it by."""
 
+from __future__ import annotations
+
 import hashlib
 import os
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import joblib
 import numpy as np
 
+from nbica.image.gifti import GiftiFrames
 from nbica.image.run import ArrayFrames, VolumeFrames, run_of_image
 from nbica.runtime.compression import crc32
+
+if TYPE_CHECKING:
+    from nbica.image.run import Run
 
 WAYS = ("content", "full", "ends")
 _PIECE = 1 << 18
@@ -18,7 +25,7 @@ _SETTLED = 2.0  # seconds
 _known = {}
 
 
-def fingerprint(run):
+def fingerprint(run: Run) -> str:
     """A short text that changes when the content of a run does.
 
     Costs two small reads of a .nii.gz; of any other file, reading all of it (a gigabyte takes some
@@ -49,13 +56,15 @@ def fingerprint(run):
         For an `NBICA_FINGERPRINT` that is none of these.
     """
     frames = run.frames
-    place = (run.grid.shape, run.grid.affine.round(6).tolist(), run.n_timepoints)
+    place = (*run.grid.identity, run.n_timepoints)
     if run.kept is not None:
         place += (run.kept.tolist(),)
     if isinstance(frames, VolumeFrames):
         return joblib.hash((place, [fingerprint(run_of_image(img)[0]) for img in frames.images]))
     if isinstance(frames, ArrayFrames):
         return joblib.hash((place, frames.array))
+    if isinstance(frames, GiftiFrames):
+        return joblib.hash((place, [_checksums(path) for path in frames.paths]))
     way = _chosen_way()
     status = Path(frames.path).stat()
     # In a pair of files, only this tells what the header says about the numbers.

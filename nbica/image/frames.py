@@ -4,15 +4,17 @@ No 4D array is ever in memory: a few frames are read, cropped to the box that is
 float32, and handed on.
 """
 
+from __future__ import annotations
+
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from nbica.exceptions import DataError
 from nbica.image import spatial
 from nbica.image.files import READ_ERRORS
-from nbica.image.grid import whole
+from nbica.image.grid import NO_VOLUME, whole
 from nbica.image.run import ArrayFrames, VolumeFrames, run_of_image
 from nbica.image.stored import (
     check_unchanged,
@@ -22,6 +24,13 @@ from nbica.image.stored import (
     skip,
 )
 from nbica.runtime.progress import checkpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from nbica.image.grid import Grid
+    from nbica.image.run import Run
+    from nbica.image.spatial import Box
 
 # Frames are read in blocks of about this size: a few at a time, so that a worker holds little
 # beside the cleaned run.
@@ -36,7 +45,9 @@ class Block(NamedTuple):
     n_nonfinite: int
 
 
-def iter_blocks(run, grid, box, n_frames=None, less_first=False):
+def iter_blocks(
+    run: Run, grid: Grid, box: Box, n_frames: int | None = None, less_first: bool = False
+) -> Iterator[Block]:
     """Frames of a run inside a box of a grid, a block at a time, in order.
 
     Memory is a few blocks of frames, whatever the length of the run; the file is read once.
@@ -65,6 +76,9 @@ def iter_blocks(run, grid, box, n_frames=None, less_first=False):
     DataError
         If the file ends early or is damaged.
     """
+    if run.on_surfaces:
+        msg = f"{run.name} {NO_VOLUME}"
+        raise DataError(msg)
     if isinstance(run.frames, VolumeFrames):
         yield from _volume_after_volume(run, grid, box)
         return
@@ -98,7 +112,7 @@ def _volume_after_volume(run, grid, box):
             yield block._replace(start=number)
 
 
-def read_ahead(blocks):
+def read_ahead(blocks: Iterable[Block]) -> Iterator[Block]:
     """Yield blocks, each read by a thread while the one before is worked on.
 
     Decompression and BLAS both let other threads run, so that on a second core a run takes the
@@ -131,13 +145,14 @@ def _iter_cropped(run, box, n_frames):
     start = 0
     for raw in _iter_raw(run, n_frames):
         checkpoint()
-        values = _scaled(raw[:, box.z, box.y, box.x], frames)
-        yield Block(start, values, _make_finite(values) if may_overflow else 0)
+        values = scaled(raw[:, box.z, box.y, box.x], frames)
+        yield Block(start, values, make_finite(values) if may_overflow else 0)
         start += len(raw)
 
 
 @np.errstate(over="ignore", invalid="ignore")  # what float32 cannot hold is counted as not finite
-def _scaled(raw, frames):
+def scaled(raw, frames):
+    """Stored numbers as float32, by the header's slope and intercept."""
     values = np.array(raw, dtype=np.float32, order="C")
     if frames.slope != 1.0:
         values *= np.float32(frames.slope)
@@ -147,7 +162,7 @@ def _scaled(raw, frames):
 
 
 @np.errstate(invalid="ignore")  # Inf - Inf
-def _make_finite(values):
+def make_finite(values):
     """Set what is not finite to 0, in place, and say how many that were."""
     if np.isfinite(values.sum(dtype=np.float64)):
         return 0
@@ -196,7 +211,7 @@ def _message_for_damage(run, error, n_done=None):
     )
 
 
-def mean_volume(run):
+def mean_volume(run: Run) -> np.ndarray:
     """Mean over time of a run.
 
     Memory is one frame and a few blocks; the file is read once. Values that are not finite count

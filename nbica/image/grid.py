@@ -1,11 +1,19 @@
 """Where voxels are: the grid of an image, and volumes moved from one grid to another."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from nbica.exceptions import DataError
 from nbica.image import spatial
 from nbica.image.space import UNKNOWN, Space
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
 
 
 class Grid(NamedTuple):
@@ -14,6 +22,11 @@ class Grid(NamedTuple):
     shape: tuple
     affine: np.ndarray
     space: Space = UNKNOWN
+
+    @property
+    def identity(self):
+        """What makes it this grid and no other: shape and affine, to 1e-6 mm."""
+        return self.shape, self.affine.round(6).tolist()
 
     def same_as(self, other):
         """Whether both grids put every voxel at the same place, to a hundredth of a voxel.
@@ -28,7 +41,9 @@ class Grid(NamedTuple):
         return bool((furthest < spatial.CLOSE * voxel_size).all())
 
 
-def target_grid(grid, target_affine=None, target_shape=None):
+def target_grid(
+    grid: Grid, target_affine: ArrayLike | None = None, target_shape: Sequence[int] | None = None
+) -> Grid:
     """The grid that a user asks for around a run's own, or the run's own."""
     if target_affine is None:
         if target_shape is not None:
@@ -39,7 +54,9 @@ def target_grid(grid, target_affine=None, target_shape=None):
     return Grid(shape, affine, grid.space)
 
 
-def volume_on_grid(volume, affine, grid, order=3):
+def volume_on_grid(
+    volume: np.ndarray, affine: np.ndarray, grid: Grid, order: int = 3
+) -> np.ndarray:
     """A volume on another grid, within its own range or 0: splines overshoot, as nilearn clips."""
     source = Grid(volume.shape, affine)
     if source.same_as(grid):
@@ -50,6 +67,15 @@ def volume_on_grid(volume, affine, grid, order=3):
     return resampled.clip(min(volume.min(), 0), max(volume.max(), 0))
 
 
+NO_VOLUME = (
+    "is made of grayordinates (vertices of surfaces, voxels below them), and this works on volumes "
+    "only. nbica.image.volume_part(img) is the volume below the cortex."
+)
+
+
 def whole(grid):
-    """The box of all voxels of a grid."""
+    """The box of all voxels of a grid; a DataError for grayordinates, which have none."""
+    if len(grid.shape) != 3:
+        msg = f"The image {NO_VOLUME}"
+        raise DataError(msg)
     return spatial.Box(*(slice(0, n) for n in grid.shape))

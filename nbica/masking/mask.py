@@ -12,9 +12,12 @@ import numpy as np
 from nbica.exceptions import DataError
 from nbica.image import spatial
 from nbica.image.files import load_volume, open_image
+from nbica.image.grayordinates import Grayordinates
 from nbica.image.grid import Grid, volume_on_grid
 from nbica.image.run import is_one
 from nbica.image.space import UNKNOWN, Space, image_of, space_of
+from nbica.image.surface_images import is_surface, surface_image
+from nbica.masking.surfaces import load_surface_mask
 from nbica.runtime.checks import as_flag, is_number
 
 if TYPE_CHECKING:
@@ -73,11 +76,12 @@ def load_mask(mask_img: ImageLike | Mask) -> Mask:
     ----------
     mask_img : path, nibabel image, Mask or list of them
         3D, with one value beside 0 (or no 0 at all). Of several, such as
-        ``find_bids(…).mask_imgs``, the voxels that are in all of them.
+        ``find_bids(…).mask_imgs``, the voxels that are in all of them. Or of grayordinates, as
+        :func:`surfaces.load_surface_mask` takes it.
 
     Returns
     -------
-    Mask
+    Mask, or Grayordinates
 
     Raises
     ------
@@ -96,8 +100,10 @@ def load_mask(mask_img: ImageLike | Mask) -> Mask:
     >>> mask.grid.shape, mask.n_voxels == int(cohort.mask_img.get_fdata().sum())
     ((13, 16, 14), True)
     """
-    if isinstance(mask_img, Mask):
+    if isinstance(mask_img, Mask | Grayordinates):
         return mask_img
+    if is_surface(mask_img):
+        return load_surface_mask(mask_img)
     if isinstance(mask_img, list | tuple):
         return intersect(map(load_mask, mask_img), threshold=1, connected=False)
     img, name = open_image(mask_img, "The mask image")
@@ -119,12 +125,14 @@ def load_mask(mask_img: ImageLike | Mask) -> Mask:
     return Mask(data.astype(bool), affine, space_of(img))
 
 
-def mask_to_image(mask):
-    """A Mask as an image of 0 and 1 (uint8)."""
+def mask_to_image(mask: Mask) -> Nifti1Image:
+    """A Mask as an image of 0 and 1 (uint8); of grayordinates, of those that are kept."""
+    if isinstance(mask, Grayordinates):
+        return surface_image(np.ones(mask.n_voxels, np.uint8), mask)
     return image_of(mask.array.astype(np.uint8), mask.grid)
 
 
-def resample_mask(mask, grid):
+def resample_mask(mask: Mask, grid: Grid) -> Mask:
     """A Mask on another grid, by nearest neighbour.
 
     Raises
@@ -198,7 +206,9 @@ def tidy(mask, opening=2, connected=True):
     """
     from scipy import ndimage  # only who computes a mask pays for it
 
-    opening, connected = checked_opening(opening), as_flag("connected", connected)
+    # More than a volume is wide takes away no more.
+    opening = min(checked_opening(opening), max(mask.shape))
+    connected = as_flag("connected", connected)
     neighbours = _neighbours(mask.shape, opening)
     if opening:
         mask = ndimage.binary_erosion(mask, neighbours, opening)
@@ -243,7 +253,7 @@ def largest_component(mask):
     return labels == sizes.argmax()
 
 
-def intersect(masks, threshold, connected):
+def intersect(masks: Iterable[Mask], threshold: float, connected: bool) -> Mask:
     """As :func:`intersect_masks`, of Masks."""
     connected = as_flag("connected", connected)
     if not is_number(threshold) or not 0 <= threshold <= 1:

@@ -18,7 +18,7 @@ from nbica.viewer.cortex import with_vertex_values
 from nbica.viewer.courses import CourseTeller, courses_of
 from nbica.viewer.fitted import checked_stability, facts_of, scene_of
 from nbica.viewer.keywords import check_traits, shows_keywords_of
-from nbica.viewer.labelbook import LabelBook, as_list, as_marks, checked_marks, set_aside
+from nbica.viewer.labelbook import LabelBook, as_marks, checked_marks, labels_of_all, set_aside
 from nbica.viewer.partner import carried_over, with_partner
 from nbica.viewer.payload import pack
 from nbica.viewer.render import Layer, Look
@@ -148,7 +148,7 @@ class ComponentBrowser(SliceViewer):
                 for own in self._labels()]  # fmt: skip
 
     def _labels(self):
-        return as_list(self.marks, len(self.scene.maps.scales))
+        return labels_of_all(self.marks, len(self.scene.maps.scales))
 
     def to_dataframe(self) -> DataFrame:
         """The labels as a table.
@@ -307,7 +307,7 @@ class ComponentBrowser(SliceViewer):
         known = self._runs.known() if self._runs else []
         return super()._blocks(with_cortex) | {"nbica-courses": pack(known)}
 
-    def close(self):
+    def close(self) -> None:
         """Close the desk wherever it is shown, and compute nothing more for it."""
         if self._teller:
             self._teller.close()

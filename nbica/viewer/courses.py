@@ -9,6 +9,7 @@ import numpy as np
 from nbica.decomposition.seen_runs import SeenCourses
 from nbica.exceptions import DataError
 from nbica.matching.quality import short_names
+from nbica.runtime.checks import as_list
 from nbica.runtime.progress import monitor
 from nbica.viewer.payload import Courses, pack
 from nbica.viewer.state import as_real
@@ -86,7 +87,8 @@ class GivenCourses:
     """
 
     def __init__(self, time_courses, subjects, n_maps, t_r=None):
-        runs = [time_courses] if isinstance(time_courses, np.ndarray) else list(time_courses)
+        is_one = isinstance(time_courses, np.ndarray)
+        runs = [time_courses] if is_one else as_list("time_courses", time_courses)
         if not runs:
             msg = "time_courses is empty; expected an array for each run, or None"
             raise ValueError(msg)

@@ -19,7 +19,9 @@ import ipywidgets
 
 from nbica.exceptions import RunCancelled
 from nbica.image.run import is_iterator
+from nbica.image.surface_images import is_surface
 from nbica.runtime.background import running_fits, start
+from nbica.runtime.checks import check_count
 from nbica.runtime.progress import watched
 from nbica.viewer import poster
 from nbica.viewer.component_browser import ComponentBrowser
@@ -100,9 +102,13 @@ class FitPanel(ipywidgets.VBox):
         self, estimator: BaseEstimator, imgs: Runs, confounds: RunConfounds = None, *,
         bg_img: Background = "auto", every: int = 2, labels: AnyPath | None = None,
     ) -> None:  # fmt: skip
+        if isinstance(estimator, type) or not hasattr(estimator, "plan"):
+            msg = f"estimator is {estimator!r}; expected CanICA() or DictLearning()."
+            raise TypeError(msg)
+        check_count("every", every)
         self.estimator, self.bg_img, self._labels, self._earlier = estimator, bg_img, labels, None
         imgs, confounds = (list(x) if is_iterator(x) else x for x in (imgs, confounds))
-        self._imgs, self._confounds, self._every = imgs, confounds, max(1, int(every))
+        self._imgs, self._confounds, self._every = imgs, confounds, every
         self._name = type(estimator).__name__
         self.state, self.handle, self.browser, self.error = "ready", None, None, None
         self.plan, self._trouble = _plan_of(estimator, imgs, confounds)
@@ -269,6 +275,8 @@ class FitPanel(ipywidgets.VBox):
     def _show_result(self):
         self._bar.value = 1
         self._show_runs_of_a_cached_group()
+        if is_surface(self.estimator.components_img_):  # plot_components draws these
+            return
         self.browser = ComponentBrowser(self.estimator, self.bg_img, labels=self._labels)
         self._keep_labels()
         self._picture.layout.display = "none"
@@ -318,6 +326,7 @@ class FitPanel(ipywidgets.VBox):
         self._runs.append((state.name, "cached" if state.from_cache else "computed"))
         self._runs_box.value = runs_as_html(self._runs, state.n_total)
         due = len(self._runs) % self._every == 0 or len(self._runs) == state.n_total
+        due = due and not is_surface(state.mask_img)  # of which slices show little
         now = time.monotonic()
         if due and (
             self._picture.layout.display == "none" or now - self._pictured > _PICTURE_INTERVAL

@@ -3,8 +3,11 @@
 import inspect
 from difflib import get_close_matches
 
+import traitlets as t
+
 from nbica.viewer import colors
 
+_HINTS = {t.Int: "int", t.Float: "float", t.Bool: "bool", t.List: "Sequence[float]"}
 # nilearn's names, for scripts that are ported.
 ALIASES = {"cmap": "colormap", "draw_cross": "crosshair"}
 # Colour maps of matplotlib and nilearn by the one of ours that is most like them.
@@ -36,12 +39,21 @@ def keywords_of(widget_class):
     """
     own = list(inspect.signature(widget_class.__init__).parameters.values())[1:-1]
     named = {parameter.name for parameter in own}
-    begins = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None)
+    traits = widget_class.class_traits()
+    begins = {
+        name: _HINTS.get(type(traits[name]), "str")
         for name in sorted(public_traits(widget_class))
         if name not in (*named, "saved", "marks")
+    } | {"cmap": "str"}
+    return [
+        *own,
+        *(
+            inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=f"{hint} | None"
+            )
+            for name, hint in begins.items()
+        ),
     ]
-    return [*own, *begins, inspect.Parameter("cmap", inspect.Parameter.KEYWORD_ONLY, default=None)]
 
 
 def shows_keywords_of(widget_class):

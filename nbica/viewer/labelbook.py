@@ -42,7 +42,7 @@ def checked_marks(marks, n_maps):
     return {key: own for key, own in checked.items() if own}
 
 
-def as_list(marks, n_maps):
+def labels_of_all(marks, n_maps):
     """Labels of all components, in order."""
     return [marks.get(str(k), []) for k in range(n_maps)]
 
@@ -130,7 +130,7 @@ class LabelBook:
             set_aside(self.path, labelfile.read_text(self.path))
 
     def _write(self, marks, replace):
-        text = labelfile.text_of(as_list(marks, self._n_maps), self._folder)
+        text = labelfile.text_of(labels_of_all(marks, self._n_maps), self._folder)
         there = labelfile.read_text(self.path) if self.path.is_file() else None
         if there is not None and there != self._text and not replace:
             return (

@@ -8,6 +8,7 @@ import anywidget
 import numpy as np
 import traitlets as t
 
+from nbica.image.run import load_run
 from nbica.runtime.atomic import atomic, to_write
 from nbica.viewer import colors, page, poster
 from nbica.viewer.cortex import CortexTraits, cortex_for, with_vertex_values
@@ -141,7 +142,10 @@ class SliceViewer(CortexTraits, anywidget.AnyWidget):
             traits = {"follow_peaks": True} | traits
         courses = check_courses(time_courses, len(scene.maps.scales))
         scene = with_vertex_values(scene, vertex_values)
-        header = {"notices": notices, "t_r": check_t_r(t_r), "courses": courses}
+        t_r = check_t_r(t_r)
+        if t_r is None and scene.maps.baseline is not None:
+            t_r = load_run(img).t_r
+        header = {"notices": notices, "t_r": t_r, "courses": courses}
         self._set_up(scene, header, names, threshold, cortex, traits)
 
     def _set_up(self, scene, header, names, threshold, cortex, traits):

@@ -45,7 +45,7 @@ def view_img(
     time_courses : array of shape (n_timepoints, n_maps), optional
         Shown below the slices, for the map in view.
     t_r : float, optional
-        Seconds between time points.
+        Seconds between time points; of a run, by default what its header says.
     quantum : float, optional
         Step between two values; see Notes.
     cortex : bool or "auto"

@@ -487,3 +487,13 @@ def test_a_run_stands_on_its_own_mean(rng):
     viewer = view_img(on_mni_grid(series))
 
     assert viewer.scene.background.name == "mean"
+
+
+def test_a_run_brings_its_repetition_time(rng):
+    """Its time course is in seconds without a word; what is passed goes before the header."""
+    img = nib.Nifti1Image(100 + rng.standard_normal((8, 8, 8, 12)).astype(np.float32), AFFINE)
+    img.header.set_xyzt_units("mm", "sec")
+    img.header.set_zooms((4, 4, 4, 1.5))
+
+    assert json.loads(_header(view_img(img)._payload))["t_r"] == 1.5
+    assert json.loads(_header(view_img(img, t_r=2)._payload))["t_r"] == 2

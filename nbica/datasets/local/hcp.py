@@ -22,6 +22,7 @@ from nbica.datasets.local.candidates import (
     tell,
 )
 from nbica.exceptions import DataError
+from nbica.runtime.checks import as_flag, as_list, as_path, check_one_of
 from nbica.runtime.placeholders import placeholder
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ T_R = 0.72  # s
 FULL_LENGTH = 1200  # frames
 _RESULTS = "MNINonLinear/Results"
 _N_MOTION = {"motion6": 6, "motion12": 12, "motion24": 24}
+_WHAT = ("volumes in MNI152NLin6Asym", "grayordinates of fsLR 32k")
 _LICENCE = (
     "WU-Minn HCP Open Access Data Use Terms: register, acknowledge, and share only under the same "
     "terms."
@@ -47,10 +49,11 @@ def find_hcp(
     root: AnyPath, runs: Sequence[str] = RUNS,
     confounds: Literal["motion6", "motion12", "motion24"] | None = None, *,
     subjects: Sequence[str | int] | None = None, min_timepoints: int = 0, cleaned: bool = True,
+    kind: Literal["volume", "cifti"] = "volume",
 ) -> Bunch:  # fmt: skip
-    """Find the volume runs of an HCP tree, ready for a fit.
+    """Find the runs of an HCP tree, ready for a fit.
 
-    Reads headers only. A full run is 1 GB on disk; a fit streams it.
+    Reads headers only. A full run is 1 GB on disk, on grayordinates 0.4 GB; a fit streams it.
 
     Parameters
     ----------
@@ -68,6 +71,9 @@ def find_hcp(
         Leave out shorter runs; by default they are taken, and noted.
     cleaned : bool
         Runs after ICA-FIX (`hp2000_clean`); False takes those before it.
+    kind : {"volume", "cifti"}
+        "cifti" takes the runs on grayordinates (`_Atlas…dtseries.nii`): those registered by all
+        modalities (`_Atlas_MSMAll`) where the tree has any, else by folding.
 
     Returns
     -------
@@ -76,7 +82,8 @@ def find_hcp(
         or None), `t_r` (s), `phenotypic` and `table` (DataFrame, one row per run: subject, session,
         run, n_timepoints, t_r, n_confounds, is_short, mean_rms in mm), `incomplete` (dict of
         subjects to the runs that they lack), `left_out` (DataFrame: path, reason), `description`,
-        `licence`, `citation`.
+        `licence`, `citation`. Of CIFTI also `surf_mesh`, the midthickness surfaces of the first
+        subject that has them (left, right), or None: for figures, and for smoothing.
 
     Raises
     ------
@@ -111,10 +118,11 @@ def find_hcp(
     """
     from nbica.datasets.dataset import Dataset
 
-    _check(runs, confounds)
-    root = Path(root).expanduser().absolute()
-    ending = "_hp2000_clean.nii.gz" if cleaned else ".nii.gz"
+    _check(runs, confounds, kind)
+    root = as_path("root", root).absolute()
+    cleaned = as_flag("cleaned", cleaned)
     people = _subjects(root, subjects)
+    ending = _ending(people, runs, kind, "_hp2000_clean" if cleaned else "")
     wanted = [_path(folder, run, ending) for folder in people for run in runs]
     there = [path for path in wanted if _is_named(path)]
     _check_there(there, people, root, ending)
@@ -122,7 +130,9 @@ def find_hcp(
     tell(found, left_out, root)
     table = pd.DataFrame([run.row for run in found])
     incomplete = _incomplete(people, runs, ending)
+    more = {} if kind == "volume" else {"surf_mesh": _mesh_of(people, ending)}
     return Dataset(
+        **more,
         func=[run.path for run in found],
         confounds=None if confounds is None else [run.confounds for run in found],
         motion=[_motion_path(Path(run.path)) for run in found],
@@ -131,26 +141,27 @@ def find_hcp(
         table=table,
         incomplete=incomplete,
         left_out=left_out,
-        description=_describe(root, table, left_out, incomplete),
+        description=_describe(root, table, left_out, incomplete, ending),
         licence=_LICENCE,
         citation=_CITATION,
     )
 
 
-def _check(runs, confounds):
-    unknown = [runs] if isinstance(runs, str) else [run for run in runs if run not in RUNS]
-    if unknown:
-        msg = f"runs has {unknown[0]!r}; expected a list of {', '.join(RUNS)}."
+def _check(runs, confounds, kind):
+    check_one_of("kind", kind, ("volume", "cifti"))
+    if isinstance(runs, str):
+        msg = f"runs is {runs!r}; expected a list of some of {', '.join(RUNS)}."
         raise ValueError(msg)
-    if confounds is not None and confounds not in _N_MOTION:
-        msg = f"confounds is {confounds!r}; expected None or one of {', '.join(_N_MOTION)}."
-        raise ValueError(msg)
+    for run in as_list("runs", runs):
+        check_one_of("runs", run, RUNS)
+    if confounds is not None:
+        check_one_of("confounds", confounds, _N_MOTION)
 
 
 def _subjects(root, wanted):
     """Folders of the subjects, in the order of their numbers."""
     if not root.is_dir():
-        msg = f"There is no folder {root}."
+        msg = f"There is not a folder {root}."
         raise DataError(msg)
     inside = root / "HCP_1200"  # as the bucket has it
     root = inside if inside.is_dir() else root
@@ -159,7 +170,7 @@ def _subjects(root, wanted):
     folders = {path.name: path for path in sorted(root.iterdir()) if (path / _RESULTS).is_dir()}
     if wanted is None:
         return list(folders.values())
-    wanted = [wanted] if isinstance(wanted, str | int) else wanted
+    wanted = [wanted] if isinstance(wanted, str | int) else as_list("subjects", wanted)
     lacking = [str(subject) for subject in wanted if str(subject) not in folders]
     if lacking:
         msg = f"There is no subject {lacking[0]} in {root}; there are {len(folders)} others."
@@ -176,13 +187,38 @@ def _path(folder, run, ending):
     return folder / _RESULTS / f"rfMRI_{run}" / f"rfMRI_{run}{ending}"
 
 
+def _ending(people, runs, kind, cleaned):
+    """How the names of the wanted files end."""
+    if kind == "volume":
+        return f"{cleaned}.nii.gz"
+    endings = [f"_Atlas{registered}{cleaned}.dtseries.nii" for registered in ("_MSMAll", "")]
+    is_there = any(_is_named(_path(folder, run, endings[0])) for folder in people for run in runs)
+    return endings[0] if is_there else endings[1]
+
+
+def _mesh_of(people, ending):
+    """Midthickness surfaces of the first subject that has both."""
+    registered = "_MSMAll" if "_MSMAll" in ending else ""
+    for folder in people:
+        meshes = folder / "MNINonLinear" / "fsaverage_LR32k"
+        both = [
+            meshes / f"{folder.name}.{side}.midthickness{registered}.32k_fs_LR.surf.gii"
+            for side in "LR"
+        ]
+        if all(path.is_file() for path in both):
+            return tuple(map(str, both))
+    return None
+
+
 def _check_there(there, people, root, ending):
     if there:
         return
-    surfaces = sum(1 for folder in people for _ in folder.glob(f"{_RESULTS}/*/*.dtseries.nii"))
-    also = f" There are {surfaces} dtseries files (CIFTI), which are not read." if surfaces else ""
+    of_cifti = ending.endswith(".dtseries.nii")
+    other, kind = ("*.nii.gz", "volume") if of_cifti else ("*.dtseries.nii", "cifti")
+    n_others = sum(1 for folder in people for _ in folder.glob(f"{_RESULTS}/rfMRI_REST*/{other}"))
+    also = f" There are {n_others} files {other}: kind={kind!r} takes those." if n_others else ""
     msg = (
-        f"{root} holds no <subject>/{_RESULTS}/rfMRI_REST1_LR/rfMRI_REST1_LR{ending} or its like; "
+        f"{root} holds no <subject>/{_RESULTS}/rfMRI_REST1_LR/rfMRI_REST1_LR{ending} or similar; "
         f"{len(people)} subjects' folders were looked into.{also}"
     )
     raise DataError(msg)
@@ -252,10 +288,10 @@ def _incomplete(people, runs, ending):
     return {subject: several for subject, several in lacking.items() if several}
 
 
-def _describe(root, table, left_out, incomplete):
+def _describe(root, table, left_out, incomplete, ending):
     short = table[table["is_short"]]
     lines = [
-        f"HCP resting state, volumes in MNI152NLin6Asym, in {root}.",
+        f"HCP resting state, {_WHAT[ending.startswith('_Atlas')]} (*{ending}), in {root}.",
         summary(table, left_out),
         f"{len(short)} runs are shorter than {FULL_LENGTH} frames.",
         *(

@@ -154,7 +154,8 @@ function makeSheetBar(ctx, marks, arrange) {
     ["number", "label"].includes(name) || name in scene.columns;
   const sorts = Object.entries(SORTS).filter(([name]) => known(name));
   const options = sorts.map(([value, text]) => makeElement("option", { value },
-    value === "number" && scene.ordered ? `Number (${scene.ordered})` : text));
+    // A fit numbers its components by variance: that order is theirs.
+    value === "number" && scene.ordered === "variance" ? "Variance" : text));
   const sort = makeElement("select", { "aria-label": "Sort by", title: "Sort by" }, ...options);
   const filter = makeElement("select", { "aria-label": "Show", title: "Show" });
   const find = makeElement("input",
