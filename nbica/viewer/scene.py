@@ -139,13 +139,13 @@ def _background_of(maps, bg_img, notices):
     is_auto = template.is_auto(bg_img)
     if is_auto and maps.baseline is not None:  # a run has a picture of its own
         return _mean_of(maps)
-    bg_img = template.resolve_background(bg_img, maps.mask, _affine_of(maps))
+    bg_img = template.resolve_background(bg_img, maps.mask, affine_of(maps))
     if bg_img is not None:
         return _load_background(bg_img, notices)
     return _silhouette_of(maps) if is_auto else None
 
 
-def _affine_of(maps):
+def affine_of(maps):
     """Voxel to mm of the maps as they are held; of an oblique image, its own."""
     own = np.linalg.inv(maps.to_voxel)
     if world_axes(own) is None:
