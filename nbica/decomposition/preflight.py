@@ -10,6 +10,7 @@ import numpy as np
 from nbica.decomposition.reduction import stored_components
 from nbica.decomposition.weighting import weighting_of
 from nbica.exceptions import IgnoredWarning
+from nbica.image.copies import bytes_of_copy
 from nbica.image.inputs import inputs_of
 from nbica.image.run import is_iterator
 from nbica.masking.masker import NiftiMasker
@@ -141,8 +142,9 @@ def plan_of(estimator, inputs, n_voxels, mask_pass=False, grid=None):
     budget.Plan
     """
     n_rows = estimator.components_per_run()
+    runs = inputs.runs if inputs.n_runs is not None else [inputs.first]
     workload = workload_of(
-        inputs.runs if inputs.n_runs is not None else [inputs.first],
+        runs,
         inputs.n_runs,
         n_voxels,
         n_rows if estimator.n_components == "auto" else estimator.n_components,
@@ -154,6 +156,7 @@ def plan_of(estimator, inputs, n_voxels, mask_pass=False, grid=None):
         n_rows=n_rows,
         weighted=weighting_of(getattr(estimator, "do_cca", True)) != "equal",
         grid=grid,
+        unpacked=[n for run in runs if (n := bytes_of_copy(run))] if mask_pass else (),
     )
     location = open_store(estimator.memory).location
     return budget.plan_for(workload, estimator.n_jobs, estimator.ram, location)

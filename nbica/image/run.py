@@ -79,6 +79,8 @@ class Run:
         What the header and the size of the file let suspect; mostly nothing.
     kept : ndarray of int or None
         Frames that count, in order, where a `sample_mask` leaves out some.
+    copy : copies.Copy or None
+        Where the first reading leaves the frames for the next one.
     """
 
     name: str
@@ -88,6 +90,7 @@ class Run:
     frames: FileFrames | ArrayFrames | VolumeFrames
     notice: str = ""
     kept: np.ndarray | None = None
+    copy: object | None = None
 
     @property
     def n_kept(self):

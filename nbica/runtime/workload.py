@@ -69,6 +69,8 @@ class Workload:
         Whether these are multiplied by weights, in a copy.
     resampled_values : int
         Values, over all runs, that are interpolated because a run has another grid than the mask.
+    unpacked : tuple of int
+        Bytes of frames of each compressed run, decompressed, where a mask is made of them.
     """
 
     n_runs: int | None
@@ -88,6 +90,7 @@ class Workload:
     n_rows: int = 0
     weighted: bool = False
     resampled_values: int = 0
+    unpacked: tuple = ()
 
     @property
     def rows(self):
@@ -103,7 +106,7 @@ class Workload:
 def workload_of(
     runs, n_runs, n_voxels, n_components, n_stored, *,
     smooth=True, confounds=False, band_pass=False, mask_pass=False, n_rows=0, weighted=False,
-    grid=None,
+    grid=None, unpacked=(),
 ):  # fmt: skip
     """What matters of some runs, from their headers and file sizes.
 
@@ -120,6 +123,8 @@ def workload_of(
         As in :class:`Workload`.
     grid : Grid, optional
         That of the mask; runs on another one are resampled.
+    unpacked : sequence of int
+        As in :class:`Workload`.
 
     Returns
     -------
@@ -146,6 +151,7 @@ def workload_of(
         n_rows=n_rows,
         weighted=weighted,
         resampled_values=0 if grid is None else _resampled_values(runs, grid, n_voxels),
+        unpacked=tuple(unpacked),
     )
 
 
@@ -206,6 +212,12 @@ def rows_waiting(work, n_workers, on_cluster):
     return work.n_stored if n_workers == 1 else work.rows
 
 
+def bytes_that_fit(sizes, room):
+    """Bytes of the first of some files, as many as there is room for."""
+    sums = np.cumsum([0, *sizes])
+    return int(sums[sums <= max(room, 0)][-1])
+
+
 def ica_transient(work):
     """Bytes of the maps, whitened and finished, and of the 4D image of them."""
     k = work.n_components
@@ -213,16 +225,19 @@ def ica_transient(work):
     return 4 * k * (5 * work.n_voxels + work.frame_voxels) + pairs + PARENT_EXTRA
 
 
-def predicted_seconds(work, n_workers, in_ram):
-    """Predicted seconds of the stages."""
+def predicted_seconds(work, n_workers, in_ram, copies=0):
+    """Predicted seconds of the stages, with so many bytes of frames copied in the mask's."""
     T, V, k = work.total_timepoints, work.n_voxels, work.n_components
     cores = min(n_workers, os.cpu_count() or 1)
     read = (
         SECONDS_PER_COMPRESSED_BYTE * work.compressed_bytes
         + SECONDS_PER_PLAIN_BYTE * work.plain_bytes
     )
+    from_copies = copies / max(1, sum(work.unpacked))
     reduce = (
         read
+        - SECONDS_PER_COMPRESSED_BYTE * work.compressed_bytes * from_copies
+        + SECONDS_PER_PLAIN_BYTE * copies
         + (0 if in_ram else SECONDS_PER_PLAIN_BYTE * 12 * T * V)
         + (SECONDS_PER_SMOOTHED_VALUE * T * min(work.frame_voxels, 2.5 * V) * work.smooth)
         + SECONDS_PER_RESAMPLED_VALUE * work.resampled_values
@@ -231,4 +246,5 @@ def predicted_seconds(work, n_workers, in_ram):
     merge = SECONDS_PER_MULTIPLICATION * (work.n_runs or 1) * V * 54 * k * k
     ica = SECONDS_PER_MULTIPLICATION * V * (min(k, 40) ** 4 / 4 + 10 * k * k)
     stages = {"reduce runs": max(reduce / cores, merge) + 1.0, "ICA": ica}
-    return {"mask": read / cores, **stages} if work.mask_pass else stages
+    mask = (read + SECONDS_PER_PLAIN_BYTE * copies) / cores
+    return {"mask": mask, **stages} if work.mask_pass else stages
