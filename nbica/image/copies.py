@@ -157,8 +157,9 @@ class _Writer:
 def _box_to_keep(frame, reach):
     """A box around what is likely to be brain, as wide as it is smoothed: of (nz, ny, nx)."""
     values = np.nan_to_num(frame.T.astype(np.float32), posinf=0, neginf=0)
-    differs = values != values[0, 0, 0]
-    bright = differs if differs.mean() < 0.8 else values > values.mean() / 2
+    edges = values[[0, 0, -1, -1], [0, -1, 0, -1]]
+    # Where a mask was applied already, all that is left may be asked for.
+    bright = values != edges[0, 0] if (edges == edges[0, 0]).all() else values > values.mean() / 2
     bright = bright if bright.any() else ~bright
     reach = [n + _MARGIN for n in reach]
     return spatial.widen(spatial.bounding_box(bright), reach, values.shape)

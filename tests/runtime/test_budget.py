@@ -325,6 +325,18 @@ def test_room_for_scratch_is_asked_first(tmp_path, monkeypatch):
         machine.check_disk(tmp_path / "none", 1)
 
 
+@pytest.mark.parametrize(("kind", "share"), [("ext4", 0.5), ("tmpfs", 0)])
+def test_room_to_wait(box, kind, share):
+    """Half of what is free in memory or on disk, and none in a file system that is memory."""
+    box.write("proc/meminfo", "MemAvailable: 1000 kB\n")
+    device = box.folder.stat().st_dev
+    number = f"{os.major(device)}:{os.minor(device)}"
+    box.write("proc/self/mountinfo", f"36 1 {number} / / rw,relatime shared:1 - {kind} none rw\n")
+
+    assert machine.room_to_wait(box.folder) == share * 1_024_000
+    assert machine.room_to_wait(box.folder / "yet" / "to be made") == share * 1_024_000
+
+
 # ---- from headers --------------------------------------------------------------------------------
 
 
