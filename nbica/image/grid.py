@@ -27,6 +27,13 @@ class Grid(NamedTuple):
         voxel_size = np.linalg.norm(self.affine[:3, :3], axis=0).min()
         return bool((furthest < spatial.CLOSE * voxel_size).all())
 
+    def is_turned(self, other):
+        """Whether it is another grid, whose axes are not parallel to these."""
+        if self.same_as(other):
+            return False
+        matrix, _ = spatial.voxel_map(self.affine, other.affine, whole(other))
+        return spatial.parallel_axes(matrix, other.shape) is None
+
 
 def target_grid(grid, target_affine=None, target_shape=None):
     """The grid that a user asks for around a run's own, or the run's own."""

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nbica.image import frames, spatial
+from nbica.image.filtering import filter_between
 from nbica.image.notices import notice_of_nonfinite, warn_of
 from nbica.image.series import run_of_images
 from nbica.image.space import image_of
@@ -89,8 +90,8 @@ def read_into(signals, run, mask, smoothing_fwhm=None, watch=None, less_baseline
     run, mask, smoothing_fwhm
         As in :func:`extract`.
     watch : stopwatch.Stopwatch, optional
-        Counts the stages "read" and "smooth"; where a thread reads ahead, "read" is what was
-        waited for it.
+        Counts the stages "read" and "smooth", which resamples as well; where a thread reads ahead,
+        "read" is what was waited for it.
     less_baseline : bool
         Leave out of the rows what is the same in all of them: float32 then holds a fluctuation of
         5 on a baseline of 1000 to 1e-7, not to 1e-5, of its size.
@@ -108,19 +109,19 @@ def read_into(signals, run, mask, smoothing_fwhm=None, watch=None, less_baseline
     of the standard deviation of what is left after cleaning.
     """
     sigma = spatial.smoothing_sigma(smoothing_fwhm, mask.affine)
-    wide_box = spatial.widen(mask.box, spatial.kernel_reach(sigma), mask.grid.shape)
-    smoothers = spatial.smoothers(mask.grid.shape, sigma, mask.box, wide_box)
+    inside = mask.array[mask.box]
+    way = filter_between(run.grid, mask.grid, mask.box, sigma, inside)
     positions, n_nonfinite, watch = mask.positions(), 0, watch or Stopwatch()
     if run.kept is not None:
         signals = _KeptRows(signals, run.kept, mask.n_voxels)
     baseline = np.zeros(mask.n_voxels, np.float32)
     less_first = sigma.any() or not run.grid.same_as(mask.grid)
-    blocks = frames.iter_blocks(run, mask.grid, wide_box, less_first=less_first)
+    blocks = frames.iter_blocks(run, run.grid, way.box, way.n_frames, less_first=less_first)
     if machine.threads_allowed() > 1:
         blocks = frames.read_ahead(blocks)
     for block in watch.each("read", blocks):
         with watch.stage("smooth"):
-            frame = spatial.smooth_block(block.values, smoothers) if sigma.any() else block.values
+            frame = way.apply(block.values)
             rows = signals.rows(block.start, len(frame))
             _gather(frame, positions, out=rows)
             if less_first and block.start == 0:

@@ -27,13 +27,14 @@ BAND_PASS_EXTRA = 47 * MB
 # Of the latter two, in the parent.
 HERE_EXTRA = 3 * MB, 6 * MB
 MASK_EXTRA = 13 * MB
-# As frames.BLOCK_BYTES, which is a layer above.
+# As frames.BLOCK_BYTES and oblique.N_FRAMES, which are a layer above.
 FRAMES_BLOCK = 4 * MB
+OBLIQUE_FRAMES = 8
 # Seconds on one core of a 2024 server; plans say "about".
 SECONDS_PER_COMPRESSED_BYTE = 5e-9
 SECONDS_PER_PLAIN_BYTE = 0.6e-9
 SECONDS_PER_SMOOTHED_VALUE = 2.5e-9
-SECONDS_PER_RESAMPLED_VALUE = 1.5e-7
+SECONDS_PER_RESAMPLED_VALUE = 3e-8
 SECONDS_PER_MULTIPLICATION = 2.5e-11
 
 
@@ -68,7 +69,8 @@ class Workload:
     weighted : bool
         Whether these are multiplied by weights, in a copy.
     resampled_values : int
-        Values, over all runs, that are interpolated because a run has another grid than the mask.
+        Values, over all runs, that are interpolated because a run's grid is turned against the
+        mask's; where axes are parallel that costs as little as smoothing.
     unpacked : tuple of int
         Bytes of frames of each compressed run, decompressed, where a mask is made of them.
     """
@@ -156,7 +158,7 @@ def workload_of(
 
 
 def _resampled_values(runs, grid, n_voxels):
-    n_timepoints = sum(run.n_timepoints for run in runs if not run.grid.same_as(grid))
+    n_timepoints = sum(run.n_timepoints for run in runs if run.grid.is_turned(grid))
     return int(n_timepoints * min(np.prod(grid.shape), 2.5 * n_voxels))
 
 
@@ -178,6 +180,8 @@ def worker_transient(work, in_ram, here=False):
 
 def _frames(work):
     """Bytes of frames on their way: a block as stored, one converted and one read ahead."""
+    if work.resampled_values:  # a spline's coefficients in two orders, and the result, as well
+        return OBLIQUE_FRAMES * work.frame_voxels * (work.itemsize + 6 * 4)
     block = max(FRAMES_BLOCK / 4, work.frame_voxels)
     voxels = min(block, work.n_timepoints * work.frame_voxels)
     return voxels * (work.itemsize + 2 * 4) + 4 * work.frame_voxels
