@@ -34,7 +34,7 @@ lab: $(VENV)/lab     ## the same in JupyterLab, at the first notebook
 	  $(BIN)/jupyter lab notebooks/01_first_look.ipynb
 
 test-fast: check     ## style and unit tests, in a minute: no browser, no notebook, no cohort
-	@$(BIN)/python $(PYTEST) -m "not slow" tests $(ARGS)
+	@$(BIN)/python $(PYTEST) -m "not slow and not real" tests $(ARGS)
 
 test: check          ## style, unit tests and strict notebooks
 	@$(BIN)/python $(PYTEST) $(ARGS)

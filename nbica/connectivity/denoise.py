@@ -13,7 +13,7 @@ from nbica.decomposition.run_table import warn_about_runs
 from nbica.image import frames
 from nbica.image.grid import whole
 from nbica.image.inputs import inputs_of
-from nbica.image.run import load_run
+from nbica.image.run import FileFrames, load_run
 from nbica.image.writing import NiftiStream
 from nbica.runtime import machine
 
@@ -57,10 +57,26 @@ def remove_components(ica, img, components, out_file, confounds=None, aggressive
         For an image or confounds that cannot be used.
     OSError
         If the file cannot be written; nothing is left of it then.
+
+    See Also
+    --------
+    nbica.matching.flag_noise : suggests which components are noise.
+
+    Examples
+    --------
+    >>> from nbica import CanICA, connectivity, datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> ica = CanICA(cohort.mask_img, n_components=5, random_state=0).fit(cohort)
+    >>> run, table = cohort.func[0], cohort.confounds[0]
+    >>> connectivity.remove_components(ica, run, [1, 3], "cleaned.nii.gz", confounds=table)
+    'cleaned.nii.gz'
     """
     check_is_fitted(ica)
     chosen = _check_components(components, len(ica.components_))
     run, out_file = load_run(img), _check_name(out_file)
+    if isinstance(run.frames, FileFrames) and out_file.exists() and out_file.samefile(run.name):
+        msg = f"out_file is the run itself, {run.name}: write to another name."
+        raise ValueError(msg)
     courses = _time_courses(ica, run, confounds)
     removed, weights = complement(courses, chosen, aggressive)
     patterns = _fit(weights, _walk(run))

@@ -38,6 +38,22 @@ class Diagnosis:
     n_subjects : int
         How many people the runs were taken to be of. Where it is more than there were, runs of one
         person were on both sides: see `subjects` of :func:`classify_groups`.
+
+    See Also
+    --------
+    classify_groups : makes one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import connectivity
+    >>> rng = np.random.default_rng(0)
+    >>> time_courses = [rng.normal(size=(50, 3)) for _ in range(12)]
+    >>> found = connectivity.classify_groups(
+    ...     time_courses, ["a", "b"] * 6, kind="correlation", n_permutations=5
+    ... )
+    >>> found.scores.shape, found.chance, found.by_chance.shape
+    ((5,), 0.5, (5,))
     """
 
     scores: np.ndarray
@@ -96,6 +112,23 @@ def classify_groups(
     ------
     DataError
         If there are not two groups with one label per run, or if a subject has both.
+
+    See Also
+    --------
+    compare_groups : where groups differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import connectivity
+    >>> rng = np.random.default_rng(0)
+    >>> groups = ["patient", "control"] * 10
+    >>> time_courses = [rng.normal(size=(80, 4)) for _ in groups]
+    >>> for course in time_courses[::2]:
+    ...     course[:, 1] += course[:, 0]
+    >>> found = connectivity.classify_groups(time_courses, groups, n_permutations=0)
+    >>> found.accuracy > 0.9, found.n_subjects
+    (True, 20)
     """
     runs = list(time_courses)
     X = [np.asarray(run.time_courses if isinstance(run, SubjectMaps) else run) for run in runs]

@@ -39,6 +39,23 @@ class GroupComparison:
         The null distribution: largest |t| of each permutation, sorted.
     correction : {"max", "fdr"}
         What `p` is corrected by.
+
+    See Also
+    --------
+    compare_groups : makes one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import connectivity
+    >>> rng = np.random.default_rng(0)
+    >>> matrices = rng.normal(size=(12, 4, 4))
+    >>> matrices += matrices.transpose(0, 2, 1)
+    >>> found = connectivity.compare_groups(matrices, ["a", "b"] * 6, n_permutations=200)
+    >>> found.t.shape, found.largest.shape
+    ((4, 4), (200,))
+    >>> bool((found.p >= found.p_uncorrected)[np.tril_indices(4, -1)].all())
+    True
     """
 
     groups: tuple
@@ -98,6 +115,10 @@ def compare_groups(
         If there are not two groups of two subjects or more, one label per subject, or if the
         confounds explain the groups.
 
+    See Also
+    --------
+    classify_groups : whether new subjects can be told apart.
+
     References
     ----------
     .. [1] T. Nichols, A. Holmes, "Nonparametric permutation tests for functional neuroimaging",
@@ -106,6 +127,18 @@ def compare_groups(
        Journal of Business & Economic Statistics 1 (1983), 292-298.
     .. [3] Y. Benjamini, Y. Hochberg, "Controlling the false discovery rate", Journal of the Royal
        Statistical Society B 57 (1995), 289-300.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import connectivity
+    >>> rng = np.random.default_rng(0)
+    >>> values = rng.normal(size=(20, 50))
+    >>> values[:10, 7] += 3
+    >>> groups = ["patient"] * 10 + ["control"] * 10
+    >>> found = connectivity.compare_groups(values, groups, n_permutations=500)
+    >>> found.groups, np.flatnonzero(found.p < 0.05).tolist()
+    (('control', 'patient'), [7])
     """
     if correction not in ("max", "fdr"):
         msg = f"correction is {correction!r}; expected 'max' or 'fdr'."

@@ -20,6 +20,18 @@ def sym_matrix_to_vec(symmetric, discard_diagonal=False):
     Returns
     -------
     ndarray of shape (..., n * (n + 1) / 2), or (..., n * (n - 1) / 2) without the diagonal
+
+    See Also
+    --------
+    vec_to_sym_matrix : the way back.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import connectivity
+    >>> matrix = np.array([[1.0, 0.5, 0.2], [0.5, 1.0, 0.3], [0.2, 0.3, 1.0]])
+    >>> connectivity.sym_matrix_to_vec(matrix, discard_diagonal=True).tolist()
+    [0.5, 0.2, 0.3]
     """
     symmetric = np.asarray(symmetric)
     n = symmetric.shape[-1]
@@ -44,6 +56,19 @@ def vec_to_sym_matrix(vec, diagonal=None):
     ------
     ValueError
         If no triangle has so many values, or the diagonal does not fit.
+
+    See Also
+    --------
+    sym_matrix_to_vec : the way there.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import connectivity
+    >>> matrix = np.array([[1.0, 0.5, 0.2], [0.5, 1.0, 0.3], [0.2, 0.3, 1.0]])
+    >>> vector = connectivity.sym_matrix_to_vec(matrix)
+    >>> np.allclose(connectivity.vec_to_sym_matrix(vector), matrix)
+    True
     """
     vec = np.asarray(vec, dtype=float)
     n = _side(vec.shape[-1], has_diagonal=diagonal is None)

@@ -49,6 +49,21 @@ def connectomes(time_courses, kind="correlation", estimator="ledoit-wolf", vecto
     Returns
     -------
     ndarray of shape (n_subjects, n, n), or (n_subjects, n_values)
+
+    See Also
+    --------
+    ConnectivityMeasure : learns from some subjects, for others.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import connectivity
+    >>> rng = np.random.default_rng(0)
+    >>> time_courses = [rng.normal(size=(100, 4)) for _ in range(3)]
+    >>> connectivity.connectomes(time_courses).shape
+    (3, 4, 4)
+    >>> connectivity.connectomes(time_courses, kind="tangent", vectorize=True).shape
+    (3, 10)
     """
     says_nothing = _SHORT.get(kind, kind) in ("correlation", "partial correlation")
     measure = ConnectivityMeasure(
@@ -92,6 +107,11 @@ class ConnectivityMeasure(TransformerMixin, BaseEstimator, auto_wrap_output_keys
     n_features_in_ : int
         Time courses per subject.
 
+    See Also
+    --------
+    connectomes : the same in one call.
+    classify_groups : tells groups apart by connectivity.
+
     References
     ----------
     .. [1] O. Ledoit, M. Wolf, "A well-conditioned estimator for large-dimensional covariance
@@ -100,6 +120,17 @@ class ConnectivityMeasure(TransformerMixin, BaseEstimator, auto_wrap_output_keys
        graphical lasso", Biostatistics 9 (2008), 432-441.
     .. [3] G. Varoquaux et al., "Detection of brain functional-connectivity difference in
        post-stroke patients using group-level covariance modeling", MICCAI 2010, 200-208.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica.connectivity import ConnectivityMeasure
+    >>> rng = np.random.default_rng(0)
+    >>> time_courses = [rng.normal(size=(100, 4)) for _ in range(3)]
+    >>> measure = ConnectivityMeasure(kind="tangent").fit(time_courses[:2])
+    >>> displacements = measure.transform(time_courses[2:])
+    >>> displacements.shape, measure.inverse_transform(displacements).shape
+    ((1, 4, 4), (1, 4, 4))
     """
 
     def __init__(

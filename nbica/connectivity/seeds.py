@@ -37,9 +37,18 @@ def seed_map(img, seed, masker, radius=8.0, confounds=None, sample_mask=None):
     DataError
         If no voxel of the mask is within the radius, or a voxel's size, of the seed.
 
+    See Also
+    --------
+    dual_regression : maps of whole networks instead of a place.
+
     Examples
     --------
-    >>> r_img = seed_map("bold.nii.gz", (0, -52, 18), ica)  # doctest: +SKIP
+    >>> from nbica import NiftiMasker, connectivity, datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> masker = NiftiMasker(cohort.mask_img, standardize=True, detrend=True)
+    >>> r_img = connectivity.seed_map(cohort.func[0], (0, -52, 18), masker, radius=12)
+    >>> r_img.shape, bool(r_img.get_fdata().max() <= 1)
+    ((13, 16, 14), True)
     """
     masker = getattr(masker, "masker_", masker)
     if not hasattr(masker, "preparation_"):

@@ -61,10 +61,25 @@ def dual_regression(ica, imgs, confounds=None, memory=None):
     DataError, FileNotFoundError
         For images or confounds that cannot be used, naming them.
 
+    See Also
+    --------
+    guided_ica : own maps that are further from Gaussian.
+    back_reconstruct : parts of the group's maps.
+
     References
     ----------
     .. [1] L. Nickerson et al., "Using dual regression to investigate network shape and amplitude
        in functional connectivity analyses", Frontiers in Neuroscience 11 (2017), 115.
+
+    Examples
+    --------
+    >>> from nbica import CanICA, connectivity, datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> ica = CanICA(cohort.mask_img, n_components=5, random_state=0).fit(cohort)
+    >>> for own in connectivity.dual_regression(ica, cohort.func[:2], cohort.confounds[:2]):
+    ...     print(own.time_courses.shape, own.maps.shape == ica.components_.shape)
+    (40, 5) True
+    (40, 5) True
     """
     pairs, shared, n_workers = _work(ica, imgs, confounds, memory)
     return _streamed(regress_run, pairs, shared, n_workers)
@@ -101,10 +116,28 @@ def back_reconstruct(ica, imgs, confounds=None, memory=None):
     ------
     As :func:`dual_regression`.
 
+    See Also
+    --------
+    dual_regression : also for runs that were not in the fit.
+
     References
     ----------
     .. [1] E. Erhardt et al., "Comparison of multi-subject ICA methods for analysis of fMRI data",
        Human Brain Mapping 32 (2011), 2075-2095.
+
+    Examples
+    --------
+    The parts of all runs add up to the group's maps:
+
+    >>> import numpy as np
+    >>> from nbica import CanICA, connectivity, datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> ica = CanICA(cohort.mask_img, n_components=5, threshold=None, random_state=0).fit(cohort)
+    >>> parts = connectivity.back_reconstruct(ica, cohort.func, cohort.confounds)
+    >>> total = sum(part.maps for part in parts)
+    >>> change = (total - ica.components_).std(axis=1)
+    >>> bool(change.max() < 1e-3 * ica.components_.std())
+    True
     """
     pairs, shared, n_workers = _work(ica, imgs, confounds, memory)
     maps = shared.pop("maps")
@@ -173,12 +206,27 @@ def guided_ica(
     DataError, FileNotFoundError
         For images or confounds that cannot be used, naming them.
 
+    See Also
+    --------
+    dual_regression : own maps by two regressions.
+
     References
     ----------
     .. [1] Y. Du, Y. Fan, "Group information guided ICA for fMRI data analysis", NeuroImage 69
        (2013), 157-197.
     .. [2] Y. Du et al., "NeuroMark: an automated and adaptive ICA based pipeline to identify
        reproducible fMRI markers of brain disorders", NeuroImage: Clinical 28 (2020), 102375.
+
+    Examples
+    --------
+    >>> from nbica import connectivity, datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> guided = connectivity.guided_ica(
+    ...     cohort.func[:1], cohort, cohort.confounds[:1], mask=cohort.mask_img, n_components=16
+    ... )
+    >>> own = next(guided)
+    >>> own.maps.shape[0] == len(cohort.labels), own.time_courses.shape
+    (True, (40, 12))
     """
     check_count("n_components", n_components)
     is_fit = hasattr(networks, "get_params")

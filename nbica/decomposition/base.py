@@ -15,6 +15,7 @@ from nbica.decomposition.run_table import warn_about_runs
 from nbica.image.inputs import confounds_of, inputs_of, with_frames
 from nbica.image.run import is_iterator
 from nbica.runtime import machine
+from nbica.runtime.checks import as_flag
 from nbica.runtime.parallel import each_run
 from nbica.runtime.tables import TableOutput
 
@@ -163,6 +164,7 @@ class GroupDecompositionMixin(TableOutput, TransformerMixin, auto_wrap_output_ke
             From 0 to 1, over all cleaned signals. As in :meth:`transform` there is an intercept,
             and the mean of each frame counts as not explained.
         """
+        per_component = as_flag("per_component", per_component)
         parts = self._map_runs(explain_run, imgs, confounds, sample_mask)
         together = np.sum([part.together for part in parts])
         total = np.sum([part.total for part in parts])

@@ -168,6 +168,12 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
         Seconds that the stages of the fit took: mask, reduce runs, merge (while runs are reduced),
         ICA.
 
+    See Also
+    --------
+    DictLearning : sparse maps that may overlap.
+    nbica.FitPanel : plans, starts and watches a fit.
+    nbica.matching.label : names the components after known networks.
+
     Notes
     -----
     The maps depend on the data, the parameters and the seed: not on `n_jobs` or on the cache.
@@ -178,6 +184,18 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
        NeuroImage 51 (2010), 288-299, arXiv:1006.2300.
     .. [2] G. Varoquaux et al., "ICA-based sparse features recovery from fMRI datasets", IEEE ISBI
        2010, 1177-1180, arXiv:1006.2302.
+
+    Examples
+    --------
+    >>> from nbica import CanICA, datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> ica = CanICA(mask=cohort.mask_img, n_components=5, smoothing_fwhm=12, random_state=0)
+    >>> ica = ica.fit(cohort.func, confounds=cohort.confounds)
+    >>> ica.components_img_.shape, ica.runs_["n_timepoints"].tolist()
+    ((13, 16, 14, 5), [40, 40, 40, 40])
+    >>> time_courses = ica.transform(cohort.func, confounds=cohort.confounds)
+    >>> len(time_courses), time_courses[0].shape
+    (4, (40, 5))
     """
 
     def __init__(

@@ -88,6 +88,10 @@ class DictLearning(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys
     masker_, mask_img_, n_components_, runs_, plan_, seconds_
         As in :class:`CanICA`.
 
+    See Also
+    --------
+    CanICA : independent maps.
+
     Notes
     -----
     The maps depend on the data, the parameters and, by the start, on the seed: not on `n_jobs`, on
@@ -99,6 +103,20 @@ class DictLearning(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys
        spontaneous activity", IPMI 2011, 562-573.
     .. [2] A. Mensch, G. Varoquaux, B. Thirion, "Compressed online dictionary learning for fast
        resting-state fMRI decomposition", IEEE ISBI 2016, 1282-1285.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import DictLearning, datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> learner = DictLearning(mask=cohort.mask_img, n_components=5, alpha=1, random_state=0)
+    >>> learner = learner.fit(cohort)
+    >>> learner.components_img_.shape
+    (13, 16, 14, 5)
+    >>> bool((learner.components_ == 0).mean() > 0.1)
+    True
+    >>> bool((np.diff(learner.objective_) <= 0).all())
+    True
     """
 
     def __init__(

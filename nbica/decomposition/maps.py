@@ -66,11 +66,25 @@ def threshold_maps(maps, threshold):
     -------
     ndarray of shape (n_maps, n_voxels)
 
+    See Also
+    --------
+    fast_ica : gives whole maps.
+
     Notes
     -----
     Values that are as large as the cut, to a millionth of it, are kept. Where values crowd at the
     cut, which of them are kept may still differ by a voxel or two between processors; see
     `nbica.signal.ties`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica.decomposition import threshold_maps
+    >>> maps = np.array([[0.1, -3.0, 0.2, 1.0], [0.1, 0.2, 0.3, 2.0]])
+    >>> threshold_maps(maps, 0.5).tolist()
+    [[0.0, -3.0, 0.0, 0.0], [0.0, 0.0, 0.0, 2.0]]
+    >>> int(np.count_nonzero(threshold_maps(maps, "auto")))
+    4
     """
     threshold = check_threshold(threshold)
     size = np.abs(maps)

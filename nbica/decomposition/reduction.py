@@ -118,6 +118,26 @@ def principal_components(walk, n_timepoints, n_voxels, n_components):
     singular_values : ndarray of float64, shape (n,)
     total_variance : float
         Sum of squares of the signals.
+
+    See Also
+    --------
+    nbica.decomposition.GroupSubspace : merges the components of several runs.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica.decomposition.reduction import principal_components
+    >>> rng = np.random.default_rng(0)
+    >>> signals = rng.normal(size=(30, 400)).astype("float32")
+    >>> def walk():
+    ...     for start in range(0, 400, 100):
+    ...         block = slice(start, start + 100)
+    ...         yield block, signals[:, block]
+    >>> components, singular_values, variance = principal_components(walk, 30, 400, 5)
+    >>> components.shape
+    (5, 400)
+    >>> np.allclose(singular_values, np.linalg.svd(signals, compute_uv=False)[:5], rtol=1e-4)
+    True
     """
     s, U, total = left_factors(lambda: (b for _, b in walk()), n_timepoints, n_components)
     components = np.empty((len(s), n_voxels), np.float32)

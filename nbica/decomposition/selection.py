@@ -56,6 +56,19 @@ class ComponentSpectrum:
     null : ndarray of shape (n_null_dimensions,)
         Those of random maps as smooth as the runs' own, without what stood out.
     n_runs : int
+
+    See Also
+    --------
+    choose : makes one.
+    nbica.plotting.plot_component_spectrum : draws it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica.decomposition.selection import ComponentSpectrum
+    >>> spectrum = ComponentSpectrum(np.array([0.9, 0.8, 0.3]), np.array([0.35, 0.3]), n_runs=10)
+    >>> round(spectrum.bar, 3), spectrum.n_components, spectrum.is_capped
+    (0.385, 2, False)
     """
 
     correlations: np.ndarray
@@ -109,6 +122,10 @@ def choose(subspace, null):
     -------
     ComponentSpectrum
 
+    See Also
+    --------
+    nbica.CanICA : calls it with `n_components="auto"`.
+
     Notes
     -----
     A count is knife-edged where a correlation stands at the bar. Both are known to 1e-6, and the
@@ -123,6 +140,22 @@ def choose(subspace, null):
     most runs, and where networks are close to `MOST_COMPONENTS`. What is shared need not be a
     network: vessels and movement count, and where the voxels are so coarse that nearly every
     dimension is shared (10 mm) the count grows with `MOST_COMPONENTS`.
+
+    Examples
+    --------
+    Three maps that six runs share, each among seven of its own:
+
+    >>> import numpy as np
+    >>> from nbica.decomposition import GroupSubspace
+    >>> from nbica.decomposition.selection import Null, choose, orthonormal
+    >>> rng = np.random.default_rng(0)
+    >>> shared = rng.normal(size=(3, 12**3))
+    >>> subspace, null = GroupSubspace(10, 40), Null(np.ones((12, 12, 12), bool))
+    >>> for _ in range(6):
+    ...     rows = orthonormal(np.vstack([shared, rng.normal(size=(7, 12**3))]))
+    ...     subspace, null = subspace.partial_fit(rows), null.partial_fit(rows)
+    >>> choose(subspace, null).n_components
+    3
     """
     correlations = subspace.singular_values_**2 / subspace.n_runs_
     found, n_out = None, 0

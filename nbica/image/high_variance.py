@@ -33,10 +33,25 @@ def high_variance_confounds(imgs, n_confounds=5, percentile=2.0, detrend=True, m
     ndarray of float64, shape (n_timepoints, n_confounds)
         Orthonormal, the strongest first.
 
+    See Also
+    --------
+    nbica.signal.clean : removes confounds from signals.
+
     References
     ----------
     .. [1] Y. Behzadi et al., "A component based noise correction method (CompCor) for BOLD and
        perfusion based fMRI", NeuroImage 37 (2007), 90-101, doi:10.1016/j.neuroimage.2007.04.042.
+
+    Examples
+    --------
+    >>> from nbica import CanICA, datasets, image
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> confounds = [image.high_variance_confounds(run) for run in cohort.func]
+    >>> confounds[0].shape
+    (40, 5)
+    >>> ica = CanICA(cohort.mask_img, n_components=5, random_state=0)
+    >>> ica.fit(cohort.func, confounds=confounds).components_.shape[0]
+    5
     """
     run = load_run(imgs)
     inside = _inside(run, mask_img)

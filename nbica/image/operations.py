@@ -65,6 +65,22 @@ def smooth_img(imgs, fwhm):
         For a width that is none.
     DataError, FileNotFoundError, TypeError
         Naming the image, what was found and what was expected.
+
+    See Also
+    --------
+    nbica.NiftiMasker : smooths on the way to arrays.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import nibabel as nib
+    >>> from nbica import image
+    >>> point = np.zeros((9, 9, 9), "float32")
+    >>> point[4, 4, 4] = 1
+    >>> img = nib.Nifti1Image(point, np.diag([3, 3, 3, 1]))
+    >>> smoothed = image.smooth_img(img, fwhm=6).get_fdata()
+    >>> bool(smoothed.max() < 0.2), round(float(smoothed.sum()), 3)
+    (True, 1.0)
     """
     if isinstance(imgs, list | tuple):
         return [smooth_img(img, fwhm) for img in imgs]
@@ -99,6 +115,17 @@ def mean_img(imgs, target_affine=None, target_shape=None, verbose=0, n_jobs=1, c
     Returns
     -------
     Nifti1Image of float32, 3D
+
+    See Also
+    --------
+    index_img : one frame, as it is.
+
+    Examples
+    --------
+    >>> from nbica import datasets, image
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> image.mean_img(cohort.func).shape
+    (13, 16, 14)
     """
     del verbose, n_jobs
     grid, header, total, n_images = None, None, 0.0, 0
@@ -156,6 +183,18 @@ def iter_img(imgs):
     ------
     DataError, FileNotFoundError, TypeError
         Naming the image, what was found and what was expected.
+
+    See Also
+    --------
+    index_img : some volumes, by number.
+
+    Examples
+    --------
+    >>> from nbica import datasets, image
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> shapes = [volume.shape for volume in image.iter_img(cohort.func[0])]
+    >>> len(shapes), shapes[0]
+    (40, (13, 16, 14))
     """
     if isinstance(imgs, list | tuple):
         return (open_image(img)[0] for img in imgs)
@@ -183,12 +222,25 @@ def index_img(imgs, index):
     ------
     IndexError
         If there is no such volume, or `index` is no such thing.
+
+    See Also
+    --------
+    iter_img : all volumes, one by one.
+
+    Examples
+    --------
+    >>> from nbica import datasets, image
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> image.index_img(cohort.maps_img, cohort.labels.index("salience")).shape
+    (13, 16, 14)
+    >>> image.index_img(cohort.func[0], slice(5, None)).shape
+    (13, 16, 14, 35)
     """
     if isinstance(imgs, list | tuple):
         imgs = nib.concat_images([open_image(img)[0] for img in imgs])
     img, name = _series(imgs)
     if isinstance(index, slice):
-        return img.slicer[..., index]
+        index = _numbers_of(index, img.shape[3], name)
     chosen = _checked_index(index, img.shape[3], name)
     if chosen.ndim == 0:
         return img.slicer[..., int(chosen)]
@@ -208,6 +260,18 @@ def _series(imgs):
     elif frames is not None:
         check_file(frames, name)
     return img, name
+
+
+def _numbers_of(index, n_volumes, name):
+    """The volumes that a slice takes; an IndexError where these are none."""
+    try:
+        numbers = list(range(n_volumes))[index]
+    except (TypeError, ValueError):  # fractions; a step of 0
+        numbers = []
+    if not numbers:
+        msg = f"index is {index}, which takes none of the volumes 0 to {n_volumes - 1} of {name}."
+        raise IndexError(msg)
+    return numbers
 
 
 def _checked_index(index, n_volumes, name):

@@ -9,7 +9,7 @@ that nibabel reads, and images that live in memory, are taken as arrays.
 import glob
 import os
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
@@ -81,6 +81,19 @@ class Run:
         Frames that count, in order, where a `sample_mask` leaves out some.
     copy : copies.Copy or None
         Where the first reading leaves the frames for the next one.
+
+    See Also
+    --------
+    load_run : makes one of a path or an image.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> from nbica.image.run import load_run
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> run = load_run(cohort.func[0])
+    >>> run.n_timepoints, run.keep(range(10, 40)).n_kept
+    (40, 30)
     """
 
     name: str
@@ -184,6 +197,18 @@ def iter_runs(imgs, first=1):
     ------
     FileNotFoundError, DataError, TypeError
         Naming the image, what was found and what was expected.
+
+    See Also
+    --------
+    load_run : one run.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> from nbica.image.run import iter_runs
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> [run.n_timepoints for run in iter_runs(cohort)]
+    [40, 40, 40, 40]
     """
     number = first - 1
     for number, img in enumerate(iter_images(imgs), start=first):
@@ -200,7 +225,13 @@ def iter_images(imgs):
     """
     if hasattr(imgs, "func"):
         imgs = with_sample_mask(imgs.func, getattr(imgs, "sample_mask", None))
-    if isinstance(imgs, np.ndarray):
+    if isinstance(imgs, Mapping | Set) or hasattr(imgs, "columns"):
+        msg = (
+            f"Got a {type(imgs).__name__}, which does not say which runs come in which order. Pass "
+            "a list of images or paths (of a table, one of its columns)."
+        )
+        raise TypeError(msg)
+    if isinstance(imgs, np.ndarray) and imgs.dtype.kind not in "OU":
         msg = (
             "Got an array, which does not say where its voxels are. "
             "Pass a nibabel image (nibabel.Nifti1Image(array, affine)) or a path."
@@ -226,6 +257,9 @@ def _expand(img):
     """One image, or the files that a glob pattern stands for, sorted by name."""
     if not isinstance(img, str | os.PathLike):
         return [img]
+    if not os.fspath(img):
+        msg = "Got an empty text in place of a path."
+        raise FileNotFoundError(msg)
     pattern = str(Path(img).expanduser())
     if Path(pattern).exists() or not glob.has_magic(pattern):
         return [pattern]
@@ -269,6 +303,19 @@ def load_run(img, name="image in memory"):
         structured.
     TypeError
         If `img` is neither a path nor a nibabel image.
+
+    See Also
+    --------
+    iter_runs : several runs.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> from nbica.image.run import load_run
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> run = load_run(cohort.func[0])
+    >>> run.grid.shape, run.n_timepoints, run.t_r
+    ((13, 16, 14), 40, 2.0)
     """
     if isinstance(img, Run):
         return img

@@ -38,6 +38,21 @@ def slice_at(data, affine, axis, mm, bounds, step=STEP, order=1):
     ndarray of shape (n_vertical, n_horizontal)
         World axes grow to the right and with the row (imshow's origin="lower"); NaN outside the
         volume.
+
+    See Also
+    --------
+    plot_stat_map : draws such slices.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> from nbica.plotting import slice_at
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> anat = cohort.anat_img
+    >>> box = [(-80, 80), (-112, 80), (-72, 84)]
+    >>> axial = slice_at(anat.get_fdata(), anat.affine, axis=2, mm=10, bounds=box, step=2)
+    >>> axial.shape
+    (97, 81)
     """
     lines = [np.arange(low, high + step / 2, step) for low, high in bounds]
     axes = world_axes(affine)
@@ -205,7 +220,8 @@ def on_world_grid(data, affine, bounds, step):
     shape = [int((high - low + step / 2) // step) + 1 for low, high in bounds]
     target = np.diag([step, step, step, 1.0])
     target[:3, 3] = np.asarray(bounds)[:, 0]
-    return resample_volume(np.nan_to_num(data), affine, target, shape, mode="grid-constant")
+    data = np.nan_to_num(data) if np.isnan(data).any() else data
+    return resample_volume(data, affine, target, shape, mode="grid-constant")
 
 
 def strongest(world, axis):

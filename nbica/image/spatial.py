@@ -24,6 +24,7 @@ SIGMA_PER_FWHM = 1.0 / np.sqrt(8.0 * np.log(2.0))
 STRETCH = 16
 # Voxels of two grids that are no further apart than this part of a voxel are the same.
 CLOSE = 0.01
+_MOST_VOXELS = 1e10  # of a grid that someone asks for: 40 GB a volume
 # In mm: what is wider than any head is another unit.
 _WIDEST = 1000
 # How far headers in float32 may put a voxel beside its place, in voxels.
@@ -451,6 +452,10 @@ def target_grid(shape, affine, target_affine, target_shape=None):
     if (high < -margin).any() or (low > np.array(target_shape) - 1 + margin).any():
         msg = "target_affine describes a field of view that holds none of the image."
         raise ValueError(msg)
+    if np.prod(target_shape, dtype=float) > _MOST_VOXELS:
+        size = " x ".join(map(str, target_shape))
+        msg = f"target_affine and target_shape ask for {size} voxels: are they in mm?"
+        raise ValueError(msg)
     return full, target_shape
 
 
@@ -474,7 +479,9 @@ def _checked_shape(shape, affine):
         found = np.asarray(shape, dtype=float)
     except (TypeError, ValueError):
         found = np.zeros(0)
-    if found.shape != (3,) or (found < 1).any() or (found != found.round()).any():
+    if found.shape != (3,) or not np.isfinite(found).all() or (found < 1).any():
+        found = np.full(3, 0.5)
+    if (found != found.round()).any():
         msg = f"target_shape is {shape!r}; expected three numbers of voxels."
         raise ValueError(msg)
     return tuple(int(n) for n in found)

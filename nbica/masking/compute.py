@@ -17,8 +17,9 @@ from nbica.image.run import is_one, iter_runs
 from nbica.image.series import runs_of_images
 from nbica.image.space import space_of
 from nbica.image.template import template_file
-from nbica.masking.mask import Mask, intersect, is_thick, mask_to_image, tidy
+from nbica.masking.mask import Mask, checked_opening, intersect, is_thick, mask_to_image, tidy
 from nbica.runtime.cache import Stage
+from nbica.runtime.checks import as_flag, check_count, check_n_jobs, is_number
 from nbica.runtime.parallel import each_run
 from nbica.runtime.store import open_store
 from nbica.signal.ties import KNOWN
@@ -71,8 +72,24 @@ def compute_epi_mask(
     ------
     DataError
         If a mask comes out empty, naming the run.
+
+    See Also
+    --------
+    compute_background_mask : for images that have a constant background.
+    compute_brain_mask : from a template.
+
+    Examples
+    --------
+    >>> from nbica import datasets, masking
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> mask_img = masking.compute_epi_mask(cohort.func)
+    >>> mask_img.shape, mask_img.get_data_dtype().name
+    ((13, 16, 14), 'uint8')
     """
     del ensure_finite, verbose
+    checked_opening(opening)
+    exclude_zeros = as_flag("exclude_zeros", exclude_zeros)
+    _check_cutoffs(lower_cutoff, upper_cutoff)
 
     def of_mean(mean):
         smooth = spatial.smooth_volume(mean, np.eye(4), 1.0) if opening else mean
@@ -118,11 +135,28 @@ def compute_background_mask(
     ------
     DataError
         If a mask comes out empty, naming the run.
+
+    See Also
+    --------
+    compute_epi_mask : for functional images as they are recorded.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import nibabel as nib
+    >>> from nbica import masking
+    >>> data = np.zeros((10, 10, 10), "float32")
+    >>> data[3:7, 3:7, 3:7] = 100
+    >>> mask_img = masking.compute_background_mask(nib.Nifti1Image(data, np.eye(4)))
+    >>> int(mask_img.get_fdata().sum())
+    64
     """
     del verbose
     is_list = not is_one(runs_of_images(data_imgs))
     connected = is_list if connected is None else connected
     opening = 2 * is_list if opening is None else opening
+    checked_opening(opening)
+    check_count("border_size", border_size)
 
     def of_mean(mean):
         return mean != np.median(_border(mean, border_size))
@@ -167,6 +201,19 @@ def compute_brain_mask(
     ------
     DataError
         If nothing of the template lies in the image's field of view.
+
+    See Also
+    --------
+    compute_epi_mask : from the images themselves.
+
+    Examples
+    --------
+    >>> from nbica import datasets, masking
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> brain_img = masking.compute_brain_mask(cohort.mask_img)
+    >>> grey_img = masking.compute_brain_mask(cohort.mask_img, threshold=0.2, mask_type="gm")
+    >>> bool(grey_img.get_fdata().sum() < brain_img.get_fdata().sum())
+    True
     """
     target, name = open_image(target_img, "The target image")
     grid = Grid(tuple(target.shape[:3]), checked_affine(target, name), space_of(target))
@@ -178,6 +225,9 @@ def brain_mask_on(
     grid, template_img=None, threshold=0.5, connected=True, opening=2, mask_type="whole-brain"
 ):
     """As :func:`compute_brain_mask`, on a Grid."""
+    if not is_number(threshold):
+        msg = f"threshold is {threshold!r}; expected a number, such as 0.5."
+        raise ValueError(msg)
     if template_img is None:
         template_img = template_file(mask_type)
     data, affine, name = load_volume(template_img, "The template image")
@@ -193,8 +243,19 @@ def brain_mask_on(
     return mask_to_image(Mask(mask, grid.affine, grid.space))
 
 
+def _check_cutoffs(lower_cutoff, upper_cutoff):
+    are_numbers = is_number(lower_cutoff) and is_number(upper_cutoff)
+    if not are_numbers or not 0 <= lower_cutoff < upper_cutoff <= 1:
+        msg = (
+            f"lower_cutoff is {lower_cutoff!r} and upper_cutoff {upper_cutoff!r}; expected "
+            "fractions from 0 to 1, the first the smaller."
+        )
+        raise ValueError(msg)
+
+
 def _means(imgs, n_jobs, memory):
     """Each run with its mean, in order; runs are read by several processes."""
+    check_n_jobs(n_jobs)
     runs = list(iter_runs(runs_of_images(imgs)))
     tasks = ((run, {}) for run in runs)
     means = (mean for _, mean in each_run(_recalled_mean, tasks, n_jobs, store=memory))

@@ -47,7 +47,25 @@ class Read(NamedTuple):
 
 
 class Extracted(NamedTuple):
-    """A run seen through a mask: (n_timepoints, n_voxels), and how many values were not finite."""
+    """A run seen through a mask: (n_timepoints, n_voxels), and how many values were not finite.
+
+    See Also
+    --------
+    extract : makes one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import nibabel as nib
+    >>> from nbica.image.run import load_run
+    >>> from nbica.masking import load_mask
+    >>> from nbica.masking.extract import extract
+    >>> data = np.ones((4, 4, 4, 6), "float32")
+    >>> data[0, 0, 0, 0] = np.nan
+    >>> img, ones = nib.Nifti1Image(data, np.eye(4)), nib.Nifti1Image(data[..., 1], np.eye(4))
+    >>> extract(load_run(img), load_mask(ones)).n_nonfinite
+    1
+    """
 
     signals: np.ndarray
     n_nonfinite: int
@@ -72,6 +90,22 @@ def extract(run, mask, smoothing_fwhm=None):
     Extracted
         `signals` of float32, shape (n_timepoints, n_voxels); values that were not finite are set
         to 0 *before* smoothing.
+
+    See Also
+    --------
+    apply_mask : takes images and gives an array.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> from nbica.image.run import load_run
+    >>> from nbica.masking import load_mask
+    >>> from nbica.masking.extract import extract
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> mask = load_mask(cohort.mask_img)
+    >>> found = extract(load_run(cohort.func[0]), mask, smoothing_fwhm=12)
+    >>> found.signals.shape == (40, mask.n_voxels), found.n_nonfinite
+    (True, 0)
     """
     signals = RamSignals(run.n_kept, mask.n_voxels)
     read = read_into(signals, run, mask, smoothing_fwhm)
@@ -192,9 +226,22 @@ def apply_mask(imgs, mask_img, dtype="f", smoothing_fwhm=None, ensure_finite=Tru
     Returns
     -------
     ndarray of shape (n_timepoints, n_voxels), or (n_voxels,) for a 3D image
+
+    See Also
+    --------
+    unmask : puts arrays back.
+    nbica.NiftiMasker : smooths and cleans as well.
+
+    Examples
+    --------
+    >>> from nbica import datasets, masking
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> maps = masking.apply_mask(cohort.maps_img, cohort.mask_img)
+    >>> maps.shape[0] == len(cohort.labels), maps.shape[1] == int(cohort.mask_img.get_fdata().sum())
+    (True, True)
     """
     del ensure_finite
-    mask = load_mask(mask_img)
+    mask, dtype = load_mask(mask_img), _number_type(dtype)
     run, is_volume = run_of_images(imgs)
     signals, n_nonfinite = extract(run, mask, smoothing_fwhm)
     warn_of(run, notices_of(run, mask, n_nonfinite))
@@ -225,11 +272,28 @@ def unmask(X, mask_img, order="F", t_r=None):
     ------
     ValueError
         If the number of voxels is not that of the mask.
+
+    See Also
+    --------
+    apply_mask : takes arrays out of images.
+
+    Examples
+    --------
+    >>> from nbica import datasets, masking
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> maps = masking.apply_mask(cohort.maps_img, cohort.mask_img)
+    >>> masking.unmask(maps[:5], cohort.mask_img).shape
+    (13, 16, 14, 5)
+    >>> masking.unmask(maps[0], cohort.mask_img).shape
+    (13, 16, 14)
     """
     mask = load_mask(mask_img)
-    if isinstance(X, list | tuple):
+    if isinstance(X, list | tuple) and any(np.ndim(one) and hasattr(one, "shape") for one in X):
         return [unmask(one, mask, order, t_r) for one in X]
     X = np.asarray(X)
+    if X.dtype.kind not in "biufc":
+        msg = f"Got an array of {X.dtype}; expected numbers."
+        raise TypeError(msg)
     if X.ndim not in {1, 2} or X.shape[-1] != mask.n_voxels:
         msg = (
             f"Got an array of shape {X.shape}; this mask has {mask.n_voxels} voxels, "
@@ -242,6 +306,25 @@ def unmask(X, mask_img, order="F", t_r=None):
     return image_of(data, mask.grid, t_r)
 
 
+def _number_type(dtype):
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        found = np.dtype(object)
+    if found.kind not in "biufc":
+        msg = f"dtype is {dtype!r}; expected a type of numbers, such as numpy.float32."
+        raise ValueError(msg)
+    return found
+
+
+def _n_outside(mask, grid):
+    """How many voxels of a mask lie outside of a grid's field of view."""
+    to_grid = np.linalg.inv(grid.affine) @ mask.affine
+    places = np.argwhere(mask.array) @ to_grid[:3, :3].T + to_grid[:3, 3]
+    inside = [spatial.is_inside(along, n) for along, n in zip(places.T, grid.shape, strict=True)]
+    return mask.n_voxels - int(np.all(inside, axis=0).sum())
+
+
 def notices_of(run, mask, n_nonfinite, n_constant=0, t_r=None):
     """What was noticed about a run seen through a mask, in words that follow its name."""
     notices = [run.notice] if run.notice else []
@@ -250,6 +333,9 @@ def notices_of(run, mask, n_nonfinite, n_constant=0, t_r=None):
             f"on a grid of {run.grid.shape} with another affine than the mask's; "
             f"resampled to {mask.grid.shape}"
         )
+        if n_outside := _n_outside(mask, run.grid):
+            outside = f"{n_outside} of {mask.n_voxels}"
+            notices.append(f"{outside} voxels of the mask lie outside of its images, and are 0")
     if t_r and run.t_r and abs(t_r / run.t_r - 1) > 0.01:
         notices.append(f"t_r is {t_r:g} s, its header says {run.t_r:g} s")
     if n_nonfinite:

@@ -80,10 +80,21 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
         Voxels in the mask.
     preparation_ : preparation.Preparation
 
+    See Also
+    --------
+    NiftiLabelsMasker : means over the regions of an atlas.
+    NiftiMapsMasker : time courses of maps that may overlap.
+
     Examples
     --------
-    >>> masker = NiftiMasker(mask_img="mask.nii.gz", standardize=True)  # doctest: +SKIP
-    >>> signals = masker.fit_transform("bold.nii.gz")  # doctest: +SKIP
+    >>> from nbica import NiftiMasker, datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> masker = NiftiMasker(cohort.mask_img, smoothing_fwhm=12, standardize=True)
+    >>> signals = masker.fit_transform(cohort.func[0], confounds=cohort.confounds[0])
+    >>> signals.shape == (40, masker.n_elements_)
+    True
+    >>> masker.inverse_transform(signals).shape
+    (13, 16, 14, 40)
     """
 
     def __init__(

@@ -213,11 +213,26 @@ class NiftiLabelsMasker(_RegionMasker, auto_wrap_output_keys=None):
         Columns.
     regions_ : regions.LabelledRegions
 
+    See Also
+    --------
+    NiftiMapsMasker : regions that overlap, or have no sharp borders.
+
     Examples
     --------
-    >>> atlas = datasets.fetch_atlas_schaefer_2018(n_rois=100)  # doctest: +SKIP
-    >>> masker = NiftiLabelsMasker(atlas.maps, lut=atlas.lut, standardize=True)  # doctest: +SKIP
-    >>> signals = masker.fit_transform("bold.nii.gz", confounds=table)  # doctest: +SKIP
+    An atlas made of where each network of the cohort is strongest:
+
+    >>> import numpy as np
+    >>> import nibabel as nib
+    >>> from nbica import NiftiLabelsMasker, datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> maps = cohort.maps_img.get_fdata()
+    >>> regions = np.where(maps.max(axis=3) > 0.3, maps.argmax(axis=3) + 1, 0)
+    >>> atlas = nib.Nifti1Image(regions.astype("int16"), cohort.maps_img.affine)
+    >>> masker = NiftiLabelsMasker(atlas, labels=cohort.labels, standardize=True)
+    >>> masker.fit_transform(cohort.func[0], confounds=cohort.confounds[0]).shape
+    (40, 12)
+    >>> masker.get_feature_names_out()[:2].tolist()
+    ['default mode', 'dorsal attention']
     """
 
     def __init__(
@@ -404,6 +419,19 @@ class NiftiMapsMasker(_RegionMasker, auto_wrap_output_keys=None):
     kept_ : ndarray of int
         Indices of the maps that the mask leaves, one per column.
     regions_ : regions.MapRegions
+
+    See Also
+    --------
+    NiftiLabelsMasker : regions that are numbers of an image.
+
+    Examples
+    --------
+    >>> from nbica import NiftiMapsMasker, datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> masker = NiftiMapsMasker(cohort.maps_img, standardize=True)
+    >>> signals = masker.fit_transform(cohort.func[0], confounds=cohort.confounds[0])
+    >>> signals.shape == (40, len(cohort.labels))
+    True
     """
 
     def __init__(

@@ -14,6 +14,7 @@ from nbica.image.grid import Grid, volume_on_grid
 from nbica.masking.extract import apply_mask
 from nbica.masking.mask import Mask, load_mask
 from nbica.matching.pairing import DIGITS, correlate, match
+from nbica.runtime.checks import is_number
 
 # A component is called after a network from this |r| on. What chance gives, measured with random
 # maps as smooth as the components (`selection.Null`): of 20 real runs at 10 mm, whose maps have
@@ -74,13 +75,32 @@ def label(components_img, networks, names=None, *, mask_img=None, bar=BAR, one_t
     ValueError
         If the number of names is not that of the networks.
 
+    See Also
+    --------
+    match : pairs of maps, as arrays.
+    flag_noise : suggests which components are noise.
+
     Notes
     -----
     Networks of smaller voxels are smoothed to the components' voxel size first. Spatial r as a
     measure of likeness to a template: Smith et al., PNAS 106 (2009), 13040-13045.
+
+    Examples
+    --------
+    >>> from nbica import CanICA, datasets, matching
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> ica = CanICA(cohort.mask_img, n_components=6, random_state=0).fit(cohort)
+    >>> names = matching.label(ica.components_img_, cohort)
+    >>> names.columns.tolist()
+    ['label', 'r', 'network']
+    >>> set(names["label"]) <= {*cohort.labels, "unlabelled"}
+    True
     """
     import pandas as pd
 
+    if not is_number(bar):
+        msg = f"bar is {bar!r}; expected a number, such as {BAR}."
+        raise ValueError(msg)
     mask = load_mask(mask_img) if mask_img is not None else _support(components_img)
     maps = np.atleast_2d(apply_mask(components_img, mask))
     known = load_networks(networks, names)
@@ -156,7 +176,7 @@ def _parcels_of(volume):
 def _names_for(volumes, names):
     if names is None:
         return [f"network {number}" for number in range(1, len(volumes) + 1)]
-    if len(names) != len(volumes):
+    if isinstance(names, str) or len(names) != len(volumes):
         msg = f"{len(names)} names for {len(volumes)} networks; give one each."
         raise ValueError(msg)
     return [str(name) for name in names]
@@ -231,10 +251,32 @@ def flag_noise(components_img, mask_img, *, csf_img=None, time_courses=None, t_r
           response is left; white noise at a `t_r` of 2 s has .6, flagged from .5 on;
         * suggestion: names of the signs that are flagged.
 
+    See Also
+    --------
+    label : names of known networks.
+
     Notes
     -----
     The features are those of ICA-AROMA (Pruim et al., NeuroImage 112 (2015), 267-277), in a form
     that needs no other software; its trained decision is not reproduced.
+
+    Examples
+    --------
+    A map at the border of the brain is flagged, one inside it is not:
+
+    >>> import numpy as np
+    >>> import nibabel as nib
+    >>> from nbica import matching
+    >>> brain = np.zeros((12, 12, 12))
+    >>> brain[1:11, 1:11, 1:11] = 1
+    >>> inside = np.zeros_like(brain)
+    >>> inside[4:8, 4:8, 4:8] = 1
+    >>> border = brain.copy()
+    >>> border[2:10, 2:10, 2:10] = 0
+    >>> maps_img = nib.Nifti1Image(np.stack([inside, border], axis=-1), np.eye(4))
+    >>> table = matching.flag_noise(maps_img, nib.Nifti1Image(brain, np.eye(4)))
+    >>> table["suggestion"].tolist()
+    ['', 'edge']
     """
     import pandas as pd
 

@@ -19,6 +19,23 @@ class Match:
         Row of the map paired with each reference; -1 where there were too few maps.
     correlations : ndarray of shape (n_references,)
         Signed Pearson r of each pair; 0 where there is no map.
+
+    See Also
+    --------
+    match : makes one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import matching
+    >>> rng = np.random.default_rng(0)
+    >>> references = rng.normal(size=(2, 500))
+    >>> maps = np.vstack([rng.normal(size=500), -references[1], references[0]])
+    >>> found = matching.match(maps, references)
+    >>> found.signs.tolist(), round(found.mean, 3)
+    ([1, -1], 1.0)
+    >>> found.labels(["visual", "motor"], n_maps=3, unmatched="?")
+    ['?', 'motor', 'visual']
     """
 
     indices: np.ndarray
@@ -77,9 +94,24 @@ def match(maps, references):
         The assignment with the largest sum of |r|, each to six digits (Hungarian algorithm [1]_),
         by reference. A map that is constant or holds a NaN or Inf correlates 0 with all.
 
+    See Also
+    --------
+    correlate : all correlations.
+    label : names of known networks, for images.
+
     References
     ----------
     .. [1] Kuhn (1955), Naval Research Logistics Quarterly 2, doi:10.1002/nav.3800020109.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import matching
+    >>> rng = np.random.default_rng(0)
+    >>> references = rng.normal(size=(3, 500))
+    >>> found = matching.match(-references[[2, 0, 1]], references)
+    >>> found.indices.tolist(), found.correlations.round(3).tolist()
+    ([1, 2, 0], [-1.0, -1.0, -1.0])
     """
     maps, references = np.asarray(maps), np.asarray(references)
     _check_same_voxels(maps, references)
@@ -93,7 +125,20 @@ def match(maps, references):
 
 
 def correlate(maps, references):
-    """Return Pearson's r between all rows, of shape (n_maps, n_references); 0 where undefined."""
+    """Return Pearson's r between all rows, of shape (n_maps, n_references); 0 where undefined.
+
+    See Also
+    --------
+    match : pairs of maps, one to one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import matching
+    >>> maps = np.array([[0.0, 1, 2, 3], [1, 0, 1, 0]])
+    >>> matching.correlate(maps, [[3.0, 2, 1, 0]]).round(3).tolist()
+    [[-1.0], [0.447]]
+    """
     return np.clip(_unit_rows(maps) @ _unit_rows(references).T, -1, 1)
 
 

@@ -37,10 +37,25 @@ def framewise_displacement(confounds):
     FileNotFoundError, DataError
         If there is no such table, or it cannot be read.
 
+    See Also
+    --------
+    nbica.matching.quality.quality_table : motion of all runs of a fit.
+
     References
     ----------
     .. [1] J. D. Power et al., "Spurious but systematic correlations in functional connectivity MRI
        networks arise from subject motion", NeuroImage 59 (2012), 2142-2154.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from nbica import matching
+    >>> axes = ["trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z"]
+    >>> motion = pd.DataFrame(0.0, index=range(3), columns=axes)
+    >>> motion.loc[1:, "trans_z"] = 0.2
+    >>> motion.loc[2, "rot_x"] = 0.01
+    >>> matching.framewise_displacement(motion).round(3).tolist()
+    [0.0, 0.2, 0.5]
     """
     if isinstance(confounds, str | os.PathLike):
         confounds = read_table(confounds, f"The confounds {confounds}")
@@ -78,6 +93,22 @@ def quality_table(estimator, imgs=None, confounds=None):
     ------
     ValueError
         If there are not as many images or tables as runs.
+
+    See Also
+    --------
+    framewise_displacement : motion from one frame to the next.
+
+    Examples
+    --------
+    >>> from nbica import CanICA, datasets
+    >>> from nbica.matching.quality import quality_table
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> ica = CanICA(cohort.mask_img, n_components=4, random_state=0).fit(cohort)
+    >>> table = quality_table(ica, cohort.func, cohort.confounds)
+    >>> table.columns.tolist()
+    ['run', 'n_timepoints', 'mean_fd', 'max_fd', 'moved', 'explained', 'warnings']
+    >>> bool((table["explained"] > 0).all())
+    True
     """
     runs = estimator.runs_
     imgs, tables = as_fitted(estimator, imgs, confounds)

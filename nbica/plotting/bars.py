@@ -4,8 +4,14 @@ import numpy as np
 from matplotlib.colors import to_rgb
 
 from nbica.plotting.figures import as_written
+from nbica.runtime.checks import as_flag
 
 BAR_WIDTH = 0.62  # inches, with its labels
+
+
+def bar_width(colorbar):
+    """Inches to leave for a colour bar: none where there is to be none."""
+    return BAR_WIDTH * as_flag("colorbar", colorbar)
 
 
 def key_width(names):

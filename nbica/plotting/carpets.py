@@ -15,6 +15,7 @@ from nbica.plotting.figures import BLACK, WHITE, as_written
 from nbica.plotting.layout import add_axes
 from nbica.plotting.options import Frame
 from nbica.plotting.volumes import load_map
+from nbica.runtime.checks import check_positive
 from nbica.signal.cleaning import clean
 
 _N_ROWS = 1200  # voxels that paper can show; of more, evenly many are taken
@@ -64,11 +65,27 @@ def plot_carpet(
     -------
     matplotlib.figure.Figure
 
+    See Also
+    --------
+    nbica.matching.framewise_displacement : motion to draw above it.
+
     References
     ----------
     .. [1] J. D. Power, "A simple but useful way to assess fMRI scan qualities", NeuroImage 154
        (2017), 150-158, doi:10.1016/j.neuroimage.2016.08.009.
+
+    Examples
+    --------
+    >>> from nbica import datasets, matching, plotting
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> motion = matching.framewise_displacement(cohort.full_confounds[0])
+    >>> figure = plotting.plot_carpet(
+    ...     cohort.func[0], cohort.mask_img, framewise_displacement=motion, output_file="carpet.png"
+    ... )
+    >>> motion.shape
+    (40,)
     """
+    check_positive("t_r", t_r)
     run = load_run(img)
     motion = _check_motion(framewise_displacement, run.n_timepoints)
     rows = _rows_of(img, mask_img, mask_labels)

@@ -92,6 +92,11 @@ def plot_components(
     ValueError
         For cuts, names or a scale that cannot be.
 
+    See Also
+    --------
+    plot_stat_map : one map, in more ways.
+    nbica.browse : the same to click through.
+
     Notes
     -----
     Left is left (neurological convention), as the letters say. The peak is the voxel with the
@@ -99,11 +104,17 @@ def plot_components(
 
     Examples
     --------
-    Two decompositions to compare, each with the networks in the same order:
+    Two decompositions to compare, each cut and colored as the first:
 
-    >>> first = plot_components(maps_img)                              # doctest: +SKIP
-    >>> plot_components(other_maps_img, cut_coords=first.cut_coords,
-    ...                 threshold=first.threshold, vmax=first.vmax)    # doctest: +SKIP
+    >>> from nbica import CanICA, datasets, plotting
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> ica = CanICA(cohort.mask_img, 3, random_state=0).fit(cohort)
+    >>> other = CanICA(cohort.mask_img, 3, threshold=None, random_state=0).fit(cohort)
+    >>> first = plotting.plot_components(ica.components_img_)
+    >>> same = {"cut_coords": first.cut_coords, "threshold": first.threshold, "vmax": first.vmax}
+    >>> second = plotting.plot_components(other.components_img_, **same)
+    >>> second.vmax == first.vmax
+    True
     """
     maps, affine = load_maps(components_img, "components_img")
     default = [f"IC {index}" for index in range(len(maps))]
@@ -143,7 +154,7 @@ def _layout(n_tiles, shape, n_columns, figsize):
     """Return a dark figure, one bare axes per tile and one for the colour bar."""
     if n_columns is None:
         n_columns = 1 if n_tiles < 3 else 2 if n_tiles < 9 else 3
-    if n_columns < 1:
+    if isinstance(n_columns, bool) or not isinstance(n_columns, int | np.integer) or n_columns < 1:
         msg = f"n_columns={n_columns} must be 1 or more"
         raise ValueError(msg)
     n_columns = min(n_columns, n_tiles)

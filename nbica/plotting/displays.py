@@ -9,8 +9,9 @@ from nbica.image.slicing import plane_of
 from nbica.plotting.bars import draw_colorbar, draw_key
 from nbica.plotting.figures import BLACK, INK, PAPER, WHITE
 from nbica.plotting.layout import add_axes, arrange, size_for
-from nbica.plotting.scales import scale_of
+from nbica.plotting.scales import scale_of, warn_if_blank
 from nbica.plotting.volumes import Volume, load_map
+from nbica.runtime.checks import as_flag, is_number
 
 
 class Panel(NamedTuple):
@@ -41,6 +42,21 @@ class Display:
         Inches to leave for a colour bar and its labels.
     align : {"centre", "left"}
         Place of shorter rows.
+
+    See Also
+    --------
+    plot_stat_map : makes one.
+
+    Examples
+    --------
+    >>> from nbica import datasets, image, plotting
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> network = image.index_img(cohort.maps_img, cohort.labels.index("salience"))
+    >>> display = plotting.plot_anat(cohort.anat_img, cut_coords=(0, 20, 30))
+    >>> display.add_contours(network, levels=[0.3, 0.6])
+    >>> display.add_markers([(0, 20, 30)])
+    >>> display.title("Salience")
+    >>> display.savefig("salience.png")
     """
 
     def __init__(
@@ -103,7 +119,7 @@ class Display:
             symmetric_cbar=symmetric_cbar,
         )  # fmt: skip
         self.paint(volume, scale, alpha=alpha, order=interpolation_order(resampling_interpolation))
-        if colorbar:
+        if as_flag("colorbar", colorbar):
             self.draw_bar(scale)
 
     def add_contours(self, img, threshold=0.5, levels=None, colors="#ffd166", **options):
@@ -112,8 +128,10 @@ class Display:
         Further options are those of matplotlib's `Axes.contour`; ``filled=True`` fills between
         the levels.
         """
-        levels = [threshold] if levels is None else sorted(levels)
-        self.contour(load_map(img, "img"), levels, colors=colors, **options)
+        levels = _checked_levels([threshold] if levels is None else levels)
+        volume = load_map(img, "img")
+        warn_if_blank(volume.data, levels[0], "the lowest level")
+        self.contour(volume, levels, colors=colors, **options)
 
     def add_edges(self, img, color="#ff5a36"):
         """Draw the outline of what is above half of an image's strong values (98th percentile)."""
@@ -124,7 +142,7 @@ class Display:
 
     def add_markers(self, marker_coords, marker_color="#ff5a36", marker_size=30, **options):
         """Draw points, given in mm, in the panels that show their place."""
-        points = np.atleast_2d(np.asarray(marker_coords, dtype=float))
+        points = check_points(marker_coords, "marker_coords")
         for panel in self.panels:
             near = panel.view.near(points)
             color, size = (_of_points(value, near) for value in (marker_color, marker_size))
@@ -154,6 +172,8 @@ class Display:
         prepare = self.panels[0].view.prepare
         ready = prepare(volume, self.bounds)
         varies = isinstance(alpha, Volume)
+        if not varies:
+            check_opacity(alpha)
         opacity = prepare(alpha, self.bounds) if varies else alpha
         for panel in self.panels:
             values = panel.view.picture(ready, self.bounds, order)
@@ -319,6 +339,37 @@ def _of_points(values, near):
     return np.asarray(values)[near] if np.ndim(values) and len(values) == len(near) else values
 
 
+def _checked_levels(levels):
+    try:
+        found = sorted(np.ravel(np.asarray(levels, dtype=float)).tolist())
+    except (TypeError, ValueError):
+        found = []
+    if not found or not np.isfinite(found).all():
+        msg = f"levels={levels!r}; expected one or more numbers"
+        raise ValueError(msg)
+    return found
+
+
+def check_points(coordinates, name):
+    """Points in mm as an array of shape (n_points, 3); a ValueError for what is none."""
+    try:
+        points = np.atleast_2d(np.asarray(coordinates, dtype=float))
+    except (TypeError, ValueError):
+        points = np.empty(0)
+    if points.ndim != 2 or points.shape[1] != 3 or not np.isfinite(points).all():
+        found = f"has shape {points.shape}" if points.size else f"is {coordinates!r}"
+        msg = f"{name} {found}; expected (n_points, 3): finite x, y, z in mm"
+        raise ValueError(msg)
+    return points
+
+
+def check_opacity(alpha):
+    """Raise ValueError unless it is a number from 0, invisible, to 1, opaque."""
+    if not is_number(alpha) or not 0 <= alpha <= 1:
+        msg = f"alpha={alpha!r}; expected 0 (invisible) to 1 (opaque)"
+        raise ValueError(msg)
+
+
 def interpolation_order(name):
     """0 for "nearest", 1 for "continuous" or "linear".
 
@@ -328,7 +379,7 @@ def interpolation_order(name):
         For another name.
     """
     orders = {"nearest": 0, "continuous": 1, "linear": 1}
-    if name not in orders:
+    if not isinstance(name, str) or name not in orders:
         msg = f"resampling_interpolation={name!r} is unknown; use one of {', '.join(orders)}"
         raise ValueError(msg)
     return orders[name]

@@ -6,7 +6,7 @@ from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import squareform
 
 from nbica.plotting.colors import BLUE_ORANGE_ON_WHITE, colormap
-from nbica.plotting.figures import BLACK, WHITE, as_written
+from nbica.plotting.figures import BLACK, WHITE, MapsFigure, as_written
 from nbica.plotting.layout import add_axes
 from nbica.plotting.options import Frame, root_of
 
@@ -48,7 +48,20 @@ def plot_matrix(
 
     Returns
     -------
-    matplotlib.figure.Figure
+    matplotlib.image.AxesImage
+        As nilearn's function does; its ``figure`` has the figure, which a notebook shows.
+
+    See Also
+    --------
+    plot_connectome : the same numbers in the brain.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import plotting
+    >>> matrix = np.corrcoef(np.random.default_rng(0).normal(size=(3, 50)))
+    >>> image = plotting.plot_matrix(matrix, labels=["visual", "motor", "salience"], tri="lower")
+    >>> image.figure.savefig("matrix.png")
     """
     del auto_fit
     mat = np.array(mat, dtype=float)
@@ -77,7 +90,9 @@ def plot_matrix(
             bar.spines[:].set_visible(False)
     figure.sentence = f"matrix of {mat.shape[0]} rows and {mat.shape[1]} columns"
     frame.close(figure)
-    return figure
+    if isinstance(figure, MapsFigure):  # the image alone is no picture to show
+        image._repr_mimebundle_, image._repr_png_ = figure._repr_mimebundle_, figure._repr_png_
+    return image
 
 
 def similar_first(mat):

@@ -10,6 +10,7 @@ from matplotlib.patches import Rectangle as Patch
 
 from nbica.plotting.figures import MapsFigure, present
 from nbica.plotting.layout import Rectangle
+from nbica.runtime.checks import check_flags
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,11 @@ class Frame:
     def _figure(self, size, paper):
         if isinstance(self.figure, Figure):
             return self.figure
-        if self.figure is not None and np.shape(self.figure) != (2,):
+        if self.figure is not None and not _are_sizes(self.figure, 2):
             msg = f"figure is {self.figure!r}; expected a Figure, or width and height in inches"
+            raise TypeError(msg)
+        if self.axes is not None and not _are_sizes(self.axes, 4, least=-10):
+            msg = f"axes is {self.axes!r}; expected Axes, or left, bottom, width and height"
             raise TypeError(msg)
         return MapsFigure(
             figsize=size if self.figure is None else self.figure, dpi=120, facecolor=paper
@@ -69,6 +73,12 @@ class SliceOptions(Frame):
     annotate: bool = True
     black_bg: bool = True
     radiological: bool = False
+
+    def __post_init__(self):
+        check_flags(
+            draw_cross=self.draw_cross, annotate=self.annotate, black_bg=self.black_bg,
+            radiological=self.radiological,
+        )  # fmt: skip
 
 
 # What goes on to matplotlib, where a picture is drawn.
@@ -116,6 +126,14 @@ def takes(options):
         return function
 
     return decorate
+
+
+def _are_sizes(values, n, least=1e-3):
+    try:
+        found = np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        return False
+    return found.shape == (n,) and np.isfinite(found).all() and (found >= least).all()
 
 
 def root_of(axes):

@@ -1,18 +1,18 @@
 """Slices of anatomy, functional images, maps, regions and atlases."""
 
 import warnings
-from numbers import Real
 
 import numpy as np
 
-from nbica.exceptions import DataWarning, IgnoredWarning
+from nbica.exceptions import DataError, DataWarning, IgnoredWarning
 from nbica.image.template import template_file
-from nbica.plotting.bars import BAR_WIDTH, key_width
+from nbica.plotting.bars import bar_width, key_width
 from nbica.plotting.colors import BLUE_ORANGE, listed
-from nbica.plotting.cuts import rows_of_slices
+from nbica.plotting.cuts import are_counted, rows_of_slices, warn_of_cuts_outside
 from nbica.plotting.displays import Display, interpolation_order
+from nbica.plotting.large import largest, outline
 from nbica.plotting.options import SliceOptions, look_of, takes
-from nbica.plotting.scales import LabelScale, check_threshold, grey_scale, scale_of
+from nbica.plotting.scales import LabelScale, check_threshold, grey_scale, scale_of, warn_if_blank
 from nbica.plotting.volumes import (
     Volume,
     box_around,
@@ -22,6 +22,7 @@ from nbica.plotting.volumes import (
     load_maps,
     load_opacity,
 )
+from nbica.runtime.checks import as_flag, is_number
 
 # What the greys behind colours are multiplied with: white matter must not outshine them.
 _DIM = 0.72
@@ -58,9 +59,22 @@ def plot_anat(
     Returns
     -------
     Display
+
+    See Also
+    --------
+    plot_epi : functional images.
+
+    Examples
+    --------
+    >>> from nbica import datasets, plotting
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> display = plotting.plot_anat(cohort.anat_img, cut_coords=(0, -52, 18))
+    >>> display.cut_coords, sorted(display.axes)
+    ([0.0, -52.0, 18.0], ['x', 'y', 'z'])
     """
     volume = load_map(template_file() if anat_img is None else anat_img, "anat_img")
     threshold = check_threshold(volume.data[np.newaxis], threshold)
+    warn_if_blank(volume.data, threshold)
     scale = grey_scale(volume.data, cmap, vmin, vmax, threshold, brightness=_brightness(dim, 0))
     what = "slices of an anatomical image"
     return _plot_greys(volume, scale, colorbar, look_of(look), what, cbar_tick_format)
@@ -74,6 +88,18 @@ def plot_epi(
 
     Cost, parameters and result are those of :func:`plot_anat`. A 4D image is refused:
     `nbica.image.index_img` takes one frame of it.
+
+    See Also
+    --------
+    plot_anat : anatomical images.
+
+    Examples
+    --------
+    >>> from nbica import datasets, image, plotting
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> display = plotting.plot_epi(image.mean_img(cohort.func[0]), display_mode="z", cut_coords=3)
+    >>> len(display.cut_coords)
+    3
     """
     volume = load_map(epi_img, "epi_img")
     scale = grey_scale(volume.data, cmap, vmin, vmax)
@@ -157,6 +183,22 @@ def plot_stat_map(
         For modes, coordinates, thresholds or ranges that cannot be.
     DataError, FileNotFoundError, TypeError
         For images that cannot be used.
+
+    See Also
+    --------
+    plot_components : all components at a glance.
+    plot_glass_brain : the whole brain in one view.
+    nbica.view_img : the same to click through.
+
+    Examples
+    --------
+    >>> from nbica import datasets, image, plotting
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> salience = image.index_img(cohort.maps_img, cohort.labels.index("salience"))
+    >>> display = plotting.plot_stat_map(salience, cohort.anat_img, threshold=0.3, title="salience")
+    >>> display.savefig("salience.png")
+    >>> len(display.cut_coords)
+    3
     """
     volume = load_map(stat_map_img, "stat_map_img")
     order = interpolation_order(resampling_interpolation)
@@ -166,7 +208,7 @@ def plot_stat_map(
     )  # fmt: skip
     look, drawing = look_of(look)
     opacity = load_opacity(transparency, transparency_range)
-    display = _open_over(volume, bg_img, look, scale.threshold, BAR_WIDTH * colorbar, dim)
+    display = _open_over(volume, bg_img, look, scale.threshold, bar_width(colorbar), dim)
     display.paint(volume, scale, alpha=opacity, order=order, **drawing)
     display.draw_bar(scale, tick_format=cbar_tick_format)
     return _finish(display, look, "slices of a brain map")
@@ -215,11 +257,23 @@ def plot_roi(
     Returns
     -------
     Display
+
+    See Also
+    --------
+    plot_prob_atlas : regions that overlap.
+
+    Examples
+    --------
+    >>> from nbica import datasets, plotting
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> display = plotting.plot_roi(cohort.mask_img, cohort.anat_img, view_type="contours")
+    >>> display.savefig("mask.png")
     """
     del resampling_interpolation
     volume = load_map(roi_img, "roi_img")
     look, drawing = look_of(look)
     style = {"linewidths": linewidths} | drawing
+    threshold = check_threshold(volume.data[np.newaxis], threshold) or 0.0
     numbers = _numbers(volume.data, threshold)
     if view_type not in ("continuous", "contours"):
         msg = f"view_type={view_type!r} is unknown; use 'continuous' or 'contours'"
@@ -229,12 +283,12 @@ def plot_roi(
             volume.data[np.newaxis], cmap="viridis" if cmap is None else cmap, threshold=threshold,
             vmin=vmin, vmax=vmax,
         )  # fmt: skip
-        display = _open_over(volume, bg_img, look, threshold, BAR_WIDTH * colorbar, dim)
+        display = _open_over(volume, bg_img, look, threshold, bar_width(colorbar), dim)
         _draw_values(display, volume, scale, view_type, alpha, threshold, drawing, style)
         display.draw_bar(scale, tick_format=cbar_tick_format)
         return _finish(display, look, "slices of values")
     colours, names = colors_of_regions(numbers, cmap), _names_of(numbers, _labels(labels, cmap))
-    has_key = colorbar and 0 < len(numbers) <= _KEY_LENGTH
+    has_key = as_flag("colorbar", colorbar) and 0 < len(numbers) <= _KEY_LENGTH
     regions = Volume((volume.data >= threshold).astype(np.float32), volume.affine)
     display = _open_over(regions, bg_img, look, 0.5, key_width(names) if has_key else 0.0, dim)
     if view_type == "continuous":
@@ -310,16 +364,29 @@ def plot_prob_atlas(
     Returns
     -------
     Display
+
+    See Also
+    --------
+    plot_components : one row for each map.
+
+    Examples
+    --------
+    >>> from nbica import datasets, plotting
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> display = plotting.plot_prob_atlas(cohort.maps_img, cohort.anat_img, labels=cohort.labels)
+    >>> sorted(display.axes)
+    ['x', 'y', 'z']
     """
     maps, affine = load_maps(maps_img, "maps_img")
     maps = np.nan_to_num(maps)
     level = check_threshold(maps, threshold) or np.finfo(np.float32).tiny
+    warn_if_blank(maps, level)
     names = _names_of(range(len(maps)), labels)
     colours = listed(len(maps), cmap)
     del vmin, vmax
     look, drawing = look_of(look)
     linewidths = drawing.pop("linewidths", linewidths)
-    has_key = colorbar and len(maps) <= _KEY_LENGTH
+    has_key = as_flag("colorbar", colorbar) and len(maps) <= _KEY_LENGTH
     key = key_width(names) if has_key else 0.0
     strongest = Volume(np.where(maps.max(axis=0) >= level, maps.max(axis=0), 0), affine)
     display = _open_over(strongest, bg_img, look, level, key, dim)
@@ -353,9 +420,9 @@ def plot_prob_atlas(
 
 def _plot_greys(volume, scale, colorbar, look, sentence, tick_format=None):
     look, drawing = look
-    positive = Volume(np.clip(np.nan_to_num(volume.data), 0, None), volume.affine)
-    whole = Volume((positive.data > 0.2 * scale.vmax).astype(np.float32), volume.affine)
-    display = _open(whole, box_around(positive), look, 0.0, BAR_WIDTH * colorbar, strongest=100)
+    positive = Volume(*outline(*volume, of=lambda values: np.maximum(values, 0)))
+    whole = Volume((positive.data > 0.2 * scale.vmax).astype(np.float32), positive.affine)
+    display = _open(whole, box_around(positive), look, 0.0, bar_width(colorbar), strongest=100)
     display.paint(volume, scale, **drawing)
     display.draw_bar(scale, tick_format=tick_format)
     return _finish(display, look, sentence)
@@ -364,30 +431,29 @@ def _plot_greys(volume, scale, colorbar, look, sentence, tick_format=None):
 def _brightness(dim, usual):
     """What greys are multiplied with."""
     dim = usual if isinstance(dim, str) and dim == "auto" else dim
-    if not isinstance(dim, Real):
+    if not is_number(dim):
         msg = f"dim={dim!r}; expected a number (0: as it is, above darker) or 'auto'"
         raise ValueError(msg)
     return _DIM ** float(dim)
 
 
-def _open_over(volume, bg_img, look, threshold, bar_width, dim):
+def _open_over(volume, bg_img, look, threshold, width, dim):
     """A display with the anatomy drawn."""
+    greys = grey_scale(None, "gray", 0.0, 1.0, 1e-6, brightness=_brightness(dim, 1))
     background = load_background(bg_img, volume)
-    box = box_of_scene(background, volume)
-    display = _open(volume, box, look, threshold, bar_width)
-    display.paint(
-        background, grey_scale(None, "gray", 0.0, 1.0, 1e-6, brightness=_brightness(dim, 1))
-    )
+    support = Volume(*outline(*volume))
+    display = _open(support, box_of_scene(background, support), look, threshold, width)
+    display.paint(background, greys)
     return display
 
 
-def _open(volume, bounds, look, threshold, bar_width, strongest=20):
+def _open(volume, bounds, look, threshold, width, strongest=20):
     rows = rows_of_slices(look.display_mode, look.cut_coords, volume, threshold, strongest)
-    if look.cut_coords is not None and not isinstance(look.cut_coords, int | np.integer):
-        _warn_of_cuts_outside([cut for row in rows for cut in row], field_of_view(volume))
+    if not are_counted(look.display_mode, look.cut_coords):
+        warn_of_cuts_outside(rows, field_of_view(volume), bounds)
     return Display(
         rows, bounds, look, annotate=look.annotate, black_bg=look.black_bg,
-        radiological=look.radiological, bar_width=bar_width,
+        radiological=look.radiological, bar_width=width,
         align="left" if look.display_mode == "tiled" else "centre",
     )  # fmt: skip
 
@@ -402,16 +468,6 @@ def field_of_view(volume):
     return np.column_stack([np.min(corners, axis=0) - half, np.max(corners, axis=0) + half])
 
 
-def _warn_of_cuts_outside(cuts, bounds):
-    """Say which slices lie outside of the image: they are empty."""
-    outside = [
-        cut.label for cut in cuts if not bounds[cut.axis][0] <= cut.mm <= bounds[cut.axis][1]
-    ]
-    if outside:
-        msg = f"The cuts {', '.join(outside)} seem to be out of the image: they show nothing of it."
-        warnings.warn(msg, DataWarning, stacklevel=5)
-
-
 def _finish(display, look, sentence):
     n_axes = len({panel.view.axis for panel in display.panels})
     if look.draw_cross and n_axes == len(display.panels) > 1:
@@ -423,7 +479,17 @@ def _finish(display, look, sentence):
 
 def _numbers(data, threshold):
     """Numbers of regions, or None where the values are no labels."""
+    warn_if_blank(data, threshold, stacklevel=4)
     values = np.unique(data[np.isfinite(data) & (data >= threshold)])
+    if not values.size and largest(data) >= threshold:
+        msg = f"roi_img has no value from threshold={threshold:g} on: no region is shown."
+        warnings.warn(msg, DataWarning, stacklevel=3)
+    if values.size and values.max() >= 2**24:
+        msg = (
+            f"roi_img has numbers up to {values.max():.0f}; above 16777216 float32 merges some. "
+            "Number its regions anew, such as by numpy.unique(data, return_inverse=True)"
+        )
+        raise DataError(msg)
     if len(values) > 1000 or (values != np.round(values)).any():
         return None
     return values.astype(int)

@@ -33,6 +33,20 @@ def power_spectrum(time_courses, t_r):
     ------
     ValueError
         For shapes that do not fit each other, or a `t_r` that is not above 0.
+
+    See Also
+    --------
+    plot_spectrum : draws it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import plotting
+    >>> seconds = 2.0 * np.arange(200)
+    >>> wave = np.sin(2 * np.pi * 0.05 * seconds)[:, np.newaxis]
+    >>> frequencies, power = plotting.power_spectrum(wave, t_r=2.0)
+    >>> bool(abs(frequencies[power[0].argmax()] - 0.05) < 0.01), round(float(power.sum()), 6)
+    (True, 1.0)
     """
     runs = _check_runs(time_courses, t_r)
     window = min(_WINDOW, *(len(run) for run in runs))
@@ -83,6 +97,19 @@ def plot_spectrum(
     ------
     ValueError
         See :func:`power_spectrum`.
+
+    See Also
+    --------
+    power_spectrum : the numbers that are drawn.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import plotting
+    >>> time_courses = np.random.default_rng(0).normal(size=(120, 2))
+    >>> figure = plotting.plot_spectrum(time_courses, t_r=2.0, labels=["visual", "motor"])
+    >>> len(figure.axes)
+    2
     """
     frequencies, power = power_spectrum(time_courses, t_r)
     labels = [f"IC {i}" for i in range(len(power))] if labels is None else list(labels)

@@ -27,6 +27,18 @@ def plot_component_spectrum(spectrum, *, title=None, output_file=None, figure=No
     Returns
     -------
     matplotlib.figure.Figure
+
+    See Also
+    --------
+    nbica.decomposition.selection.choose : counts the dimensions.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import plotting
+    >>> from nbica.decomposition.selection import ComponentSpectrum
+    >>> spectrum = ComponentSpectrum(np.linspace(0.9, 0.1, 20), np.array([0.4, 0.3]), n_runs=10)
+    >>> figure = plotting.plot_component_spectrum(spectrum, output_file="spectrum.png")
     """
     correlations = np.asarray(getattr(spectrum, "correlations", spectrum), dtype=float)
     _check_curve(correlations)
@@ -64,6 +76,21 @@ def plot_split_half(found, names=None, *, title=None, output_file=None, figure=N
         A bar per component, its mean over the splits, best first (means that are equal to a
         thousandth by number); a dot per split. e and t of the
         whole group in the title.
+
+    See Also
+    --------
+    nbica.matching.split_half : fits the halves.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import plotting
+    >>> from nbica.matching import SplitHalf
+    >>> rng = np.random.default_rng(0)
+    >>> e, t, per_component = rng.uniform(size=8), rng.uniform(size=8), rng.uniform(size=(8, 3))
+    >>> halves = SplitHalf(e, t, per_component, n_runs=20)
+    >>> figure = plotting.plot_split_half(halves, names=["visual", "motor", "vessels"])
+    >>> figure.savefig("halves.png")
     """
     values = np.asarray(found.reproducibility, dtype=float)
     names = list(range(values.shape[1])) if names is None else list(names)

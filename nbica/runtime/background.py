@@ -32,6 +32,19 @@ def start(estimator, imgs, confounds=None, *, listeners=()):
     Returns
     -------
     RunningFit
+
+    See Also
+    --------
+    nbica.FitPanel : the same with buttons and pictures.
+
+    Examples
+    --------
+    >>> from nbica import CanICA, datasets, start
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> running = start(CanICA(cohort.mask_img, n_components=5, random_state=0), cohort)
+    >>> ica = running.result(timeout=60)
+    >>> ica.components_img_.shape, running.is_running
+    ((13, 16, 14, 5), False)
     """
     return RunningFit(estimator, imgs, confounds, listeners)
 
@@ -45,7 +58,22 @@ def running_fits():
 
 
 class RunningFit:
-    """Handle of a fit in the background; made by :func:`start`."""
+    """Handle of a fit in the background; made by :func:`start`.
+
+    See Also
+    --------
+    start : makes one.
+
+    Examples
+    --------
+    >>> from nbica import CanICA, datasets, start
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> running = start(CanICA(cohort.mask_img, n_components=5, random_state=0), cohort)
+    >>> ica = running.result(timeout=60)
+    >>> running.stop()
+    >>> running.progress.state, running.is_running
+    ('done', False)
+    """
 
     def __init__(self, estimator, imgs, confounds, listeners):
         self._estimator = estimator

@@ -60,6 +60,18 @@ class Plan:
         Bytes that the cache will grow by, with a `memory`.
     seconds : dict
         Predicted seconds of each stage.
+
+    See Also
+    --------
+    make_plan : makes one.
+
+    Examples
+    --------
+    >>> from nbica import CanICA, datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> ica = CanICA(cohort.mask_img, n_components=5, random_state=0, ram="4GB").fit(cohort)
+    >>> ica.plan_.n_workers, ica.plan_.in_ram, ica.plan_.peak < 4e9
+    (1, True, True)
     """
 
     workload: Workload
@@ -164,6 +176,25 @@ def make_plan(workload, n_jobs, ram, base, scratch_folder, slot=None, room=0):
     ------
     MemoryError
         If nothing fits; it says the least budget that would.
+
+    See Also
+    --------
+    nbica.CanICA : makes its own, from the headers of its runs.
+
+    Examples
+    --------
+    >>> from nbica.runtime.budget import make_plan
+    >>> from nbica.runtime.workload import Workload
+    >>> workload = Workload(
+    ...     n_runs=100, n_timepoints=1200, total_timepoints=120_000, n_voxels=200_000,
+    ...     frame_voxels=902_629, itemsize=4, compressed_bytes=100 * 10**9, plain_bytes=430 * 10**9,
+    ...     n_components=50, n_stored=64, smooth=True, confounds=True, band_pass=False,
+    ...     mask_pass=False,
+    ... )
+    >>> roomy = make_plan(workload, n_jobs=2, ram=16 * 10**9, base=200 * 10**6, scratch_folder=".")
+    >>> tight = make_plan(workload, n_jobs=2, ram=2 * 10**9, base=200 * 10**6, scratch_folder=".")
+    >>> roomy.n_workers, roomy.in_ram, tight.in_ram
+    (2, True, False)
     """
     most = max(1, min(n_jobs, workload.n_runs or n_jobs))
     on_cluster = slot is not None and n_jobs > 1  # for one, joblib works in this process

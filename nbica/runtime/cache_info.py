@@ -31,6 +31,19 @@ def cache_info(folder):
     ------
     FileNotFoundError
         If there is no such folder.
+
+    See Also
+    --------
+    cache_clear : removes entries.
+
+    Examples
+    --------
+    >>> from nbica import CanICA, cache_info, datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> ica = CanICA(cohort.mask_img, n_components=5, random_state=0, memory="cache").fit(cohort)
+    >>> info = cache_info("cache")
+    >>> info.table["stage"].value_counts().to_dict()
+    {'reduction': 4, 'subspace': 1}
     """
     store = _existing(folder)
     rows = [_row(store, entry) for entry in store.entries()]
@@ -62,6 +75,20 @@ def cache_clear(folder, run=None, older_than=None):
         If there is no such folder.
     ValueError
         If `older_than` is below 0.
+
+    See Also
+    --------
+    cache_info : lists them.
+
+    Examples
+    --------
+    >>> from nbica import CanICA, cache_clear, cache_info, datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> ica = CanICA(cohort.mask_img, n_components=5, random_state=0, memory="cache").fit(cohort)
+    >>> len(cache_clear("cache", run="sub-01*").rows)
+    1
+    >>> len(cache_info("cache").rows), len(cache_clear("cache", older_than=180).rows)
+    (4, 0)
     """
     if older_than is not None and not older_than >= 0:
         msg = f"older_than is {older_than!r}; expected days, from 0 on."
@@ -121,6 +148,21 @@ class CacheInfo:
     location : Path
     rows : list of dict
         stage, dataset, run, parameters, n_bytes, last_used (seconds since the epoch), key.
+
+    See Also
+    --------
+    cache_info : makes one.
+
+    Examples
+    --------
+    >>> from nbica import CanICA, cache_info, datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> ica = CanICA(cohort.mask_img, n_components=5, random_state=0, memory="cache").fit(cohort)
+    >>> info = cache_info("cache")
+    >>> info.location.name, len(info.rows) == len(info.table)
+    ('cache', True)
+    >>> info.n_bytes == int(info.table["n_bytes"].sum())
+    True
     """
 
     location: Path

@@ -73,6 +73,22 @@ class Workload:
         mask's; where axes are parallel that costs as little as smoothing.
     unpacked : tuple of int
         Bytes of frames of each compressed run, decompressed, where a mask is made of them.
+
+    See Also
+    --------
+    nbica.runtime.budget.make_plan : plans a fit of one.
+
+    Examples
+    --------
+    >>> from nbica.runtime.workload import Workload
+    >>> workload = Workload(
+    ...     n_runs=20, n_timepoints=200, total_timepoints=4000, n_voxels=50_000,
+    ...     frame_voxels=271_633, itemsize=2, compressed_bytes=10**9, plain_bytes=2 * 10**9,
+    ...     n_components=20, n_stored=32, smooth=True, confounds=True, band_pass=False,
+    ...     mask_pass=False,
+    ... )
+    >>> workload.rows, workload.matrix_bytes
+    (20, 40000000)
     """
 
     n_runs: int | None

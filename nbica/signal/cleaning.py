@@ -8,12 +8,11 @@ step all of this is linear in time, so it is composed once into one small operat
 
 import warnings
 from dataclasses import dataclass, replace
-from numbers import Real
 
 import numpy as np
 
 from nbica.exceptions import DataWarning, IgnoredWarning
-from nbica.runtime.checks import as_flag
+from nbica.runtime.checks import as_flag, check_positive
 from nbica.signal.confounds import check_sample_mask, load_confounds
 from nbica.signal.time_operator import compose, with_cosines
 
@@ -54,6 +53,21 @@ class Cleaning:
         For the Butterworth filter, continue kept frames by splines beyond the first and the last.
     butterworth : tuple of (str, value)
         Options of the Butterworth filter: "order", "padtype", "padlen", as `scipy.signal` has them.
+
+    See Also
+    --------
+    clean : cleans arrays.
+
+    Examples
+    --------
+    >>> from nbica.signal import Cleaning
+    >>> cleaning = Cleaning(low_pass=0.1, high_pass=0.01, t_r=2.0)
+    >>> cleaning.band, cleaning.check().standardize
+    ([0.01, 0.1], 'zscore_sample')
+    >>> Cleaning(low_pass=0.1).check()
+    Traceback (most recent call last):
+        ...
+    ValueError: low_pass=0.1 and high_pass=None are in Hz and need the repetition ...
     """
 
     detrend: bool = True
@@ -103,7 +117,7 @@ class Cleaning:
 
     def _check_band(self):
         for name in ("low_pass", "high_pass", "t_r"):
-            _check_positive(name, getattr(self, name))
+            check_positive(name, getattr(self, name))
         if self._cuts and self.t_r is None and self.filter:
             msg = (
                 f"low_pass={self.low_pass} and high_pass={self.high_pass} are in Hz and need the "
@@ -129,14 +143,6 @@ def _scaling(standardize):
         allowed = ", ".join(map(repr, (True, False, None, *_SCALINGS)))
         msg = f"standardize={standardize!r} is unknown; use one of {allowed}"
         raise ValueError(msg) from None
-
-
-def _check_positive(name, value):
-    if value is None:
-        return
-    if not isinstance(value, Real) or isinstance(value, bool) or not 0 < value < np.inf:
-        msg = f"{name}={value!r} must be a positive number, or None to leave it out"
-        raise ValueError(msg)
 
 
 def _check_below_nyquist(name, cut, t_r):
@@ -181,6 +187,10 @@ def clean(
         The cleaned signals. Constant voxels are exactly zero once detrended or standardized; a
         voxel that holds a NaN is NaN, the others do not notice.
 
+    See Also
+    --------
+    Cleaning : the same choices, to be kept and passed on.
+
     Notes
     -----
     Equals `nilearn.signal.clean` [1]_ (Butterworth of order 5, forwards and backwards; signals
@@ -193,6 +203,17 @@ def clean(
     ----------
     .. [1] https://nilearn.github.io/stable/modules/generated/nilearn.signal.clean.html
     .. [2] Lindquist et al. (2019), Human Brain Mapping 40, doi:10.1002/hbm.24528.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import signal
+    >>> rng = np.random.default_rng(0)
+    >>> motion = rng.normal(size=(100, 1))
+    >>> signals = 800 + 5 * motion + rng.normal(size=(100, 3)) + 0.1 * np.arange(100)[:, None]
+    >>> cleaned = signal.clean(signals, confounds=motion)
+    >>> bool(np.abs(cleaned.T @ motion).max() < 1e-6), cleaned.std(axis=0, ddof=1).round(6).tolist()
+    (True, [1.0, 1.0, 1.0])
     """
     cleaning = Cleaning(
         detrend, standardize, standardize_confounds, low_pass, high_pass, t_r, filter, extrapolate,
@@ -284,12 +305,18 @@ def _clean_rows(signals, rows, kept, cleaning, confounds, baseline):
 
 def check_parts(parts, n_timepoints, name="signals"):
     """Labels of parts as an array; a ValueError if there is not one for each timepoint."""
-    parts = np.asarray(parts)
+    try:
+        parts = np.asarray(parts)
+    except ValueError:  # rows of different lengths
+        parts = np.empty(0)
     if parts.shape != (n_timepoints,):
         msg = (
             f"runs has shape {parts.shape}; {name} has {n_timepoints} frames, so expected one "
             f"label for each: ({n_timepoints},)."
         )
+        raise ValueError(msg)
+    if parts.dtype.kind == "f" and np.isnan(parts).any():
+        msg = "runs holds NaN; expected a label for each frame."
         raise ValueError(msg)
     return parts
 

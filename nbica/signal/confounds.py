@@ -35,6 +35,26 @@ def load_confounds(confounds, n_timepoints, name):
         For another number of rows, a column that is not numeric, a NaN or Inf anywhere else.
     FileNotFoundError
         For a path that does not exist.
+
+    See Also
+    --------
+    clean : takes confounds in all these forms itself.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from nbica import signal
+    >>> columns = {"trans_x": [0.0, 0.1, 0.3], "trans_x_derivative1": [np.nan, 0.1, 0.2]}
+    >>> table = pd.DataFrame(columns)
+    >>> signal.load_confounds(table, 3, "sub-01")
+    array([[0. , 0.1],
+           [0.1, 0.1],
+           [0.3, 0.2]])
+    >>> signal.load_confounds(table, 4, "sub-01")
+    Traceback (most recent call last):
+        ...
+    ValueError: The confounds of sub-01 have 3 rows but the run has 4 timepoints; ...
     """
     if confounds is None:
         return None

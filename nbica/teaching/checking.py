@@ -73,9 +73,14 @@ def check(question, answer=...):
     ValueError
         For a question that there is not; the message lists those that there are.
 
+    See Also
+    --------
+    nbica.teaching.class_report : what a class has answered.
+
     Examples
     --------
-    >>> check("q1", ...)
+    >>> import nbica
+    >>> nbica.check("q1", ...)
     q1: not answered yet. Put your answer in the place of the three dots and run the cell.
     """
     asked = questions.find(question)

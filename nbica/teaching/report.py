@@ -27,6 +27,21 @@ class ClassReport:
     troubles : pandas.DataFrame
         Columns learner, notebook and trouble: what could not be read or run, and what the saved
         outputs said that a new run does not.
+
+    See Also
+    --------
+    class_report : makes one.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from nbica.teaching import ClassReport
+    >>> table = pd.DataFrame({"q1": ["passed", "tried"]}, index=["ada", "bob"])
+    >>> troubles = pd.DataFrame(columns=["learner", "notebook", "trouble"])
+    >>> report = ClassReport(table, troubles)
+    >>> report.to_csv("class.csv")
+    >>> (report.table["q1"] == "passed").sum().item()
+    1
     """
 
     table: pd.DataFrame
@@ -92,6 +107,25 @@ def class_report(folder, *, run=False, timeout=300.0):
         If there is no notebook in it.
     ImportError
         With `run`, if nbclient is not installed.
+
+    See Also
+    --------
+    nbica.check : what the notebooks call.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import nbformat
+    >>> import nbica
+    >>> from nbica import teaching
+    >>> cell = nbformat.v4.new_code_cell('nbica.check("q1", ...)')
+    >>> bundle = nbica.check("q1", ...)._repr_mimebundle_()
+    >>> cell.outputs = [nbformat.v4.new_output("execute_result", bundle)]
+    >>> Path("class/ada").mkdir(parents=True)
+    >>> nbformat.write(nbformat.v4.new_notebook(cells=[cell]), "class/ada/01.ipynb")
+    >>> report = teaching.class_report("class")
+    >>> report.table.loc["ada"].to_dict()
+    {'q1': 'not answered'}
     """
     found = handins.find(folder)
     if not any(paths for _, paths in found):

@@ -58,6 +58,11 @@ def browse(components, bg_img="auto", **options):
     FileNotFoundError, DataError, TypeError, ValueError
         As :func:`nbica.view_img`.
 
+    See Also
+    --------
+    nbica.view_img : maps that need no labels.
+    nbica.report : the same for others, in one file.
+
     Notes
     -----
     With the keyboard: ] and [ page through; 1 to 9, 0 and e label and go on to the next without a
@@ -67,6 +72,15 @@ def browse(components, bg_img="auto", **options):
     ----------
     .. [1] McCarthy, FSLeyes, doi:10.5281/zenodo.1470761; Griffanti et al. (2017), "Hand
        classification of fMRI ICA noise components", doi:10.1016/j.neuroimage.2016.12.036.
+
+    Examples
+    --------
+    >>> from nbica import CanICA, browse, datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> ica = CanICA(cohort.mask_img, n_components=5, random_state=0).fit(cohort)
+    >>> desk = browse(ica, cohort.anat_img, time_courses=ica.transform(cohort), t_r=cohort.t_r)
+    >>> desk.names, desk.labels_[0]
+    (['IC 0', 'IC 1', 'IC 2', 'IC 3', 'IC 4'], 'Unknown')
     """
     return ComponentBrowser(components, bg_img, **options)
 
@@ -82,6 +96,23 @@ class ComponentBrowser(SliceViewer):
         The run whose time course is shown.
     component, cut_coords, threshold, …
         As :class:`SliceViewer`.
+
+    See Also
+    --------
+    browse : makes one.
+
+    Examples
+    --------
+    >>> from nbica import browse, datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> desk = browse(cohort.maps_img, cohort.anat_img, names=cohort.labels)
+    >>> desk.marks = {"0": "Signal", "3": "Movement"}
+    >>> desk.to_dataframe()["label"].tolist()[:4]
+    ['Signal', 'Unknown', 'Unknown', 'Movement']
+    >>> desk.save_labels("labels.txt")
+    >>> desk.load_labels("labels.txt")
+    >>> len(desk.labels_)
+    12
     """
 
     _esm = page.module(*page.DESK_SCRIPTS, render="renderComponents")

@@ -64,6 +64,23 @@ class FitPanel(ipywidgets.VBox):
         What ended the latest fit.
     messages : list of str
         Warnings of the latest fit.
+
+    See Also
+    --------
+    nbica.start : a fit in the background without a panel.
+
+    Examples
+    --------
+    >>> from nbica import CanICA, FitPanel, datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> estimator = CanICA(cohort.mask_img, n_components=5, random_state=0, memory="cache")
+    >>> panel = FitPanel(estimator, cohort)
+    >>> panel.state
+    'ready'
+    >>> _ = panel.start()
+    >>> panel.wait(timeout=60)
+    >>> panel.state, estimator.components_img_.shape
+    ('done', (13, 16, 14, 5))
     """
 
     def __init__(self, estimator, imgs, confounds=None, *, bg_img="auto", every=2):

@@ -25,6 +25,19 @@ def to_niivue(viewer):
     ------
     ImportError
         If ipyniivue is not installed.
+
+    See Also
+    --------
+    nbica.view_img : makes the viewer.
+
+    Examples
+    --------
+    >>> from nbica import datasets, to_niivue, view_img
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> viewer = view_img(cohort.maps_img, cohort.anat_img)
+    >>> niivue = to_niivue(viewer)
+    >>> len(niivue.volumes)
+    2
     """
     try:
         from ipyniivue import NiiVue

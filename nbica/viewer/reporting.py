@@ -100,6 +100,19 @@ def report(
     ValueError
         If there are not as many names, images or tables as there should be, or the images are not
         those of the fit.
+
+    See Also
+    --------
+    nbica.browse : the same in a notebook.
+
+    Examples
+    --------
+    >>> from nbica import CanICA, datasets, report
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> ica = CanICA(cohort.mask_img, n_components=5, random_state=0).fit(cohort)
+    >>> path = report(ica, "canica.html", imgs=cohort, bg_img=cohort.anat_img)
+    >>> path.name, path.stat().st_size < 5_000_000
+    ('canica.html', True)
     """
     check_is_fitted(ica)
     output_file = to_write(output_file)  # said before minutes of work

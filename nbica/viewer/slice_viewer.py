@@ -78,6 +78,11 @@ def view_img(img, bg_img="auto", **options):
     DataWarning
         If nothing passes the threshold.
 
+    See Also
+    --------
+    browse : components, with labels, time courses and spectra.
+    nbica.plotting.plot_stat_map : a static figure.
+
     Notes
     -----
     Values cross as whole numbers of steps. A step is 1/127 of a map's largest absolute value; 1/63
@@ -86,9 +91,14 @@ def view_img(img, bg_img="auto", **options):
 
     Examples
     --------
-    >>> viewer = view_img(ica.components_img_, cohort.anat_img, threshold=3)  # doctest: +SKIP
-    >>> viewer.component = 4                                                 # doctest: +SKIP
-    >>> viewer.to_html("components.html")                                    # doctest: +SKIP
+    >>> from nbica import datasets, view_img
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> viewer = view_img(cohort.maps_img, cohort.anat_img, names=cohort.labels, threshold=0.3)
+    >>> viewer.component = cohort.labels.index("salience")
+    >>> len(viewer.peaks(2))
+    2
+    >>> viewer.to_html("networks.html").name
+    'networks.html'
     """
     return SliceViewer(img, bg_img, **options)
 
@@ -133,6 +143,22 @@ class SliceViewer(anywidget.AnyWidget):
         visible, threshold, vmax, opacity and colormap of each further map.
     names : list of str
     title : str
+
+    See Also
+    --------
+    view_img : makes one.
+
+    Examples
+    --------
+    >>> import ipywidgets
+    >>> from nbica import datasets, view_img
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> first = view_img(cohort.maps_img, cohort.anat_img, component=0)
+    >>> second = view_img(cohort.maps_img, cohort.anat_img, component=1)
+    >>> link = ipywidgets.jslink((first, "cut_coords"), (second, "cut_coords"))
+    >>> first.cut_coords = [0, -52, 18]
+    >>> first.state["cut_coords"], first.picture().mode
+    ([0.0, -52.0, 18.0], 'RGB')
     """
 
     _esm = page.module(*page.SLICE_SCRIPTS, render="renderSlices")
@@ -251,6 +277,9 @@ class SliceViewer(anywidget.AnyWidget):
                 f"threshold={self.threshold:.4g} is above the largest absolute value of all maps, "
                 f"{largest:.4g}: nothing is shown. Lower it, or leave it to threshold='auto'."
             )
+            warnings.warn(msg, DataWarning, stacklevel=4)
+        if not largest:
+            msg = "The maps hold nothing but 0, NaN and infinity: nothing is shown."
             warnings.warn(msg, DataWarning, stacklevel=4)
 
     # ---- what it says and gives -----------------------------------------------------------------

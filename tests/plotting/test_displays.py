@@ -417,8 +417,8 @@ def test_the_brain_behind_a_map_is_chosen_by_where_the_map_is():
     masked = np.zeros((30, 30, 30), np.float32)
     masked[2:, 2:, 2:] = 1
     elsewhere = nib.Nifti1Image(masked, np.diag([4.0, 4, 4, 1]))
-    covered = plotting.plot_stat_map(elsewhere, threshold=2, vmax=3)
-    nothing = plotting.plot_stat_map(elsewhere, None, threshold=2, vmax=3)
+    covered = plotting.plot_stat_map(elsewhere, threshold=0.5)
+    nothing = plotting.plot_stat_map(elsewhere, None, threshold=0.5)
 
     np.testing.assert_allclose(in_mni.bounds, [[-76, 76], [-112, 78], [-76, 86]], atol=2)
     assert greys(in_mni) > 0.5
@@ -445,7 +445,7 @@ def test_the_brain_behind_a_map_is_chosen_by_where_the_map_is():
         (lambda: plotting.plot_prob_atlas(four(), view_type="x"), "view_type='x' is unknown"),
         (lambda: plotting.plot_glass_brain(ones(), display_mode="q"), "display_mode='q'"),
         (lambda: plotting.plot_connectome(np.ones((2, 3)), np.ones((2, 3))), r"shape \(2, 3\)"),
-        (lambda: plotting.plot_connectome(np.ones((2, 2)), np.ones((2, 2))), "expected .n_nodes"),
+        (lambda: plotting.plot_connectome(np.ones((2, 2)), np.ones((2, 2))), "expected .n_points"),
         (lambda: plotting.plot_anat(ones(), dim="dark"), "dim='dark'; expected a number"),
         (
             lambda: plotting.plot_connectome(np.ones((2, 2)), np.ones((2, 3)), edge_threshold="9"),
@@ -479,6 +479,7 @@ def test_names_are_written_as_they_are(call):
     assert call()._repr_png_().startswith(b"\x89PNG")
 
 
+@pytest.mark.filterwarnings("ignore:The image holds nothing but 0")
 @pytest.mark.parametrize("value", [0, np.nan, np.inf])
 def test_nothing_to_see_is_drawn_all_the_same(value):
     """Empty maps, regions, atlases and networks get their brain and no error."""

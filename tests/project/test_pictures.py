@@ -18,6 +18,7 @@ from test_looks import LOOKS, anatomy, flipped, image, maps, stat_map
 
 from nbica import plotting
 
+pytestmark = pytest.mark.slow  # draws and compares whole figures
 # ---- what passes --------------------------------------------------------------------------------
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"

@@ -31,7 +31,10 @@ def doctor(*, offline=False):
     Examples
     --------
     >>> import nbica
-    >>> print(nbica.doctor())                                                # doctest: +SKIP
+    >>> diagnosis = nbica.doctor(offline=True)
+    >>> {finding.state for finding in diagnosis.findings} <= {"ok", "note", "problem"}
+    True
+    >>> print(nbica.doctor())  # doctest: +SKIP
     """
     start = time.perf_counter()
     hosts = facts.HostsAsked(() if offline else facts.addresses())

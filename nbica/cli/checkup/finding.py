@@ -21,6 +21,17 @@ class Finding:
     found : str
     remedy : str
         What to do; empty where nothing needs doing.
+
+    See Also
+    --------
+    Checkup : holds several.
+
+    Examples
+    --------
+    >>> from nbica.cli.checkup import Finding
+    >>> print(Finding("disk", "note", "2 GB are free", "Make room, or set NBICA_DATA."))
+    note     disk         2 GB are free
+                          → Make room, or set NBICA_DATA.
     """
 
     name: str
@@ -42,6 +53,20 @@ class Checkup:
     findings : tuple of Finding
     seconds : float
         That the checks took.
+
+    See Also
+    --------
+    nbica.doctor : makes one.
+
+    Examples
+    --------
+    >>> from nbica.cli.checkup import Checkup, Finding
+    >>> findings = Finding("numpy", "ok", "2.3"), Finding("disk", "problem", "full")
+    >>> diagnosis = Checkup(findings, seconds=0.1)
+    >>> diagnosis
+    <Checkup: 2 checks, 1 problems>
+    >>> [finding.name for finding in diagnosis.problems]
+    ['disk']
     """
 
     findings: tuple

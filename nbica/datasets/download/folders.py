@@ -46,6 +46,13 @@ def get_data_dirs(data_dir=None):
     Returns
     -------
     list of str
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from nbica import datasets
+    >>> [Path(folder).name for folder in datasets.get_data_dirs("open_data")]
+    ['open_data']
     """
     others = [] if data_dir is not None else _nilearn_roots()
     return [str(data_folder(data_dir)), *map(str, others)]

@@ -66,6 +66,20 @@ def fetch_abide_pcp(
         If a file did not come.
     ValueError
         For an unknown pipeline, derivative or column, or if nobody passes.
+
+    See Also
+    --------
+    fetch_networks_abide : networks of these people.
+
+    Examples
+    --------
+    What is fetched depends on the table, which comes first:
+
+    >>> from nbica import datasets
+    >>> planned = datasets.fetch_abide_pcp(n_subjects=10, SITE_ID="NYU", download=False)
+    >>> planned.table["file"].tolist()
+    ['Phenotypic_V1_0b_preprocessed1.csv']
+    >>> abide = datasets.fetch_abide_pcp(n_subjects=10, SITE_ID="NYU")  # doctest: +SKIP
     """
     check_one_of("pipeline", pipeline, _PIPELINES)
     derivatives = [derivatives] if isinstance(derivatives, str) else list(derivatives or ())

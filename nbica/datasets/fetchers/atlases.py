@@ -49,9 +49,22 @@ def fetch_networks_abide(data_dir=None, resume=True, verbose=1, *, download=True
     DownloadError
         If a map did not come.
 
+    See Also
+    --------
+    nbica.matching.label : names one's own components after such networks.
+
     References
     ----------
     Schielen SJC, groupICAonABIDE, doi:10.5281/zenodo.15100690 (CC0).
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> planned = datasets.fetch_networks_abide(download=False)
+    >>> len(planned.items), planned.items[0].file.path
+    (14, 'component01.nii.gz')
+    >>> networks = datasets.fetch_networks_abide()  # doctest: +SKIP
+    >>> matching.label(ica.components_img_, networks)  # doctest: +SKIP
     """
     import nibabel as nib
 
@@ -90,6 +103,18 @@ def fetch_atlas_msdl(data_dir=None, url=None, resume=True, verbose=1, *, downloa
     ------
     DownloadError
         If the archive did not come.
+
+    See Also
+    --------
+    nbica.NiftiMapsMasker : takes the time courses of these regions.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> datasets.fetch_atlas_msdl(download=False).table["file"].tolist()
+    ['MSDL_rois.zip']
+    >>> msdl = datasets.fetch_atlas_msdl()  # doctest: +SKIP
+    >>> masker = NiftiMapsMasker(msdl.maps)  # doctest: +SKIP
     """
     entry = dataset("atlas_msdl", url)
     names = ("MSDL_rois/msdl_rois_labels.csv", "MSDL_rois/msdl_rois.nii")
@@ -135,6 +160,17 @@ def fetch_atlas_smith_2009(
     ------
     DownloadError
         If the file did not come.
+
+    See Also
+    --------
+    fetch_networks_abide : networks that have names.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> datasets.fetch_atlas_smith_2009(dimension=20, download=False).table["file"].tolist()
+    ['rsn20.nii.gz']
+    >>> smith = datasets.fetch_atlas_smith_2009(dimension=20)  # doctest: +SKIP
     """
     check_one_of("dimension", dimension, (10, 20, 70))
     check_one_of("mirror", mirror, ("origin", "nitrc"))
@@ -173,6 +209,18 @@ def fetch_atlas_difumo(
     ------
     DownloadError
         If the archive did not come.
+
+    See Also
+    --------
+    fetch_atlas_msdl : fewer regions, with coordinates.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> datasets.fetch_atlas_difumo(dimension=128, download=False).table["file"].tolist()
+    ['difumo_128.zip']
+    >>> difumo = datasets.fetch_atlas_difumo(dimension=128)  # doctest: +SKIP
+    >>> names = difumo.labels["difumo_names"]  # doctest: +SKIP
     """
     check_one_of("dimension", dimension, (64, 128, 256, 512, 1024))
     check_one_of("resolution_mm", resolution_mm, (2, 3))
@@ -214,6 +262,18 @@ def fetch_atlas_yeo_2011(
     ------
     DownloadError
         If the archive did not come.
+
+    See Also
+    --------
+    fetch_atlas_schaefer_2018 : parcels of these networks.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> datasets.fetch_atlas_yeo_2011(n_networks=17, download=False).table["file"].tolist()
+    ['Yeo_JNeurophysiol11_MNI152.zip']
+    >>> yeo = datasets.fetch_atlas_yeo_2011(n_networks=17)  # doctest: +SKIP
+    >>> masker = NiftiLabelsMasker(yeo.maps, lut=yeo.lut)  # doctest: +SKIP
     """
     check_one_of("n_networks", n_networks, (7, 17))
     check_one_of("thickness", thickness, ("thin", "thick"))
@@ -263,6 +323,21 @@ def fetch_atlas_schaefer_2018(
     ------
     DownloadError
         If a file did not come.
+
+    See Also
+    --------
+    nbica.NiftiLabelsMasker : takes the mean time course of each parcel.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> planned = datasets.fetch_atlas_schaefer_2018(n_rois=100, resolution_mm=2, download=False)
+    >>> for path in planned.table["file"]:
+    ...     print(path)
+    Schaefer2018_100Parcels_7Networks_order.txt
+    Schaefer2018_100Parcels_7Networks_order_FSLMNI152_2mm.nii.gz
+    >>> schaefer = datasets.fetch_atlas_schaefer_2018(n_rois=100)  # doctest: +SKIP
+    >>> masker = NiftiLabelsMasker(schaefer.maps, lut=schaefer.lut)  # doctest: +SKIP
     """
     check_one_of("n_rois", n_rois, tuple(range(100, 1001, 100)))
     check_one_of("yeo_networks", yeo_networks, (7, 17))

@@ -43,6 +43,19 @@ def plan(name, *, verify=False, **options):
     ------
     ValueError
         For an unknown name.
+
+    See Also
+    --------
+    data_sets : the names that there are.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> planned = datasets.plan("adhd", n_subjects=2, data_dir="data")
+    >>> planned.table["file"].tolist()
+    ['adhd40_metadata.tgz', 'adhd40_0010042.tgz', 'adhd40_0010064.tgz']
+    >>> len(planned.missing), planned.folder.name
+    (3, 'adhd')
     """
     fetcher, given = _fetcher(name)
     planned = fetcher(**given, **options, download=False)
@@ -50,7 +63,21 @@ def plan(name, *, verify=False, **options):
 
 
 def data_sets():
-    """The data sets that can be fetched: a data frame of name, title, licence and citation."""
+    """The data sets that can be fetched: a data frame of name, title, licence and citation.
+
+    See Also
+    --------
+    plan : what fetching one of them would do.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> table = datasets.data_sets()
+    >>> table.columns.tolist()
+    ['title', 'licence', 'citation']
+    >>> "adhd" in table.index, "atlas_msdl" in table.index
+    (True, True)
+    """
     import pandas as pd
 
     entries = [registry.dataset(name) for name in registry.names()]

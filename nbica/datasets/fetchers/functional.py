@@ -52,10 +52,23 @@ def fetch_adhd(
     DownloadError
         If a file did not come.
 
+    See Also
+    --------
+    simulate_group : a group without a download.
+
     Notes
     -----
     nilearn returns `t_r=2.0` for all. Where headers disagree, a DataWarning says so; with
     `t_r=None` a fit takes each run's own.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> planned = datasets.fetch_adhd(n_subjects=2, download=False)
+    >>> planned.table["file"].tolist()
+    ['adhd40_metadata.tgz', 'adhd40_0010042.tgz', 'adhd40_0010064.tgz']
+    >>> adhd = datasets.fetch_adhd(n_subjects=2)  # doctest: +SKIP
+    >>> ica.fit(adhd.func, confounds=adhd.confounds)  # doctest: +SKIP
     """
     entry = dataset("adhd", url)
     ids = first([path[7:14] for path in entry.files if path[7:14].isdecimal()], n_subjects)
@@ -114,6 +127,19 @@ def fetch_development_fmri(
     ------
     DownloadError
         If a file did not come.
+
+    See Also
+    --------
+    fetch_openneuro : the same people's runs before fMRIPrep.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> planned = datasets.fetch_development_fmri(n_subjects=2, download=False)
+    >>> len(planned.items), planned.items[1].file.path
+    (5, 'sub-pixar123_task-pixar_space-MNI152NLin2009cAsym_desc-preproc_bold.nii.gz')
+    >>> films = datasets.fetch_development_fmri(n_subjects=2)  # doctest: +SKIP
+    >>> films.t_r, len(films.func)  # doctest: +SKIP
     """
     age_group = "adult" if age_group == "adults" else age_group
     check_one_of("age_group", age_group, ("both", "child", "adult"))
@@ -163,6 +189,18 @@ def fetch_localizer_first_level(data_dir=None, verbose=1, *, resume=True, downlo
     ------
     DownloadError
         If the archive did not come.
+
+    See Also
+    --------
+    simulate_task : a task without a download.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> planned = datasets.fetch_localizer_first_level(download=False)
+    >>> planned.table["file"].tolist()
+    ['localizer_first_level.zip']
+    >>> localizer = datasets.fetch_localizer_first_level()  # doctest: +SKIP
     """
     entry = dataset("localizer_first_level")
     start = "localizer_first_level/sub-12069_task-localizer_"

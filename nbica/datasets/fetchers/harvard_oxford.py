@@ -61,6 +61,18 @@ def fetch_atlas_harvard_oxford(
         If the archive did not come.
     ValueError
         For an unknown name, or a split of probabilities.
+
+    See Also
+    --------
+    nbica.NiftiLabelsMasker : takes the mean time course of each region.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> name = "cort-maxprob-thr25-2mm"
+    >>> datasets.fetch_atlas_harvard_oxford(name, download=False).table["file"].tolist()
+    ['HarvardOxford.tgz']
+    >>> regions = datasets.fetch_atlas_harvard_oxford(name, symmetric_split=True)  # doctest: +SKIP
     """
     import nibabel as nib
 

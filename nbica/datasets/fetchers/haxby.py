@@ -54,6 +54,18 @@ def fetch_haxby(
         If a file did not come, or has not the MD5 of the source's list.
     ValueError
         For a subject that there is not.
+
+    See Also
+    --------
+    simulate_task : a task of the same form, without a download.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> planned = datasets.fetch_haxby(subjects=[2], data_dir="data", download=False)
+    >>> [path for path in planned.table["file"] if "subj" in path]
+    ['subj2-2010.01.14.tar.gz']
+    >>> haxby = datasets.fetch_haxby(subjects=[2])  # doctest: +SKIP
     """
     entry = dataset("haxby", url)
     chosen = _chosen(subjects)

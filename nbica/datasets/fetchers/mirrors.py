@@ -34,9 +34,17 @@ def mirror(names, folder, *, verbose=1, **options):
     DownloadError
         If a file did not come; call again to go on.
 
+    See Also
+    --------
+    plan : what a download would bring.
+
     Examples
     --------
-    >>> mirror({"adhd": {"n_subjects": 10}, "atlas_msdl": {}}, "/srv/nbica")  # doctest: +SKIP
+    >>> from nbica import datasets
+    >>> wanted = {"adhd": {"n_subjects": 10}, "atlas_msdl": {}}
+    >>> [len(datasets.plan(name, **options).items) for name, options in wanted.items()]
+    [11, 1]
+    >>> datasets.mirror(wanted, "/srv/nbica")  # doctest: +SKIP
     """
     folder = Path(folder).expanduser().absolute()
     for name, own in _as_dict(names).items():

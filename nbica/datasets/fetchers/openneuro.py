@@ -47,6 +47,18 @@ def fetch_openneuro(
     ------
     DownloadError
         If a file did not come, or has another MD5.
+
+    See Also
+    --------
+    find_bids : data sets that were downloaded in another way.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> planned = datasets.fetch_openneuro("ds000105", n_subjects=1, download=False)
+    >>> planned.items[0].file.path
+    'sub-1/func/sub-1_task-objectviewing_run-01_bold.nii.gz'
+    >>> data = datasets.fetch_openneuro("ds000105", n_subjects=1)  # doctest: +SKIP
     """
     check_one_of("dataset", dataset, tuple(_OFFERS))
     kind = kind or _OFFERS[dataset][0]

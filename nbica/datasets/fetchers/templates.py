@@ -47,6 +47,18 @@ def fetch_icbm152_2009(data_dir=None, url=None, resume=True, verbose=1, *, downl
     ------
     DownloadError
         If the archive did not come.
+
+    See Also
+    --------
+    fetch_templateflow : the templates of fMRIPrep and FSL.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> datasets.fetch_icbm152_2009(download=False).table["file"].tolist()
+    ['mni_icbm152_nlin_sym_09a.zip']
+    >>> icbm = datasets.fetch_icbm152_2009()  # doctest: +SKIP
+    >>> plotting.plot_anat(icbm.t1)  # doctest: +SKIP
     """
     entry = dataset("icbm152_2009", url)
     names = {
@@ -86,6 +98,19 @@ def fetch_templateflow(
     ------
     DownloadError
         If a file did not come, or has another MD5.
+
+    See Also
+    --------
+    fetch_icbm152_2009 : the template of 2009a.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> planned = datasets.fetch_templateflow(resolution_mm=2, download=False)
+    >>> planned.table["file"][0], len(planned.items)
+    ('tpl-MNI152NLin2009cAsym_res-02_T1w.nii.gz', 6)
+    >>> template = datasets.fetch_templateflow()  # doctest: +SKIP
+    >>> view_img(ica.components_img_, template.brain)  # doctest: +SKIP
     """
     check_one_of("template", template, ("MNI152NLin2009cAsym", "MNI152NLin6Asym"))
     check_one_of("resolution_mm", resolution_mm, (1, 2))

@@ -51,8 +51,8 @@ def find_bids(
         "compcor", "scrub"), a preset ("simple", "scrubbing", "compcor"), or a list of such names,
         columns and patterns; see :mod:`nbica.datasets.local.confound_strategies`. "motion24" are
         the six parameters, their derivatives, and the squares of both. None takes none.
-    subjects, sessions : list of str, optional
-        Labels to take, with or without `sub-` and `ses-`.
+    subjects, sessions : list of str or int, optional
+        Labels to take, with or without `sub-` and `ses-`; 1 is also "01".
     **labels : str
         Values of other entities, where there are several: `cohort` of a template, `echo` (by
         default the combination of all), `part`, `rec`, `dir`, `acq`, `run`, `ce`, `chunk`, and
@@ -85,6 +85,23 @@ def find_bids(
     DataWarning
         If runs are left out: unreadable, without confounds, of another length, with gaps. If the
         repetition time of some cannot be.
+
+    See Also
+    --------
+    find_hcp : runs of a Human Connectome Project tree.
+    nbica.CanICA : takes what is found as it is.
+
+    Examples
+    --------
+    The simulated cohort lies on disk as fMRIPrep would write it:
+
+    >>> from nbica import datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> data = datasets.find_bids(cohort.data_dir, subjects=["01", "02"], confounds="motion24")
+    >>> len(data.func), data.t_r, data.confounds[0].shape
+    (2, 2.0, (40, 24))
+    >>> data.table["subject"].tolist()
+    ['sub-01', 'sub-02']
     """
     from sklearn.utils import Bunch
 

@@ -75,6 +75,25 @@ def find_hcp(root, runs=RUNS, confounds=None, *, subjects=None, min_timepoints=0
     -----
     DataWarning
         If runs are left out.
+
+    See Also
+    --------
+    find_bids : runs that fMRIPrep wrote.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import nibabel as nib
+    >>> import numpy as np
+    >>> from nbica import datasets
+    >>> folder = Path("HCP/100307/MNINonLinear/Results/rfMRI_REST1_LR")
+    >>> folder.mkdir(parents=True)
+    >>> img = nib.Nifti1Image(np.ones((4, 4, 4, 1200), "float32"), np.eye(4))
+    >>> img.header.set_zooms((1, 1, 1, 0.72))
+    >>> nib.save(img, folder / "rfMRI_REST1_LR_hp2000_clean.nii.gz")
+    >>> data = datasets.find_hcp("HCP", runs=["REST1_LR"])
+    >>> data.table[["subject", "session", "run", "n_timepoints"]].values.tolist()
+    [['100307', 'REST1', 'LR', 1200]]
     """
     from sklearn.utils import Bunch
 

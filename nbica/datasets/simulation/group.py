@@ -110,9 +110,25 @@ def simulate_group(
     OSError
         The data folder cannot be written to.
 
+    See Also
+    --------
+    simulate_task : one subject who looks at pictures.
+    find_bids : runs of your own.
+
     Notes
     -----
     Sources of the coordinates are in `nbica.datasets.simulation.networks` and in `description`.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> len(cohort.func), cohort.mask_img.shape, cohort.t_r
+    (4, (13, 16, 14), 2.0)
+    >>> cohort.labels[:3]
+    ['default mode', 'dorsal attention', 'left fronto-parietal']
+    >>> cohort.phenotypic["group"].tolist()
+    ['control', 'patient', 'control', 'patient']
     """
     plan = _plan(n_timepoints, voxel_size, t_r, affine, shape, noise, random_state)
     _check_count("n_subjects", n_subjects, at_least=1)

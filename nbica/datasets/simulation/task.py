@@ -86,6 +86,20 @@ def simulate_task(n_runs=6, *, noise=1.0, data_dir=None, random_state=0):
         A parameter is out of range.
     OSError
         The data folder cannot be written to.
+
+    See Also
+    --------
+    simulate_group : a group at rest.
+    fetch_haxby : the data set whose design this follows.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> task = datasets.simulate_task(n_runs=1)
+    >>> task.categories
+    ['face', 'house', 'cat', 'bottle', 'scissors', 'shoe', 'chair', 'scrambledpix']
+    >>> task.patterns_img.shape, task.t_r
+    ((41, 49, 10, 8), 2.5)
     """
     check_count("n_runs", n_runs)
     _check(noise, random_state)
