@@ -63,6 +63,7 @@ myst_heading_anchors = 3
 
 autosummary_generate = [str(path) for path in sorted(HERE.glob("api/*.rst"))]
 autodoc_default_options = {"members": True}
+autodoc_typehints = "none"  # the tables of parameters say it in words
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = True  # of the types that `elsewhere` names, and of no other word
 numpydoc_xref_ignore = "all"

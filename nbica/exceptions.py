@@ -91,7 +91,7 @@ class IgnoredWarning(NbicaWarning):
 
 
 class DataError(ValueError):
-    """An image or a table that cannot be used as it is; the message names it and what to do.
+    """An image or a table cannot be used as it is; the message names it and says what to do.
 
     Examples
     --------
@@ -142,7 +142,7 @@ class WorkerKilled(RuntimeError):
 
 
 class DownloadError(OSError):
-    """A file that could not be downloaded; the message says why, and how to place it by hand.
+    """A file could not be downloaded; the message says why, and how to place it by hand.
 
     Examples
     --------

@@ -1,6 +1,9 @@
 """Take chosen components out of a run: the same images, without their time courses."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nibabel as nib
 import numpy as np
@@ -17,9 +20,19 @@ from nbica.image.run import FileFrames, load_run
 from nbica.image.writing import NiftiStream
 from nbica.runtime import machine
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-def remove_components(ica, img, components, out_file, confounds=None, aggressive=True):
-    """Write a run without some components: movement, vessels, whatever is no network.
+    from nbica.decomposition.canica import CanICA
+    from nbica.decomposition.dict_learning import DictLearning
+    from nbica.hints import AnyPath, Confounds, ImageLike
+
+
+def remove_components(
+    ica: CanICA | DictLearning, img: ImageLike, components: Sequence[int], out_file: AnyPath,
+    confounds: Confounds = None, aggressive: bool = True,
+) -> str:  # fmt: skip
+    """Write a run without some of its components: movement, vessels, whatever is not a network.
 
     Reads the run three times, a block of frames at a time. Memory is that of the cleaned run in the
     mask (for the time courses), then n_components x all voxels x 8 B. The file appears under its

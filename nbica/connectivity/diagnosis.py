@@ -1,7 +1,10 @@
 """Tell two groups apart by their connectomes, in subjects that were not learnt from."""
 
+from __future__ import annotations
+
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -16,10 +19,15 @@ from nbica.connectivity.measure import ConnectivityMeasure, Given, covariances_o
 from nbica.connectivity.subject_maps import SubjectMaps
 from nbica.exceptions import DataError
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sklearn.base import BaseEstimator
+
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """How well new subjects are classified.
+    """Accuracy with which new subjects are classified.
 
     Attributes
     ----------
@@ -73,9 +81,10 @@ class Diagnosis:
 
 
 def classify_groups(
-    time_courses, groups, kind="tangent", classifier=None, subjects=None, cv=None,
-    n_permutations=100, n_jobs=1, random_state=0,
-):  # fmt: skip
+    time_courses: Sequence[np.ndarray | SubjectMaps], groups: Sequence, kind: str = "tangent",
+    classifier: BaseEstimator | None = None, subjects: Sequence | np.ndarray | None = None,
+    cv: object = None, n_permutations: int = 100, n_jobs: int = 1, random_state: int = 0,
+) -> Diagnosis:  # fmt: skip
     """Cross-validate a diagnosis through functional connectivity.
 
     Costs n_folds x (n_permutations + 1) fits of a linear model and, for "tangent", of a geometric
@@ -130,6 +139,7 @@ def classify_groups(
     >>> found.accuracy > 0.9, found.n_subjects
     (True, 20)
     """
+    # Whose runs these are, and of which group: nobody is on both sides of a fold.
     runs = list(time_courses)
     X = [np.asarray(run.time_courses if isinstance(run, SubjectMaps) else run) for run in runs]
     names, is_first = check_groups(groups, len(X))
@@ -150,6 +160,7 @@ def classify_groups(
             quick, covariances, labels, groups=of_folds, cv=folds, scoring="balanced_accuracy"
         )
 
+    # The labels as they are, and shuffled over people, through the same folds.
     rng = np.random.default_rng(random_state)
     shuffles = [_shuffled(y, subjects, rng) for _ in range(n_permutations)]
     scores, *shuffled = Parallel(n_jobs=n_jobs)(delayed(score)(labels) for labels in [y, *shuffles])

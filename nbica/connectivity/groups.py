@@ -1,14 +1,22 @@
 """Two groups compared by permutation: every edge or voxel at once, corrected for all."""
 
+from __future__ import annotations
+
 import math
 import warnings
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from nbica.connectivity.matrices import sym_matrix_to_vec, vec_to_sym_matrix
 from nbica.exceptions import DataError, DataWarning
 from nbica.runtime.checks import check_count
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
 
 # Statistics of so many permutations are in memory at once.
 _CHUNK_BYTES = 32e6
@@ -18,7 +26,7 @@ _SAME = 1 - 1e-9
 
 @dataclass(frozen=True)
 class GroupComparison:
-    """Where two groups differ.
+    """The values in which two groups differ.
 
     Attributes
     ----------
@@ -75,8 +83,10 @@ class GroupComparison:
 
 
 def compare_groups(
-    values, groups, confounds=None, n_permutations=10000, random_state=0, correction="max"
-):
+    values: np.ndarray, groups: Sequence, confounds: ArrayLike | None = None,
+    n_permutations: int = 10000, random_state: int | np.random.Generator | None = 0,
+    correction: Literal["max", "fdr"] = "max",
+) -> GroupComparison:  # fmt: skip
     """Compare two groups of subjects, value by value, by permutation of their labels.
 
     Costs n_permutations x n_subjects x n_values multiplications, and at most 32 MB beside the
@@ -86,8 +96,8 @@ def compare_groups(
     Parameters
     ----------
     values : ndarray of shape (n_subjects, n_values) or (n_subjects, n, n)
-        Such as vectorized connectomes or subjects' maps. Of square matrices the lower triangle is
-        compared, without the diagonal, and the results are matrices again.
+        Such as vectorized connectomes or subjects' maps. Square matrices are
+        compared by their lower triangles, without the diagonal, and give matrices again.
     groups : sequence of n_subjects labels
         Labels of two kinds.
     confounds : ndarray of shape (n_subjects, n_confounds) or (n_subjects,), optional
@@ -98,7 +108,8 @@ def compare_groups(
         What is kept to 5 % where p < .05: how often a study of groups that do not differ finds
         anything at all, or the share of false ones among what is found, by Benjamini and Hochberg
         [3]_ on the p of permutations. "fdr" finds more where much differs, and some of it is
-        false. Of few permutations no p can be small enough for few of many values: see the warning.
+        false. With few permutations no p can be small enough if few of many values differ: see the
+        warning.
 
     Returns
     -------
@@ -144,6 +155,7 @@ def compare_groups(
         msg = f"correction is {correction!r}; expected 'max' or 'fdr'."
         raise ValueError(msg)
     check_count("n_permutations", n_permutations)
+    # Square matrices are compared by the values below their diagonal.
     values = np.asarray(values, dtype=float)
     names, is_first = check_groups(groups, len(values))
     is_square = values.ndim == 3 and values.shape[1] == values.shape[2]
@@ -155,6 +167,7 @@ def compare_groups(
         )
         raise DataError(msg)
     _warn_of_few(is_first)
+    # Student's t as the groups are, and its largest value under each shuffle of the labels.
     design = _Design(is_first, confounds)
     difference, t = design.estimate(rows)
     largest, at_least = _permute(design, rows, np.abs(t), n_permutations, random_state)
@@ -164,6 +177,7 @@ def compare_groups(
     if correction == "fdr":
         _warn_of_few_permutations(n_permutations, len(p))
         p = false_discovery_rates(p_uncorrected)
+    # Matrices come back as matrices, with a diagonal that says nothing.
     results = (difference, t, p, p_uncorrected)
     if is_square:
         diagonals = (0.0, 0.0, 1.0, 1.0)
@@ -242,7 +256,7 @@ class _Design:
         inverse = np.argsort(orders, axis=1)
         explained = ((self._contrast / self._size)[inverse]) @ residuals
         left = (residuals**2).sum(axis=0) - explained**2
-        # Of permuted residuals the nuisances explain something again (not so the mean).
+        # The nuisances explain something of permuted residuals again (not so the mean).
         for column in self._Q.T[1:]:
             left -= (column[inverse] @ residuals) ** 2
         left = np.sqrt(np.maximum(left, 0) / self.degrees)

@@ -1,14 +1,20 @@
 """Symmetric matrices: as vectors and back, functions of their eigenvalues, their geometric mean."""
 
+from __future__ import annotations
+
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nbica.exceptions import NotConvergedWarning
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
-def sym_matrix_to_vec(symmetric, discard_diagonal=False):
-    """Lower triangles of symmetric matrices, row by row.
+
+def sym_matrix_to_vec(symmetric: np.ndarray, discard_diagonal: bool = False) -> np.ndarray:
+    """Return the lower triangles of symmetric matrices, row by row.
 
     Parameters
     ----------
@@ -39,8 +45,8 @@ def sym_matrix_to_vec(symmetric, discard_diagonal=False):
     return symmetric[..., rows, columns] / np.where(rows == columns, np.sqrt(2), 1.0)
 
 
-def vec_to_sym_matrix(vec, diagonal=None):
-    """Symmetric matrices of vectors that :func:`sym_matrix_to_vec` made.
+def vec_to_sym_matrix(vec: np.ndarray, diagonal: ArrayLike | None = None) -> np.ndarray:
+    """Return the symmetric matrices of vectors that :func:`sym_matrix_to_vec` made.
 
     Parameters
     ----------

@@ -1,14 +1,29 @@
 """Seed maps: what goes together with a place, voxel by voxel."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from nbica.exceptions import DataError
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-def seed_map(img, seed, masker, radius=8.0, confounds=None, sample_mask=None):
-    """Correlation of each voxel with the mean time course around a place.
+    from nibabel import Nifti1Image
+    from sklearn.base import BaseEstimator
+
+    from nbica.hints import Confounds, ImageLike, SampleMask
+
+
+def seed_map(
+    img: ImageLike, seed: Sequence[float], masker: BaseEstimator, radius: float = 8.0,
+    confounds: Confounds = None, sample_mask: SampleMask = None,
+) -> Nifti1Image:  # fmt: skip
+    """Correlate each voxel with the mean time course around a place.
 
     Memory is that of `masker.transform`: n_timepoints x n_voxels x 4 B. Time is that of reading the
     run.
@@ -30,7 +45,7 @@ def seed_map(img, seed, masker, radius=8.0, confounds=None, sample_mask=None):
     Returns
     -------
     Nifti1Image
-        Of r, from -1 to 1; constant voxels have 0.
+        Pearson's r, from -1 to 1; constant voxels have 0.
 
     Raises
     ------

@@ -1,6 +1,9 @@
 """Subjects' own time courses and maps of the group's components, one run in memory at a time."""
 
+from __future__ import annotations
+
 from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -26,9 +29,22 @@ from nbica.runtime.checks import check_count
 from nbica.runtime.parallel import each_run
 from nbica.runtime.store import open_store
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-def dual_regression(ica, imgs, confounds=None, memory=None):
-    """Each subject's time courses and maps of the group's components.
+    from sklearn.base import BaseEstimator
+    from sklearn.utils import Bunch
+
+    from nbica.connectivity.subject_maps import SubjectMaps
+    from nbica.decomposition.dict_learning import DictLearning
+    from nbica.hints import Bytes, ImageLike, Images, MemoryLike, RunConfounds, Runs
+
+
+def dual_regression(
+    ica: CanICA | DictLearning, imgs: Runs, confounds: RunConfounds = None,
+    memory: MemoryLike = None,
+) -> Iterator[SubjectMaps]:  # fmt: skip
+    """Estimate each subject's time courses and maps of the group's components.
 
     Reads every run once, as it is asked for. Memory is that of a run for each of the estimator's
     `n_jobs` processes, and of the maps of one subject, for any number of them; a list of all takes
@@ -85,8 +101,10 @@ def dual_regression(ica, imgs, confounds=None, memory=None):
     return _streamed(regress_run, pairs, shared, n_workers)
 
 
-def back_reconstruct(ica, imgs, confounds=None, memory=None):
-    """Each subject's part in the group's maps, by back-reconstruction (as GIFT's GICA3).
+def back_reconstruct(
+    ica: CanICA, imgs: Runs, confounds: RunConfounds = None, memory: MemoryLike = None
+) -> Iterator[SubjectMaps]:
+    """Compute each subject's part in the group's maps by back-reconstruction (as GIFT's GICA3).
 
     Reads every run three times, or once with a `memory` that holds its reduction: for what the
     runs have of the maps in all, for the part of each, and for its time courses. Memory is that of
@@ -149,30 +167,30 @@ def back_reconstruct(ica, imgs, confounds=None, memory=None):
 
 
 def guided_ica(
-    imgs,
-    networks,
-    confounds=None,
+    imgs: Runs,
+    networks: Images | Bunch | CanICA | DictLearning,
+    confounds: RunConfounds = None,
     *,
-    mask=None,
-    n_components=64,
-    memory=None,
-    n_jobs=None,
-    ram=None,
-):
-    """Each subject's own version of given networks, by ICA that these guide (GIG-ICA, MOO-ICAR).
+    mask: ImageLike | BaseEstimator | None = None,
+    n_components: int = 64,
+    memory: MemoryLike = None,
+    n_jobs: int | None = None,
+    ram: Bytes = None,
+) -> Iterator[SubjectMaps]:
+    """Find each subject's version of given networks by ICA that they guide (GIG-ICA, MOO-ICAR).
 
     Reads every run twice, as it is asked for, or once with a `memory` that holds its reduction.
     Memory is that of :func:`dual_regression`, and of `n_components` maps. Time is that of the
     reduction, and for each of up to 200 steps of 2 n_networks x n_components multiplications per
     voxel (0.3 s in all for 20 networks, 64 components and 4000 voxels).
 
-    Of what a subject's principal components span, for each network the map is sought that is both
-    like it and as far from Gaussian as can be, with equal weight [1]_ [2]_. So networks keep their
-    place in the list over subjects, and need not be of these subjects: a published template will
-    do. On simulated cohorts in which people's networks differ, own maps then are nearer to the
-    truth than those of dual regression (mean r .55 against .48 and .61 against .56 in two cohorts
-    of ours). Halves of 20 real runs agreed no better (r .27 with both). A map is like its network
-    by design, in noise too: likeness is no sign that a person has it.
+    For each network, it seeks the map within the span of the subject's principal components that is
+    both like the network and as far from Gaussian as can be, with equal weight [1]_ [2]_. So
+    networks keep their place in the list over subjects, and need not be of these subjects: a
+    published template will do. On simulated cohorts in which people's networks differ, own maps
+    then are nearer to the truth than those of dual regression (mean r .55 against .48 and .61
+    against .56 in two cohorts of ours). Halves of 20 real runs agreed no better (r .27 with both).
+    A map is like its network by design, in noise too: likeness is no sign that a person has it.
 
     Parameters
     ----------
@@ -230,7 +248,7 @@ def guided_ica(
     """
     check_count("n_components", n_components)
     is_fit = hasattr(networks, "get_params")
-    given = {"memory": memory, "n_jobs": n_jobs, "ram": ram}
+    given: dict[str, Any] = {"memory": memory, "n_jobs": n_jobs, "ram": ram}
     if is_fit:
         check_is_fitted(networks)
         mask = networks.masker_
@@ -258,6 +276,7 @@ def _work(ica, imgs, confounds, memory):
 
 
 def _planned(ica, imgs, confounds, memory):
+    """Pairs of a run and its confounds, what the workers share, and how many workers there are."""
     inputs = inputs_of(imgs, confounds)
     plan = plan_of(ica, inputs, ica.masker_.n_elements_)
     machine.check_disk(plan.scratch_path, plan.scratch)

@@ -271,9 +271,11 @@ class GroupFit:
 
     def _reduce_runs(self):
         plan, n_runs = self.plan, self._ready.n_runs
+        # Before the first run is read: is there room on the disk, and anything to share out?
         machine.check_disk(plan.scratch_path, plan.scratch)
         if self._keys and n_cached(self._store, self._keys) == n_runs:
             plan = replace(plan, n_workers=1, on_cluster=False)  # nothing to share out
+        # One run after the other, in their order, as workers finish them.
         results = reduce_runs(
             self._ready.tasks, self.masker.preparation_, self._n_wanted, self._store, plan,
             self._estimator.on_error,

@@ -1,6 +1,9 @@
 """Finishing touches on component maps: sign, order, threshold; arrays only."""
 
+from __future__ import annotations
+
 import warnings
+from typing import Literal
 
 import numpy as np
 from scipy.special import ndtri
@@ -47,8 +50,10 @@ def canonical_share(maps, components, weights):
     return (maps @ components.T).astype(np.float64) ** 2 @ weights
 
 
-def threshold_maps(maps, threshold):
-    """Set to zero what is small.
+def threshold_maps(
+    maps: np.ndarray, threshold: float | Literal["auto"] | tuple[str, float] | None
+) -> np.ndarray:
+    """Set small values of maps to zero.
 
     Costs one pass over the maps.
 

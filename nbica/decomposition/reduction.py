@@ -4,13 +4,15 @@ This is the unit of work of a fit: cached, and run in parallel. It depends on on
 parameters only, so its result can be kept and used again with any other runs.
 """
 
+from __future__ import annotations
+
 import time
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from tempfile import gettempdir
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
 import joblib
@@ -27,6 +29,9 @@ from nbica.runtime.leftovers import own_folder
 from nbica.runtime.parallel import each_run, out_of_memory
 from nbica.runtime.store import NoStore
 from nbica.signal.confounds import load_confounds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 REDUCTION = Stage("reduction", version=3)
 NO_STORE = NoStore()
@@ -94,8 +99,10 @@ class Reduction:
         return replace(self, components=components).leading(n_components)
 
 
-def principal_components(walk, n_timepoints, n_voxels, n_components):
-    """Leading principal components of a run's signals, exactly.
+def principal_components(
+    walk: Callable[[], Iterable], n_timepoints: int, n_voxels: int, n_components: int
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Compute the leading principal components of a run's signals, exactly.
 
     Costs n_timepoints² x n_voxels multiplications and no copy of the signals: the singular values
     and left vectors come from the n_timepoints x n_timepoints Gram matrix, the right ones from one
@@ -250,8 +257,10 @@ def reduce_run(
         return load_confounds(confounds, run.n_timepoints, run.name)
 
     try:
+        # The key of the reduction: the content of the run, and all that is done to it.
         if store.location is not None and identity is None:
             identity = identify(run, preparation, n_components, table())
+        # Read it from the cache, or clean and reduce the run; keep it if nothing changed meanwhile.
         found = REDUCTION.get_or_compute(
             store,
             identity and identity.key,
@@ -266,6 +275,7 @@ def reduce_run(
             raise
         reason = out_of_memory(error) if isinstance(error, MemoryError) else str(error)
         return _failed(reason, time.perf_counter() - start)
+    # Between processes it travels through a file, where there is a folder for that.
     reduction = Reduction(**found.values | {"warnings": tuple(found.values["warnings"])})
     if results_folder is not None:
         reduction = reduction.parked(results_folder)
@@ -355,6 +365,7 @@ def reduce_runs(tasks, preparation, n_components, store, plan, on_error="raise")
     }
     # A cluster may share no folder.
     in_hand = plan.n_workers == 1 or plan.on_cluster
+    # Results of other processes wait in a folder, so that memory holds those in hand only.
     with nullcontext() if in_hand else own_folder(Path(gettempdir())) as folder:
         shared["results_folder"] = folder
         if_killed = _failed if on_error == "skip" else None

@@ -24,6 +24,8 @@ References
    Physica D 58 (1992), 77-94.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,17 +78,17 @@ class ComponentSpectrum:
     n_runs: int
 
     @property
-    def bar(self):
+    def bar(self) -> float:
         """What a correlation must exceed to count: 1.1 times the largest of the null."""
         return MARGIN * float(self.null[0])
 
     @property
-    def n_components(self):
+    def n_components(self) -> int:
         """How many exceed it."""
         return int((self.correlations > self.bar).sum())
 
     @property
-    def is_capped(self):
+    def is_capped(self) -> bool:
         """Whether all exceed it: there may be more than could be seen."""
         return self.n_components == len(self.correlations)
 
@@ -104,7 +106,7 @@ def components_per_run(n_components, weighting):
     return rows_per_run(n_components, weighting)
 
 
-def choose(subspace, null):
+def choose(subspace: GroupSubspace, null: Null) -> ComponentSpectrum:
     """Count the dimensions that a group shares beyond chance.
 
     Costs, for each of up to 16 null runs in up to three rounds, 64 Fourier transforms of the mask's
@@ -157,11 +159,14 @@ def choose(subspace, null):
     >>> choose(subspace, null).n_components
     3
     """
+    # Rows are orthonormal, so that squared singular values over the runs are correlations.
     correlations = subspace.singular_values_**2 / subspace.n_runs_
-    found, n_out = None, 0
+    n_out = 0
     for _ in range(ROUNDS):
+        # Chance, as it would be without the dimensions that have stood out so far.
         without = null.correlations(subspace.components_[:n_out], correlations[:n_out])
         found = ComponentSpectrum(correlations, without, subspace.n_runs_)
+        # No more stand out than before, or all do: the count is final.
         if found.n_components <= n_out or found.is_capped:
             break
         n_out = found.n_components

@@ -17,6 +17,10 @@ References
 .. [2] S. Smith et al., "Group-PCA for very large fMRI datasets", NeuroImage 101 (2014).
 """
 
+from __future__ import annotations
+
+from typing import Self
+
 import numpy as np
 
 from nbica.signal.least_squares import blocks_of, gram_of_blocks
@@ -78,11 +82,11 @@ class GroupSubspace:
     True
     """
 
-    def __init__(self, n_components, n_kept=None):
+    def __init__(self, n_components: int, n_kept: int | None = None) -> None:
         self.n_components = n_components
         self.n_kept = n_kept
 
-    def partial_fit(self, rows):
+    def partial_fit(self, rows: np.ndarray) -> Self:
         """Merge the rows of one run.
 
         Parameters
@@ -130,12 +134,12 @@ class GroupSubspace:
         return max(self.n_components, self.n_kept or 5 * self.n_components)
 
     @property
-    def singular_values_(self):
+    def singular_values_(self) -> np.ndarray:
         """Singular values of the rows so far."""
         return self._leading()[0]
 
     @property
-    def components_(self):
+    def components_(self) -> np.ndarray:
         """Components of the rows so far; to look at them changes nothing."""
         return self._leading()[1]
 
@@ -194,9 +198,9 @@ def lead_inplace(stack, n_rows):
 def left_factors(walk, n_rows, n_wanted):
     """Leading singular values and left singular vectors of a matrix with few rows.
 
-    Costs n_rows² x n_voxels multiplications in float64: the square root of a Gram matrix halves
-    the digits, and sums of float32 products are other ones on every processor. Of more than 512
-    rows they are made in float32, again in float64 only where the smallest value wanted is so small
+    Costs n_rows² x n_voxels multiplications in float64: the square root of a Gram matrix halves the
+    digits, and sums of float32 products are other ones on every processor. With more than 512 rows
+    they are made in float32, and again in float64 only where the smallest value wanted is so small
     beside the largest that float32 would lose it. The matrix is seen block by block only.
 
     Parameters

@@ -174,6 +174,7 @@ def _slices(frames, n_frames):
 
 
 def _read_frames(run, n_frames):
+    """Yield frames of a compressed or plain file, some at a time, as they are stored."""
     frames, n_done = run.frames, 0
     try:
         with open_stream(frames.path) as stream, copying(run) as copy:

@@ -5,8 +5,11 @@ looking, for masks and atlases, and for scripts that port by their import line. 
 without its data is in `run.py`.
 """
 
+from __future__ import annotations
+
 from functools import wraps
 from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal
 
 import nibabel as nib
 import numpy as np
@@ -21,6 +24,15 @@ from nbica.image.run import iter_images, message_for_shape
 from nbica.image.series import run_of_images
 from nbica.image.space import image_of
 from nbica.image.stored import locate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from nibabel import Nifti1Image
+    from nibabel.spatialimages import SpatialImage
+    from numpy.typing import ArrayLike
+
+    from nbica.hints import Fwhm, Images
 
 __all__ = ["index_img", "iter_img", "mean_img", "smooth_img"]
 
@@ -40,8 +52,8 @@ def or_surfaces(function):
 
 
 @or_surfaces
-def smooth_img(imgs, fwhm):
-    """Images smoothed by a Gaussian.
+def smooth_img(imgs: Images, fwhm: Fwhm | Literal["fast"]) -> Nifti1Image | list[Nifti1Image]:
+    """Smooth images by a Gaussian.
 
     Memory is that of the result, float32, and a few blocks of frames; a 4D file is read once.
 
@@ -95,8 +107,11 @@ def smooth_img(imgs, fwhm):
 
 
 @or_surfaces
-def mean_img(imgs, target_affine=None, target_shape=None, verbose=0, n_jobs=1, copy_header=True):
-    """Mean over time, and over images.
+def mean_img(
+    imgs: Images, target_affine: ArrayLike | None = None, target_shape: Sequence[int] | None = None,
+    verbose: int = 0, n_jobs: int = 1, copy_header: bool = True,
+) -> Nifti1Image:  # fmt: skip
+    """Average over time, and over images.
 
     Memory is one volume and a few blocks of frames, whatever the length of the runs; each file is
     read once. Values that are not finite count as 0.
@@ -128,7 +143,9 @@ def mean_img(imgs, target_affine=None, target_shape=None, verbose=0, n_jobs=1, c
     (13, 16, 14)
     """
     del verbose, n_jobs
-    grid, header, total, n_images = None, None, 0.0, 0
+    # The mean of each run, brought to the grid of the first, counts once.
+    grid, header, n_images = None, None, 0
+    total: Any = 0.0
     for img in imgs if isinstance(imgs, list | tuple) else [imgs]:
         run, _ = run_of_images(img)
         if grid is None:
@@ -166,8 +183,8 @@ def _each_block(run, change):
 
 
 @or_surfaces
-def iter_img(imgs):
-    """The volumes of a 4D image, one by one.
+def iter_img(imgs: Images) -> Iterator[SpatialImage]:
+    """Iterate over the volumes of a 4D image.
 
     Memory is that of one volume, if the image is a file that is not compressed; else of all.
 
@@ -203,8 +220,8 @@ def iter_img(imgs):
 
 
 @or_surfaces
-def index_img(imgs, index):
-    """One volume of a 4D image, or several.
+def index_img(imgs: Images, index: ArrayLike | slice) -> SpatialImage:
+    """Take one volume of a 4D image, or several.
 
     Memory is that of the result, if the image is a file that is not compressed; else of all.
 

@@ -6,6 +6,8 @@ A :class:`Run` weighs nothing and travels to a worker process; only there are it
 that nibabel reads, and images that live in memory, are taken as arrays.
 """
 
+from __future__ import annotations
+
 import glob
 import os
 import warnings
@@ -13,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import nibabel as nib
 import numpy as np
@@ -30,6 +33,9 @@ from nbica.image.grid import Grid
 from nbica.image.space import space_of, unit_of
 from nbica.image.stored import FileFrames, locate
 from nbica.signal.confounds import check_sample_mask
+
+if TYPE_CHECKING:
+    from nbica.hints import ImageLike, Runs, SampleMask
 
 _UNFINISHED = (".part", ".partial", ".crdownload", ".download")
 
@@ -106,11 +112,11 @@ class Run:
     copy: object | None = None
 
     @property
-    def n_kept(self):
+    def n_kept(self) -> int:
         """Number of frames that count."""
         return self.n_timepoints if self.kept is None else len(self.kept)
 
-    def keep(self, sample_mask):
+    def keep(self, sample_mask: SampleMask) -> Run:
         """The same run with only some frames: indices, one boolean per frame, or None for all.
 
         Raises
@@ -125,8 +131,8 @@ class Run:
 class SomeFrames:
     """An image of which only some frames count; becomes a Run when its header is read."""
 
-    img: object
-    sample_mask: object
+    img: Any
+    sample_mask: Any
 
     def __str__(self):
         return str(self.img)
@@ -167,6 +173,7 @@ def _is_of_one_run(sample_mask):
 
 
 def _with_masks(imgs, sample_masks):
+    """Pairs of an image and its frames, one as many as the other."""
     nothing = object()
     for n_pairs, (img, mask) in enumerate(zip_longest(imgs, sample_masks, fillvalue=nothing)):
         if img is nothing or mask is nothing:
@@ -179,8 +186,8 @@ def _with_masks(imgs, sample_masks):
         yield SomeFrames(img, mask)
 
 
-def iter_runs(imgs, first=1):
-    """Runs of whatever a user passes, one by one, headers only.
+def iter_runs(imgs: Runs, first: int = 1) -> Iterator[Run]:
+    """Iterate over the runs of whatever a user passes; reads headers only.
 
     Parameters
     ----------
@@ -247,7 +254,7 @@ def iter_images(imgs):
         raise TypeError(msg)
 
 
-def is_one(img):
+def is_one(img: object) -> TypeGuard[ImageLike]:
     """Whether this is one image, path or pattern, and not a collection of them."""
     kinds = str | os.PathLike | nib.spatialimages.SpatialImage | Run | SomeFrames
     return isinstance(img, kinds)
@@ -276,13 +283,13 @@ def _expand(img):
     return found
 
 
-def is_iterator(imgs):
+def is_iterator(imgs: object) -> TypeGuard[Iterator]:
     """Whether the images can be gone through only once (a generator)."""
     return isinstance(imgs, Iterator)
 
 
-def load_run(img, name="image in memory"):
-    """One 4D image as a Run; reads its header only.
+def load_run(img: ImageLike | Run, name: str = "image in memory") -> Run:
+    """Open one 4D image as a Run; reads its header only.
 
     Parameters
     ----------
@@ -321,6 +328,7 @@ def load_run(img, name="image in memory"):
         return img
     if isinstance(img, SomeFrames):
         return load_run(img.img, name).keep(img.sample_mask)
+    # What it is: an image of four dimensions, of real numbers, with voxels and frames.
     img, name = open_image(img, name)
     if len(img.shape) != 4:
         raise DataError(message_for_shape(name, img.shape))
@@ -332,6 +340,7 @@ def load_run(img, name="image in memory"):
     if 0 in shape:
         msg = f"{name} has shape {shape}: no voxels or no frames."
         raise DataError(msg)
+    # Where it lies, and what the header leaves in doubt.
     grid = Grid(shape[:3], checked_affine(img, name), space_of(img))
     notice = notice_of_rest(frames) if isinstance(frames, FileFrames) else ""
     if grid.space.unit != "mm":

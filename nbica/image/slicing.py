@@ -5,15 +5,27 @@ and viewers show what is cut here; the viewers' JavaScript (`planes.js`) takes t
 same order.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
 import numpy as np
 
 from nbica.image.world_axes import in_world_order, resample_volume, table, world_axes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
 
 # Side of a pixel in mm, unless told otherwise.
 STEP = 1.0
 
 
-def slice_at(data, affine, axis, mm, bounds, step=STEP, order=1):
+def slice_at(
+    data: np.ndarray, affine: ArrayLike, axis: Literal[0, 1, 2], mm: float,
+    bounds: Sequence[tuple[float, float]], step: float = STEP, order: Literal[0, 1] = 1,
+) -> np.ndarray:  # fmt: skip
     """Resample one plane of a volume, in world space.
 
     Parameters
@@ -62,6 +74,7 @@ def slice_at(data, affine, axis, mm, bounds, step=STEP, order=1):
 
 
 def _cut(data, grid, axis, mm, lines, order):
+    """A plane of a volume whose axes are the world's."""
     horizontal, vertical = plane_of(axis)
     across = table(grid, axis, np.array([mm]))
     right, down = table(grid, horizontal, lines[horizontal]), table(grid, vertical, lines[vertical])
@@ -86,6 +99,7 @@ def _cut_obliquely(data, affine, axis, mm, lines, order):
 
 
 def _sample(data, voxels, order):
+    """Values of a volume between its voxels; NaN outside and where the nearest voxel is NaN."""
     from scipy import ndimage  # a quarter of a second that an aligned image saves
 
     # The outermost half voxel belongs to the volume: clip into it, then cut at the faces.

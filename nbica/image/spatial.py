@@ -207,6 +207,7 @@ def smooth_block(block, smoothers):
 
 
 def _smooth_frame(frame, smoothers, out):
+    """Smooth one frame along z, y and x by products with banded matrices."""
     x, y, z = smoothers
     nz, ny, nx = frame.shape
     # Each product reads and writes rows as they lie in memory: nothing is transposed on the way.
@@ -268,7 +269,7 @@ def resample_block(block, matrix, offset, shape, order=3):
     Returns
     -------
     ndarray of shape (n_frames, nz_out, ny_out, nx_out)
-        Of float32, for order 0 of the type of the block. Zero outside of the source's field of
+        float32, or for order 0 the type of the block. Zero outside of the source's field of
         view, which ends at the centres of its outermost voxels, give or take rounding; at the
         faces of a single slice. Voxels that lie on each other to a hundredth are copied.
     """
@@ -382,6 +383,7 @@ def _spline_on(line, order):
 
 
 def _resample_obliquely(block, matrix, offset, shape, order):
+    """Resample frames to a grid whose axes are turned against theirs."""
     if order:
         from nbica.image import oblique  # above this module: it needs scipy.sparse
 

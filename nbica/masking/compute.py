@@ -4,6 +4,10 @@ The rules are nilearn's, so that a script gives the same mask in both; here a ru
 block and only its mean is kept.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
 import numpy as np
 
 from nbica.exceptions import DataError
@@ -24,15 +28,24 @@ from nbica.runtime.parallel import each_run
 from nbica.runtime.store import open_store
 from nbica.signal.ties import KNOWN
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nibabel import Nifti1Image
+    from numpy.typing import ArrayLike
+
+    from nbica.hints import ImageLike, Images, MemoryLike
+
 MEAN = Stage("mean", version=1)
 
 
 def compute_epi_mask(
-    epi_img, lower_cutoff=0.2, upper_cutoff=0.85, connected=True, opening=2, exclude_zeros=False,
-    ensure_finite=True, target_affine=None, target_shape=None, memory=None, verbose=0,
-    threshold=0.5, n_jobs=1,
-):  # fmt: skip
-    """Brain mask of functional images, from the gap in the histogram of their mean.
+    epi_img: Images, lower_cutoff: float = 0.2, upper_cutoff: float = 0.85, connected: bool = True,
+    opening: int | bool = 2, exclude_zeros: bool = False, ensure_finite: bool = True,
+    target_affine: ArrayLike | None = None, target_shape: Sequence[int] | None = None,
+    memory: MemoryLike = None, verbose: int = 0, threshold: float = 0.5, n_jobs: int = 1,
+) -> Nifti1Image:  # fmt: skip
+    """Compute the brain mask of functional images from the gap in the histogram of their mean.
 
     Reads each run once; memory is one volume per run. The grey values of a mean EPI image fall
     into two groups, brain and background: the largest gap between two neighbouring values, within
@@ -106,10 +119,12 @@ def compute_epi_mask(
 
 
 def compute_background_mask(
-    data_imgs, border_size=2, connected=None, opening=None, target_affine=None,
-    target_shape=None, memory=None, verbose=0, threshold=0.5, n_jobs=1,
-):  # fmt: skip
-    """Brain mask of images whose background has one constant value.
+    data_imgs: Images, border_size: int = 2, connected: bool | None = None,
+    opening: int | bool | None = None, target_affine: ArrayLike | None = None,
+    target_shape: Sequence[int] | None = None, memory: MemoryLike = None, verbose: int = 0,
+    threshold: float = 0.5, n_jobs: int = 1,
+) -> Nifti1Image:  # fmt: skip
+    """Compute the brain mask of images whose background has one constant value.
 
     Reads each run once; memory is one volume per run. The background is the median at the border
     of the mean image. As nilearn's `compute_background_mask` for one image, and its
@@ -171,10 +186,12 @@ def compute_background_mask(
 
 
 def compute_brain_mask(
-    target_img, threshold=0.5, connected=True, opening=2, memory=None, verbose=0,
-    mask_type="whole-brain", template_img=None,
-):  # fmt: skip
-    """Mask of a template (a probability map or a brain), on the grid of an image.
+    target_img: ImageLike, threshold: float = 0.5, connected: bool = True, opening: int | bool = 2,
+    memory: MemoryLike = None, verbose: int = 0,
+    mask_type: Literal["whole-brain", "gm", "wm"] = "whole-brain",
+    template_img: ImageLike | None = None,
+) -> Nifti1Image:  # fmt: skip
+    """Compute the mask of a template (a probability map or a brain) on the grid of an image.
 
     Costs one resampling of the template. As nilearn's `compute_brain_mask`.
 
@@ -278,6 +295,7 @@ def _mask_of_means(means, of_mean, why_empty, opening, connected, target, thresh
 
 
 def _masks_of_means(means, of_mean, why_empty, opening, connected, target):
+    """A mask of each run's mean image, on one grid; an empty one is an error that says why."""
     grid = None
     for run, mean in means:
         grid = grid or target_grid(run.grid, *target)

@@ -3,7 +3,9 @@
 The columns are the voxels of a mask in C order of the mask's array, as nilearn has them.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -17,6 +19,15 @@ from nbica.masking.mask import intersect_masks, load_mask
 from nbica.runtime import machine
 from nbica.runtime.scratch import RamSignals
 from nbica.runtime.stopwatch import Stopwatch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import DTypeLike
+
+    from nbica.hints import Fwhm, ImageLike, Images
+    from nbica.image.run import Run
+    from nbica.masking.mask import Mask
 
 __all__ = [
     "Extracted",
@@ -71,8 +82,8 @@ class Extracted(NamedTuple):
     n_nonfinite: int
 
 
-def extract(run, mask, smoothing_fwhm=None):
-    """A run's frames, smoothed, inside a mask.
+def extract(run: Run, mask: Mask, smoothing_fwhm: Fwhm = None) -> Extracted:
+    """Read a run's frames, smoothed, inside a mask.
 
     Peak memory is n_timepoints x n_voxels x 4 B, plus a few blocks of frames of some MB each; the
     file is read once, from its first frame to its last.
@@ -142,15 +153,19 @@ def read_into(signals, run, mask, smoothing_fwhm=None, watch=None, less_baseline
     differ from it. In float32, sums on a baseline are other ones on every processor, by up to 2e-4
     of the standard deviation of what is left after cleaning.
     """
+    # Smoothing needs the voxels around the mask as far as its kernel reaches.
     sigma = spatial.smoothing_sigma(smoothing_fwhm, mask.affine)
     inside = mask.array[mask.box]
     way = filter_between(run.grid, mask.grid, mask.box, sigma, inside)
     positions, n_nonfinite, watch = mask.positions(), 0, watch or Stopwatch()
+    # Only the frames that count get a row.
     if run.kept is not None:
         signals = _KeptRows(signals, run.kept, mask.n_voxels)
+    # What all frames have in common is set aside, or float32 would round the rest to it.
     baseline = np.zeros(mask.n_voxels, np.float32)
     less_first = sigma.any() or not run.grid.same_as(mask.grid)
     blocks = frames.iter_blocks(run, run.grid, way.box, way.n_frames, less_first=less_first)
+    # Where there is a core to spare, the next frames are read meanwhile.
     if machine.threads_allowed() > 1:
         blocks = frames.read_ahead(blocks)
     for block in watch.each("read", blocks):
@@ -206,8 +221,11 @@ def _gather(block, positions, out):
         np.take(frame.ravel(), positions, out=row, mode="clip")
 
 
-def apply_mask(imgs, mask_img, dtype="f", smoothing_fwhm=None, ensure_finite=True):
-    """Values of an image in the voxels of a mask.
+def apply_mask(
+    imgs: Images, mask_img: ImageLike | Mask, dtype: DTypeLike = "f", smoothing_fwhm: Fwhm = None,
+    ensure_finite: bool = True,
+) -> np.ndarray:  # fmt: skip
+    """Return the values of an image in the voxels of a mask.
 
     Memory is that of the result and a few frames; values that are not finite become 0.
 
@@ -249,8 +267,11 @@ def apply_mask(imgs, mask_img, dtype="f", smoothing_fwhm=None, ensure_finite=Tru
     return signals[0] if is_volume else signals
 
 
-def unmask(X, mask_img, order="F", t_r=None):
-    """Arrays over a mask's voxels, back in the brain.
+def unmask(
+    X: np.ndarray | Sequence[np.ndarray], mask_img: ImageLike | Mask,
+    order: Literal["F", "C"] = "F", t_r: float | None = None,
+) -> Any:  # fmt: skip
+    """Put arrays over a mask's voxels back into the brain.
 
     Memory is that of the full image: n_rows x nx x ny x nz.
 

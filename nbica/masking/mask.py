@@ -1,8 +1,11 @@
 """Which voxels to keep: masks from files, on another grid, intersected, tidied."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +17,11 @@ from nbica.image.run import is_one
 from nbica.image.space import UNKNOWN, Space, image_of, space_of
 from nbica.runtime.checks import as_flag, is_number
 
+if TYPE_CHECKING:
+    from nibabel import Nifti1Image
+
+    from nbica.hints import ImageLike
+
 
 @dataclass(frozen=True, eq=False)
 class Mask:
@@ -24,7 +32,7 @@ class Mask:
     array : ndarray of bool, shape (nx, ny, nz)
     affine : ndarray of shape (4, 4)
     space : Space
-        Of the affine.
+        The space of the affine.
     """
 
     array: np.ndarray
@@ -58,8 +66,8 @@ class Mask:
         return (z * n_y + y) * n_x + x
 
 
-def load_mask(mask_img):
-    """A mask image as a Mask.
+def load_mask(mask_img: ImageLike | Mask) -> Mask:
+    """Load a mask image as a Mask.
 
     Parameters
     ----------
@@ -131,8 +139,10 @@ def resample_mask(mask, grid):
     return Mask(array, grid.affine, grid.space)
 
 
-def intersect_masks(mask_imgs, threshold=0.5, connected=True):
-    """Voxels that lie in more than a fraction of several masks.
+def intersect_masks(
+    mask_imgs: ImageLike | Iterable[ImageLike], threshold: float = 0.5, connected: bool = True
+) -> Nifti1Image:
+    """Find the voxels that lie in more than a fraction of several masks.
 
     Memory is one volume of counts; the masks are read one after the other.
 

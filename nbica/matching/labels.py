@@ -1,8 +1,10 @@
 """What a component may be: the known network most like it, or noise. Images in, tables out."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy import ndimage, special
@@ -15,6 +17,14 @@ from nbica.masking.extract import apply_mask
 from nbica.masking.mask import Mask, load_mask
 from nbica.matching.pairing import DIGITS, correlate, match
 from nbica.runtime.checks import is_number
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pandas import DataFrame
+    from sklearn.utils import Bunch
+
+    from nbica.hints import ImageLike, Images
 
 # A component is called after a network from this |r| on. What chance gives, measured with random
 # maps as smooth as the components (`selection.Null`): of 20 real runs at 10 mm, whose maps have
@@ -35,7 +45,11 @@ class Networks(NamedTuple):
     affine: np.ndarray
 
 
-def label(components_img, networks, names=None, *, mask_img=None, bar=BAR, one_to_one=False):
+def label(
+    components_img: ImageLike, networks: Images | Bunch,
+    names: Sequence[str] | Mapping[int, str] | None = None, *, mask_img: ImageLike | None = None,
+    bar: float = BAR, one_to_one: bool = False,
+) -> DataFrame:  # fmt: skip
     """Name components after the known networks most like them.
 
     Costs one resampling per network, to the grid of the components, and one correlation of each
@@ -101,6 +115,7 @@ def label(components_img, networks, names=None, *, mask_img=None, bar=BAR, one_t
     if not is_number(bar):
         msg = f"bar is {bar!r}; expected a number, such as {BAR}."
         raise ValueError(msg)
+    # Components and networks in the same voxels.
     mask = load_mask(mask_img) if mask_img is not None else _support(components_img)
     maps = np.atleast_2d(apply_mask(components_img, mask))
     known = load_networks(networks, names)
@@ -108,6 +123,7 @@ def label(components_img, networks, names=None, *, mask_img=None, bar=BAR, one_t
     if not references.any():
         msg = "All networks are 0 inside the mask: are they in the components' space (such as MNI)?"
         raise DataError(msg)
+    # The best network of each component, and its name if r is at the bar or above.
     r = correlate(maps, references)
     which = _assigned(maps, references) if one_to_one else np.abs(r).round(DIGITS).argmax(axis=1)
     found = [(known.names[n], r[c, n]) if n >= 0 else ("", 0.0) for c, n in enumerate(which)]
@@ -205,6 +221,7 @@ def on_mask(volume, affine, mask):
 
 
 def _support(components_img):
+    """A mask of the voxels in which any component is not 0."""
     img, name = open_image(components_img, "The components' image")
     data = read_array(img, name)
     if data.ndim != 4:
@@ -217,8 +234,11 @@ def _support(components_img):
     return Mask(inside, checked_affine(img, name))
 
 
-def flag_noise(components_img, mask_img, *, csf_img=None, time_courses=None, t_r=None):
-    """Signs that a component is noise: suggestions to look at it, not verdicts.
+def flag_noise(
+    components_img: ImageLike, mask_img: ImageLike, *, csf_img: ImageLike | None = None,
+    time_courses: Sequence[np.ndarray] | None = None, t_r: float | None = None,
+) -> DataFrame:  # fmt: skip
+    """Look for signs that a component is noise: suggestions to look at it, not verdicts.
 
     Costs a few passes over the maps.
 
@@ -281,6 +301,7 @@ def flag_noise(components_img, mask_img, *, csf_img=None, time_courses=None, t_r
     import pandas as pd
 
     mask = load_mask(mask_img)
+    # Where the energy of each map lies: at the border of the mask, in fluid.
     energy = np.atleast_2d(apply_mask(components_img, mask)).astype(float) ** 2
     energy /= np.maximum(energy.sum(axis=1, keepdims=True), np.finfo(float).tiny)
     core = ndimage.binary_erosion(np.pad(mask.array, 1))[1:-1, 1:-1, 1:-1]
@@ -288,6 +309,7 @@ def flag_noise(components_img, mask_img, *, csf_img=None, time_courses=None, t_r
     signs["edge"] = _excess(energy, (~core[mask.array]).astype(float))
     if csf_img is not None:
         signs["csf"] = _excess(energy, apply_mask(csf_img, mask).astype(float))
+    # When: in single frames, or at frequencies that blood does not follow.
     if time_courses is not None:
         signs["spike"] = np.mean([_has_spike(courses) for courses in time_courses], axis=0)
         if t_r is not None:
@@ -309,7 +331,7 @@ def _excess(energy, where):
 def _has_spike(courses):
     """Whether one frame holds a fifth of a course's variance, and more than chance gives.
 
-    Of n normal numbers the share of one is (n - 1) / n times a Beta(1/2, n/2 - 1), after Thompson
+    The share of one of n normal numbers is (n - 1) / n times a Beta(1/2, n/2 - 1), after Thompson
     (Annals of Mathematical Statistics 6 (1935), 214-219).
     """
     n = len(courses)

@@ -1,9 +1,17 @@
 """Pair maps with reference maps, one to one; arrays only."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
 
 # Of a correlation, when maps are paired: two copies of a map are equally like a third.
 DIGITS = 6
@@ -42,7 +50,7 @@ class Match:
     correlations: np.ndarray
 
     @property
-    def signs(self):
+    def signs(self) -> np.ndarray:
         """What to multiply the paired maps by to point like their references: 1 or -1.
 
         1 for a correlation of 0, to six digits.
@@ -50,11 +58,11 @@ class Match:
         return np.where(self.correlations.round(DIGITS) < 0, -1, 1)
 
     @property
-    def mean(self):
+    def mean(self) -> float:
         """Mean |r| over all references; one without a map counts as 0."""
         return float(np.abs(self.correlations).mean())
 
-    def labels(self, names, n_maps, unmatched=""):
+    def labels(self, names: Sequence[str], n_maps: int, unmatched: str = "") -> list[str]:
         """Name the maps: the reference's name for each paired map, else `unmatched`.
 
         Parameters
@@ -76,7 +84,7 @@ class Match:
         return labels
 
 
-def match(maps, references):
+def match(maps: np.ndarray, references: np.ndarray) -> Match:
     """Pair each reference with the map most like it, up to sign, no map twice.
 
     Memory: one float64 copy of both arrays. Time: n_maps x n_references x n_voxels operations.
@@ -124,7 +132,7 @@ def match(maps, references):
     return Match(indices, correlations)
 
 
-def correlate(maps, references):
+def correlate(maps: ArrayLike, references: ArrayLike) -> np.ndarray:
     """Return Pearson's r between all rows, of shape (n_maps, n_references); 0 where undefined.
 
     See Also
@@ -143,6 +151,7 @@ def correlate(maps, references):
 
 
 def _unit_rows(maps):
+    """Rows of mean 0 and norm 1; 0 where a map is constant or not finite."""
     maps = np.array(maps, dtype=np.float64)
     maps[~np.isfinite(maps).all(axis=1)] = 0
     largest = np.abs(maps).max(axis=1, initial=0, keepdims=True)

@@ -1,7 +1,10 @@
 """What each run was like: its motion, how much of it the components explain, what was noticed."""
 
+from __future__ import annotations
+
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -10,14 +13,20 @@ from nbica.image.run import iter_runs
 from nbica.signal.confounds import list_confounds
 from nbica.signal.tables import read_table
 
+if TYPE_CHECKING:
+    from pandas import DataFrame
+    from sklearn.base import BaseEstimator
+
+    from nbica.hints import AnyPath, RunConfounds, Runs
+
 _TRANSLATIONS = ["trans_x", "trans_y", "trans_z"]
 _ROTATIONS = ["rot_x", "rot_y", "rot_z"]
 _HEAD_RADIUS = 50.0  # mm
 _MUCH = 0.5  # mm from one frame to the next
 
 
-def framewise_displacement(confounds):
-    """How far the head moved since the frame before.
+def framewise_displacement(confounds: DataFrame | AnyPath) -> np.ndarray | None:
+    """Compute how far the head moved since the frame before.
 
     The measure is that of Power et al. [1]_.
 
@@ -70,8 +79,10 @@ def framewise_displacement(confounds):
     return (moved + turned).to_numpy(dtype=float)
 
 
-def quality_table(estimator, imgs=None, confounds=None):
-    """One row per run of a fit: what to look at before its maps are trusted.
+def quality_table(
+    estimator: BaseEstimator, imgs: Runs | None = None, confounds: RunConfounds = None
+) -> DataFrame:
+    """Make a table with a row per run of a fit: what to look at before its maps are trusted.
 
     Takes one pass over the runs if they are given, else nothing; memory is that of one run.
 

@@ -10,11 +10,14 @@ References
    NeuroImage 51 (2010), 288-299; their pairing is greedy, ours the best one (Hungarian).
 """
 
+from __future__ import annotations
+
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import gettempdir
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.base import clone
@@ -27,6 +30,11 @@ from nbica.matching.pairing import correlate, match
 from nbica.runtime.checks import check_count
 from nbica.runtime.leftovers import own_folder
 from nbica.signal.confounds import list_confounds
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
+    from nbica.hints import RunConfounds, Runs
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +75,7 @@ class SplitHalf:
     n_runs: int
 
     @property
-    def per_component(self):
+    def per_component(self) -> np.ndarray:
         """Mean reproducibility of each component over the splits."""
         return self.reproducibility.mean(axis=0)
 
@@ -78,7 +86,10 @@ class SplitHalf:
         )
 
 
-def split_half(estimator, imgs, n_splits=10, confounds=None, random_state=0):
+def split_half(
+    estimator: BaseEstimator, imgs: Runs, n_splits: int = 10, confounds: RunConfounds = None,
+    random_state: int = 0,
+) -> SplitHalf:  # fmt: skip
     """Fit random halves of a group, and compare their components.
 
     Costs one fit of all runs, unless the estimator is fitted, and 2 n_splits fits of half of them.

@@ -52,6 +52,7 @@ def rows_of_slices(display_mode, cut_coords, volume, threshold=0.0, strongest=20
 
 
 def _axes_of(display_mode):
+    """World axes that a display mode cuts across."""
     if display_mode in ("ortho", "mosaic"):
         return [0, 1, 2]
     if display_mode == "tiled":
@@ -64,6 +65,7 @@ def _axes_of(display_mode):
 
 
 def _one_each(display_mode, cut_coords, axes, seen):
+    """One coordinate for each axis, given or that of the largest blob."""
     if cut_coords is None:
         return [float(seen.centre()[axis]) for axis in sorted(axes)]
     found = _as_mm(cut_coords)
@@ -110,6 +112,7 @@ def warn_of_cuts_outside(rows, *boxes):
 
 
 def _along(axis, cut_coords, seen):
+    """Slices across one axis, at given places or spread over what is seen."""
     if isinstance(cut_coords, int | np.integer) and not isinstance(cut_coords, bool):
         if cut_coords < 1:
             msg = f"cut_coords={cut_coords} must be 1 or more cuts, or a list of mm"
@@ -124,6 +127,7 @@ def _along(axis, cut_coords, seen):
 
 
 def _mosaic(cut_coords, seen):
+    """A row of slices across each axis."""
     wanted = _N_CUTS if cut_coords is None else cut_coords
     if isinstance(wanted, dict):
         if not wanted or set(wanted) - set("xyz"):

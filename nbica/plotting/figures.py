@@ -1,10 +1,13 @@
 """Figures that show themselves in a notebook and are saved whole."""
 
+from __future__ import annotations
+
 import os
 import sys
 import warnings
 from collections import deque
 from io import BytesIO
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -59,7 +62,7 @@ class MapsFigure(Figure):
         picture.save(small, format="png", optimize=True)
         return small.getvalue()
 
-    def savefig(self, fname, **options):
+    def savefig(self, fname: Any, **options: Any) -> None:
         """Write a picture to a file, whose suffix chooses the format; never half of it.
 
         Raises
@@ -99,7 +102,7 @@ def present(figure):
     _drawn.append(figure)
 
 
-def show():
+def show() -> None:
     """Show the figures that were drawn, as nilearn's function of this name does.
 
     A notebook shows them here instead of at the end of the cell. A script opens a window for each

@@ -1,7 +1,10 @@
 """Glass brains: maximum-intensity projections, and networks of nodes and edges, in an outline."""
 
+from __future__ import annotations
+
 import warnings
 from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from matplotlib.collections import LineCollection
@@ -22,6 +25,13 @@ from nbica.plotting.views import Projection
 from nbica.plotting.volumes import Volume, box_around, load_map, load_opacity
 from nbica.runtime.checks import as_flag, check_flags, is_number
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import ArrayLike
+
+    from nbica.hints import AnyPath, AxesOrPlace, Colors, FigureOrSize, ImageLike
+
 _VIEWS = {letter: Projection("xyz".index(letter)) for letter in "xyz"} | {
     side: Projection(0, side) for side in "lr"
 }
@@ -30,12 +40,17 @@ _SOFT = 3.0  # mm over which the surface of a mask is softened
 
 
 def plot_glass_brain(
-    stat_map_img, *, mask_img=None, display_mode="ortho", threshold="auto", plot_abs=True,
-    cmap=None, vmin=None, vmax=None, symmetric_cbar="auto", colorbar=True, cbar_tick_format=None,
-    alpha=0.9, title=None, output_file=None, figure=None, axes=None, annotate=True, black_bg=False,
-    radiological=False, resampling_interpolation="continuous", transparency=None,
-    transparency_range=None, **kwargs,
-):  # fmt: skip
+    stat_map_img: ImageLike | None, *, mask_img: ImageLike | None = None,
+    display_mode: str = "ortho", threshold: float | Literal["auto"] | None = "auto",
+    plot_abs: bool = True, cmap: Colors = None, vmin: float | None = None,
+    vmax: float | None = None, symmetric_cbar: bool | Literal["auto"] = "auto",
+    colorbar: bool = True, cbar_tick_format: str | Callable | None = None, alpha: float = 0.9,
+    title: str | None = None, output_file: AnyPath | None = None, figure: FigureOrSize = None,
+    axes: AxesOrPlace = None, annotate: bool = True, black_bg: bool = False,
+    radiological: bool = False, resampling_interpolation: str = "continuous",
+    transparency: float | ImageLike | None = None,
+    transparency_range: tuple[float, float] | None = None, **kwargs: Any
+) -> Display:  # fmt: skip
     """Show a map through a brain of glass: the strongest value along each line of sight.
 
     Memory: the map as float32. Time: some 0.3 s per view.
@@ -110,12 +125,15 @@ def plot_glass_brain(
 
 
 def plot_connectome(
-    adjacency_matrix, node_coords, *, node_color="auto", node_size=40,
-    edge_threshold=None, edge_cmap=None, edge_vmin=None, edge_vmax=None, mask_img=None,
-    display_mode="ortho", colorbar=True, alpha=0.8, title=None, output_file=None, figure=None,
-    axes=None, annotate=True, black_bg=False, radiological=False, edge_kwargs=None,
-    node_kwargs=None,
-):  # fmt: skip
+    adjacency_matrix: ArrayLike, node_coords: ArrayLike, *, node_color: str | Sequence = "auto",
+    node_size: float | Sequence[float] = 40, edge_threshold: float | str | None = None,
+    edge_cmap: Colors = None, edge_vmin: float | None = None, edge_vmax: float | None = None,
+    mask_img: ImageLike | None = None, display_mode: str = "ortho", colorbar: bool = True,
+    alpha: float = 0.8, title: str | None = None, output_file: AnyPath | None = None,
+    figure: FigureOrSize = None, axes: AxesOrPlace = None, annotate: bool = True,
+    black_bg: bool = False, radiological: bool = False, edge_kwargs: dict | None = None,
+    node_kwargs: dict | None = None,
+) -> Display:  # fmt: skip
     """Show a network in a glass brain: nodes at their places, edges in the colour of their weight.
 
     Memory and time: some KB and microseconds per edge that is drawn.
@@ -351,7 +369,7 @@ def _draw_arrows(display, points, pairs, values, scale, style):
 
 
 def _edges_by_panel(display, points, pairs, values, scale):
-    """Of each panel, the edges that are seen: their ends, colours and widths."""
+    """For each panel, the edges that are seen: their ends, colours and widths."""
     order = np.argsort(np.abs(values))  # the strong ones above
     pairs, values = pairs[order], values[order]
     widths = 0.6 + 2.4 * np.abs(values) / max(abs(scale.vmin), abs(scale.vmax))
@@ -359,7 +377,7 @@ def _edges_by_panel(display, points, pairs, values, scale):
         near = panel.view.near(points)
         seen = near[pairs].all(axis=1) if len(pairs) else np.zeros(0, bool)
         plane = points[:, list(plane_of(panel.view.axis))]
-        yield panel, plane[pairs[seen]], scale.colours(values[seen]), widths[seen]
+        yield panel, plane[pairs[seen]], scale.colors(values[seen]), widths[seen]
 
 
 def _finish(display, frame, sentence):

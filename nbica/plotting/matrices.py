@@ -1,5 +1,9 @@
 """Matrices, such as those of connectivity, in colours."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
 import numpy as np
 from matplotlib.axes import Axes
 from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
@@ -10,13 +14,25 @@ from nbica.plotting.figures import BLACK, WHITE, MapsFigure, as_written
 from nbica.plotting.layout import add_axes
 from nbica.plotting.options import Frame, root_of
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.figure import Figure
+    from numpy.typing import ArrayLike
+
+    from nbica.hints import AnyPath, AxesOrPlace, Colors, FigureOrSize
+
 _TRI = {"full": None, "lower": -1, "diag": 0}
 
 
 def plot_matrix(
-    mat, labels=None, *, title=None, colorbar=True, cmap=None, vmin=None, vmax=None, tri="full",
-    grid=False, reorder=False, figure=None, axes=None, output_file=None, auto_fit=True, **kwargs,
-):  # fmt: skip
+    mat: ArrayLike, labels: Sequence[str] | None = None, *, title: str | None = None,
+    colorbar: bool = True, cmap: Colors = None, vmin: float | None = None,
+    vmax: float | None = None, tri: Literal["full", "lower", "diag"] = "full",
+    grid: bool | str = False, reorder: bool = False, figure: FigureOrSize = None,
+    axes: AxesOrPlace = None, output_file: AnyPath | None = None, auto_fit: bool = True,
+    **kwargs: Any
+) -> Figure:  # fmt: skip
     """Show a matrix, such as correlations between regions.
 
     Memory and time: next to nothing.
@@ -120,6 +136,7 @@ def _check(mat, labels, tri, reorder):
 
 
 def _range(mat, vmin, vmax):
+    """Ends of the colors: given, or symmetric about 0 up to the largest value off the diagonal."""
     values = mat
     if mat.shape[0] == mat.shape[1] and len(mat) > 1:
         values = mat[~np.eye(len(mat), dtype=bool)]
@@ -132,6 +149,7 @@ def _range(mat, vmin, vmax):
 
 
 def _open(frame, labels, colorbar):
+    """A figure, axes for a square matrix with room for its labels, and axes for a bar or None."""
     if isinstance(frame.axes, Axes):
         return root_of(frame.axes), frame.axes, None
     longest = max(map(len, labels)) if labels else 2
@@ -158,8 +176,8 @@ def _name_cells(axes, labels):
     as_written([*axes.get_xticklabels(), *axes.get_yticklabels()])
 
 
-def _draw_lines(axes, shape, colour):
+def _draw_lines(axes, shape, color):
     axes.set_xticks(np.arange(shape[1] + 1) - 0.5, minor=True)
     axes.set_yticks(np.arange(shape[0] + 1) - 0.5, minor=True)
-    axes.grid(which="minor", color=colour, linewidth=0.5)
+    axes.grid(which="minor", color=color, linewidth=0.5)
     axes.tick_params(which="minor", length=0)

@@ -1,7 +1,10 @@
 """Where a picture is drawn: a figure of its own, or the figure or axes that a user gives."""
 
+from __future__ import annotations
+
 import inspect
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,6 +14,9 @@ from matplotlib.patches import Rectangle as Patch
 from nbica.plotting.figures import MapsFigure, present
 from nbica.plotting.layout import Rectangle
 from nbica.runtime.checks import check_flags
+
+if TYPE_CHECKING:
+    from nbica.hints import AnyPath, AxesOrPlace, CutCoords, FigureOrSize
 
 
 @dataclass(frozen=True)
@@ -27,9 +33,9 @@ class Frame:
     """
 
     title: str | None = None
-    output_file: object = None
-    figure: object = None
-    axes: object = None
+    output_file: AnyPath | None = None
+    figure: FigureOrSize = None
+    axes: AxesOrPlace = None
 
     def open(self, size, paper):
         """A figure, and the rectangle of it to draw in, in inches."""
@@ -68,7 +74,7 @@ class SliceOptions(Frame):
     """How slices are looked at; see :func:`nbica.plotting.plot_stat_map`."""
 
     display_mode: str = "ortho"
-    cut_coords: object = None
+    cut_coords: CutCoords = None
     draw_cross: bool = True
     annotate: bool = True
     black_bg: bool = True
@@ -118,10 +124,15 @@ def takes(options):
         signature = inspect.signature(function)
         own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
         more = [
-            inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default)
+            inspect.Parameter(
+                field.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=field.default,
+                annotation=field.type,
+            )
             for field in fields(options)
         ]
-        rest = inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD)
+        rest = inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD, annotation=Any)
         function.__signature__ = signature.replace(parameters=[*own, *more, rest])
         return function
 

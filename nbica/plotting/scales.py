@@ -40,7 +40,7 @@ class Scale:
         """Ends of the colour bar."""
         return self.shown or (self.vmin, self.vmax)
 
-    def colours(self, values):
+    def colors(self, values):
         """RGBA of an array: one axis more, of length 4.
 
         What is hidden keeps its colour under an alpha of 0, so that pictures interpolated between
@@ -72,9 +72,9 @@ class LabelScale:
     numbers: np.ndarray
     palette: list
 
-    def colours(self, values):
+    def colors(self, values):
         """RGBA of an array: one axis more, of length 4."""
-        table = np.array([to_rgba(colour) for colour in self.palette] or [(0.0, 0.0, 0.0, 0.0)])
+        table = np.array([to_rgba(color) for color in self.palette] or [(0.0, 0.0, 0.0, 0.0)])
         values = np.nan_to_num(values, nan=np.inf)
         place = np.clip(np.searchsorted(self.numbers, values), 0, len(table) - 1)
         rgba = table[place]
@@ -91,9 +91,9 @@ def grey_scale(data, cmap, vmin=None, vmax=None, threshold=None, brightness=1.0)
     if not vmax > vmin:
         vmax = vmin + 1  # a constant image is black
     cmap = colormap(cmap)
-    colours = cmap(np.linspace(0, 1, 256))
-    colours[:, :3] = np.clip(brightness * colours[:, :3], 0, 1)
-    return Scale(ListedColormap(colours), float(vmin), float(vmax), threshold)
+    colors = cmap(np.linspace(0, 1, 256))
+    colors[:, :3] = np.clip(brightness * colors[:, :3], 0, 1)
+    return Scale(ListedColormap(colors), float(vmin), float(vmax), threshold)
 
 
 def scale_of(maps, *, cmap, threshold=0.0, vmin=None, vmax=None, symmetric_cbar="auto"):

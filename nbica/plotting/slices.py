@@ -1,6 +1,9 @@
 """Slices of anatomy, functional images, maps, regions and atlases."""
 
+from __future__ import annotations
+
 import warnings
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -24,6 +27,13 @@ from nbica.plotting.volumes import (
 )
 from nbica.runtime.checks import as_flag, is_number
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from pandas import DataFrame
+
+    from nbica.hints import Background, Colors, ImageLike
+
 # What the greys behind colours are multiplied with: white matter must not outshine them.
 _DIM = 0.72
 _KEY_LENGTH = 16  # names that a key holds
@@ -31,9 +41,10 @@ _KEY_LENGTH = 16  # names that a key holds
 
 @takes(SliceOptions)
 def plot_anat(
-    anat_img=None, *, threshold=None, cmap="gray", vmin=None, vmax=None, dim=0, colorbar=False,
-    cbar_tick_format=None, **look,
-):  # fmt: skip
+    anat_img: ImageLike | None = None, *, threshold: float | None = None, cmap: Colors = "gray",
+    vmin: float | None = None, vmax: float | None = None, dim: float | Literal["auto"] = 0,
+    colorbar: bool = False, cbar_tick_format: str | Callable | None = None, **look: Any
+) -> Display:  # fmt: skip
     """Show slices of an anatomical image.
 
     Memory: the image as float32. Time: some 10 ms per slice, and as much to draw it.
@@ -82,8 +93,10 @@ def plot_anat(
 
 @takes(SliceOptions)
 def plot_epi(
-    epi_img, *, cmap="gray", vmin=None, vmax=None, colorbar=False, cbar_tick_format=None, **look
-):
+    epi_img: ImageLike, *, cmap: Colors = "gray", vmin: float | None = None,
+    vmax: float | None = None, colorbar: bool = False,
+    cbar_tick_format: str | Callable | None = None, **look: Any
+) -> Display:  # fmt: skip
     """Show slices of a functional image: one frame, or a mean over time.
 
     Cost, parameters and result are those of :func:`plot_anat`. A 4D image is refused:
@@ -109,10 +122,14 @@ def plot_epi(
 
 @takes(SliceOptions)
 def plot_stat_map(
-    stat_map_img, bg_img="auto", *, threshold=1e-6, cmap=None, vmin=None, vmax=None,
-    symmetric_cbar="auto", colorbar=True, cbar_tick_format=None, dim=1,
-    resampling_interpolation="continuous", transparency=None, transparency_range=None, **look,
-):  # fmt: skip
+    stat_map_img: ImageLike, bg_img: Background = "auto", *,
+    threshold: float | Literal["auto"] | None = 1e-6, cmap: Colors = None,
+    vmin: float | None = None, vmax: float | None = None,
+    symmetric_cbar: bool | Literal["auto"] = "auto", colorbar: bool = True,
+    cbar_tick_format: str | Callable | None = None, dim: float | Literal["auto"] = 1,
+    resampling_interpolation: str = "continuous", transparency: float | ImageLike | None = None,
+    transparency_range: tuple[float, float] | None = None, **look: Any
+) -> Display:  # fmt: skip
     """Show slices of a map over anatomy.
 
     Memory: map and anatomy as float32. Time: some 20 ms per slice, and as much to draw it.
@@ -143,8 +160,8 @@ def plot_stat_map(
     resampling_interpolation : {"continuous", "nearest"}
         Between voxels, or the voxels as they are.
     transparency : float, image or path, optional
-        How opaque the colours are: from 0, invisible, to 1 (nilearn's name for it). Of an image,
-        such as the same map or its statistic, the absolute values count, so that what is weak is
+        How opaque the colours are: from 0, invisible, to 1 (nilearn's name for it). An image, such
+        as the same map or its statistic, counts by its absolute values, so that what is weak is
         seen through instead of cut off.
     transparency_range : (float, float), optional
         Absolute values of that image at which colours are invisible and opaque; by default 0 and
@@ -216,10 +233,13 @@ def plot_stat_map(
 
 @takes(SliceOptions)
 def plot_roi(
-    roi_img, bg_img="auto", *, labels=None, cmap=None, alpha=0.7, view_type="continuous",
-    linewidths=1.5, threshold=0.5, colorbar=True, cbar_tick_format=None, vmin=None, vmax=None,
-    resampling_interpolation="nearest", dim=1, **look,
-):  # fmt: skip
+    roi_img: ImageLike, bg_img: Background = "auto", *,
+    labels: Sequence[str] | Mapping[int, str] | None = None, cmap: Colors | DataFrame = None,
+    alpha: float = 0.7, view_type: str = "continuous", linewidths: float = 1.5,
+    threshold: float = 0.5, colorbar: bool = True, cbar_tick_format: str | Callable | None = None,
+    vmin: float | None = None, vmax: float | None = None, resampling_interpolation: str = "nearest",
+    dim: float | Literal["auto"] = 1, **look: Any
+) -> Display:  # fmt: skip
     """Show regions: a mask, or an image of integer labels; or any values above a threshold.
 
     Memory: regions and anatomy as float32. Time: as :func:`plot_stat_map`; outlines take some
@@ -247,7 +267,7 @@ def plot_roi(
     colorbar : bool
         A key of the regions, if they are not more than 16.
     cbar_tick_format, vmin, vmax
-        Of values that are no labels; see :func:`plot_stat_map`.
+        For values that are no labels; see :func:`plot_stat_map`.
     resampling_interpolation : {"nearest"}
         Accepted so that scripts port: between voxels there is no region.
     dim, display_mode, cut_coords, draw_cross, annotate, black_bg, radiological, title, \
@@ -287,17 +307,17 @@ def plot_roi(
         _draw_values(display, volume, scale, view_type, alpha, threshold, drawing, style)
         display.draw_bar(scale, tick_format=cbar_tick_format)
         return _finish(display, look, "slices of values")
-    colours, names = colors_of_regions(numbers, cmap), _names_of(numbers, _labels(labels, cmap))
+    colors, names = colors_of_regions(numbers, cmap), _names_of(numbers, _labels(labels, cmap))
     has_key = as_flag("colorbar", colorbar) and 0 < len(numbers) <= _KEY_LENGTH
     regions = Volume((volume.data >= threshold).astype(np.float32), volume.affine)
     display = _open_over(regions, bg_img, look, 0.5, key_width(names) if has_key else 0.0, dim)
     if view_type == "continuous":
-        display.paint(volume, LabelScale(numbers, colours), alpha=alpha, order=0, **drawing)
-    for number, colour in zip(numbers, colours, strict=True) if view_type == "contours" else ():
+        display.paint(volume, LabelScale(numbers, colors), alpha=alpha, order=0, **drawing)
+    for number, color in zip(numbers, colors, strict=True) if view_type == "contours" else ():
         one = Volume((volume.data == number).astype(np.float32), volume.affine)
-        display.contour(one, [0.5], colors=[colour], **style)
+        display.contour(one, [0.5], colors=[color], **style)
     if has_key:
-        display.draw_key(colours, names)
+        display.draw_key(colors, names)
     return _finish(display, look, f"slices of {len(numbers)} regions")
 
 
@@ -332,9 +352,11 @@ def _labels(labels, cmap):
 
 @takes(SliceOptions)
 def plot_prob_atlas(
-    maps_img, bg_img="auto", *, labels=None, view_type="auto", threshold="auto", cmap=None,
-    alpha=0.6, linewidths=1.5, colorbar=True, vmin=None, vmax=None, dim=1, **look,
-):  # fmt: skip
+    maps_img: ImageLike, bg_img: Background = "auto", *, labels: Sequence[str] | None = None,
+    view_type: str = "auto", threshold: float | Literal["auto"] = "auto", cmap: Colors = None,
+    alpha: float = 0.6, linewidths: float = 1.5, colorbar: bool = True, vmin: float | None = None,
+    vmax: float | None = None, dim: float | Literal["auto"] = 1, **look: Any
+) -> Display:  # fmt: skip
     """Show the maps of an atlas, or the components of an ICA, together: where each is strong.
 
     Memory: the maps as float32. Time: some 20 ms per map and slice.
@@ -382,7 +404,7 @@ def plot_prob_atlas(
     level = check_threshold(maps, threshold) or np.finfo(np.float32).tiny
     warn_if_blank(maps, level)
     names = _names_of(range(len(maps)), labels)
-    colours = listed(len(maps), cmap)
+    colors = listed(len(maps), cmap)
     del vmin, vmax
     look, drawing = look_of(look)
     linewidths = drawing.pop("linewidths", linewidths)
@@ -396,14 +418,14 @@ def plot_prob_atlas(
         winner = np.where(strongest.data > 0, 1 + maps.argmax(axis=0), 0).astype(np.float32)
         numbers = np.arange(1, 1 + len(maps))
         display.paint(
-            Volume(winner, affine), LabelScale(numbers, colours), alpha=alpha, order=0, **drawing
+            Volume(winner, affine), LabelScale(numbers, colors), alpha=alpha, order=0, **drawing
         )
     elif view_type in ("contours", "filled_contours"):
-        for one, colour in zip(maps, colours, strict=True):
-            style = {"linewidths": linewidths, "colors": [colour]}
+        for one, color in zip(maps, colors, strict=True):
+            style = {"linewidths": linewidths, "colors": [color]}
             if view_type == "filled_contours":
                 display.contour(
-                    Volume(one, affine), [level], filled=True, alpha=alpha, colors=[colour]
+                    Volume(one, affine), [level], filled=True, alpha=alpha, colors=[color]
                 )
                 style["linewidths"] = 0.6 * linewidths
             display.contour(Volume(one, affine), [level], **style, **drawing)
@@ -414,7 +436,7 @@ def plot_prob_atlas(
         )
         raise ValueError(msg)
     if has_key:
-        display.draw_key(colours, names)
+        display.draw_key(colors, names)
     return _finish(display, look, f"slices of {len(maps)} maps together")
 
 
@@ -496,6 +518,7 @@ def _numbers(data, threshold):
 
 
 def _names_of(numbers, labels):
+    """A name for each region, by position or by number."""
     if labels is None:
         return [str(number) for number in numbers]
     if isinstance(labels, dict):

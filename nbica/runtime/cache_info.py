@@ -1,19 +1,28 @@
 """What is in a cache, in words, and how to empty it."""
 
+from __future__ import annotations
+
 import time
 import warnings
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nbica.exceptions import CacheWarning
 from nbica.runtime.store import NoStore, open_store
 from nbica.runtime.text import on_one_line
 from nbica.runtime.units import duration, human
 
+if TYPE_CHECKING:
+    import joblib
+    from pandas import DataFrame
 
-def cache_info(folder):
-    """What a cache holds: data set, run, parameters, size, last use of every entry.
+    from nbica.hints import AnyPath
+
+
+def cache_info(folder: AnyPath | joblib.Memory) -> CacheInfo:
+    """List what a cache holds: data set, run, parameters, size and last use of every entry.
 
     Opens one small file per entry.
 
@@ -50,7 +59,9 @@ def cache_info(folder):
     return CacheInfo(store.location, sorted(rows, key=lambda row: -row["last_used"]))
 
 
-def cache_clear(folder, run=None, older_than=None):
+def cache_clear(
+    folder: AnyPath | joblib.Memory, run: str | None = None, older_than: float | None = None
+) -> CacheInfo:
     """Remove entries of a cache; other files in the folder stay.
 
     Fits that have read these entries are not disturbed. On Windows an entry that a process has in
@@ -169,12 +180,12 @@ class CacheInfo:
     rows: list
 
     @property
-    def n_bytes(self):
+    def n_bytes(self) -> int:
         """Sum of the sizes of all entries."""
         return sum(row["n_bytes"] for row in self.rows)
 
     @property
-    def table(self):
+    def table(self) -> DataFrame:
         """The same as a DataFrame."""
         import pandas as pd
 

@@ -193,6 +193,7 @@ class _Widget:
 
 
 def _box(text, task):
+    """A progress bar, whose text stays the same, and its parts."""
     import ipywidgets
 
     class Box(ipywidgets.HBox):

@@ -4,6 +4,8 @@ The formulas count what the code allocates; the constants were measured on Linux
 (`benchmarks/`) and are stated where they stand. `budget.py` decides by them.
 """
 
+from __future__ import annotations
+
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +42,7 @@ SECONDS_PER_MULTIPLICATION = 2.5e-11
 
 @dataclass(frozen=True)
 class Workload:
-    """What matters of a fit, as its headers tell.
+    """What a fit has to do, as the headers of its runs tell.
 
     Attributes
     ----------
@@ -111,12 +113,12 @@ class Workload:
     unpacked: tuple = ()
 
     @property
-    def rows(self):
+    def rows(self) -> int:
         """Rows that each run contributes to the group."""
         return self.n_rows or self.n_components
 
     @property
-    def matrix_bytes(self):
+    def matrix_bytes(self) -> int:
         """The cleaned matrix of the longest run."""
         return 4 * self.n_timepoints * self.n_voxels
 

@@ -6,8 +6,11 @@ step all of this is linear in time, so it is composed once into one small operat
 (`time_operator.py`), which then runs over blocks of voxels in place.
 """
 
+from __future__ import annotations
+
 import warnings
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -15,6 +18,11 @@ from nbica.exceptions import DataWarning, IgnoredWarning
 from nbica.runtime.checks import as_flag, check_positive
 from nbica.signal.confounds import check_sample_mask, load_confounds
 from nbica.signal.time_operator import compose, with_cosines
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from nbica.hints import Confounds, SampleMask, Standardize
 
 _SCALINGS = ("zscore_sample", "psc")
 
@@ -80,7 +88,7 @@ class Cleaning:
     extrapolate: bool = False
     butterworth: tuple = ()
 
-    def check(self):
+    def check(self) -> Cleaning:
         """Return the same cleaning with one spelling for each choice, or raise ValueError."""
         self._check_filter()
         self._check_band()
@@ -92,7 +100,7 @@ class Cleaning:
         )
 
     @property
-    def band(self):
+    def band(self) -> list[float]:
         """The cut-offs of the Butterworth filter, in Hz, by increasing frequency."""
         return self._cuts if self.filter == "butterworth" else []
 
@@ -155,10 +163,13 @@ def _check_below_nyquist(name, cut, t_r):
 
 
 def clean(
-    signals, runs=None, detrend=True, standardize="zscore_sample", sample_mask=None,
-    confounds=None, standardize_confounds=True, filter="butterworth", low_pass=None,
-    high_pass=None, t_r=None, ensure_finite=False, extrapolate=False, **kwargs,
-):  # fmt: skip
+    signals: np.ndarray, runs: ArrayLike | None = None, detrend: bool = True,
+    standardize: Standardize = "zscore_sample", sample_mask: SampleMask = None,
+    confounds: Confounds = None, standardize_confounds: bool = True,
+    filter: Literal["butterworth", "cosine", False] = "butterworth", low_pass: float | None = None,
+    high_pass: float | None = None, t_r: float | None = None, ensure_finite: bool = False,
+    extrapolate: bool = False, **kwargs: Any
+) -> np.ndarray:  # fmt: skip
     """Detrend, band-pass, remove confounds and standardize time series, in this order.
 
     Memory: one copy of the signals. Time: a few passes over it; a band-pass costs
@@ -268,16 +279,18 @@ def clean_parts(signals, cleaning, confounds=None, parts=None, sample_mask=None,
     Returns
     -------
     signals : ndarray of shape (n_kept, n_voxels)
-        Of the parts by increasing label, as in nilearn, where frames are left out.
+        The parts by increasing label, as in nilearn, where frames are left out.
     cleaners : list of Cleaner
         Who cleaned each part.
     """
+    # The frames of each part, and of these the ones to keep.
     rows = [np.arange(len(signals))]
     if parts is not None:
         rows = [
             np.flatnonzero(parts == label) for label in np.unique(check_parts(parts, len(signals)))
         ]
     kept = _kept_of_parts(sample_mask, rows)
+    # Each part by itself; then they are put together in the order of the run.
     of_parts = [
         _clean_rows(signals, *of_part, cleaning, confounds, baseline)
         for of_part in zip(rows, kept, strict=True)
@@ -322,6 +335,7 @@ def check_parts(parts, n_timepoints, name="signals"):
 
 
 def _kept_of_parts(sample_mask, rows):
+    """The frames to keep of each part; one mask will do where there is one part."""
     if sample_mask is None:
         return [None] * len(rows)
     masks = sample_mask if isinstance(sample_mask, list | tuple) else [sample_mask]
@@ -373,7 +387,7 @@ class Cleaner:
     ----------
     cleaning : Cleaning
     confounds : array, DataFrame, path, list of these, or None
-        Of all frames.
+        One row for each frame of the run.
     n_timepoints : int
     dtype : {float32, float64}
     kept : ndarray of int, optional
@@ -435,6 +449,7 @@ class Cleaner:
 
 @np.errstate(invalid="ignore")  # an Inf makes its voxel NaN; frames.py leaves none in a run
 def _clean_block(block, baseline, operator, standardize, work):
+    """Clean voxels in place; return how many are constant, and how many have no mean."""
     mean = block.mean(axis=0)
     # Off with the baseline first: float32 products of a mean of 1000 and a fluctuation of 5 would
     # lose the fluctuation's last digits. The subtraction itself is exact where it matters.

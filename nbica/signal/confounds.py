@@ -1,14 +1,20 @@
 """Confounds of one run: arrays, tables and files become one float64 array."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nbica.signal.tables import read_table, without_row_of_numbers
 
+if TYPE_CHECKING:
+    from nbica.hints import Confounds
 
-def load_confounds(confounds, n_timepoints, name):
+
+def load_confounds(confounds: Confounds, n_timepoints: int, name: str) -> np.ndarray | None:
     """Return one run's confounds as an array, from whatever they were given as.
 
     Parameters
@@ -66,6 +72,7 @@ def load_confounds(confounds, n_timepoints, name):
 
 
 def _load_table(table, n_timepoints, name):
+    """One table as an array, its numbers checked and its first row filled."""
     origin = f"The confounds of {name}"
     if isinstance(table, (str, os.PathLike)):
         origin += f" ({table})"

@@ -1,7 +1,10 @@
 """Which learners' notebooks pass: a table for the teacher."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -9,6 +12,9 @@ from nbica.runtime.atomic import to_write, write_text
 from nbica.runtime.text import for_spreadsheets, on_one_line
 from nbica.teaching import handins, questions, rerun
 from nbica.teaching.judging import PASSED, STATES, TRIED, UNANSWERED
+
+if TYPE_CHECKING:
+    from nbica.hints import AnyPath
 
 # Questions that no tutorial asks and that a notebook may check all the same.
 _MOST_UNKNOWN = 20
@@ -18,7 +24,7 @@ _MARKS = {PASSED: "+", TRIED: "~", UNANSWERED: "."}
 
 @dataclass(frozen=True, eq=False)
 class ClassReport:
-    """Who passed what.
+    """Which learner passed which question.
 
     Attributes
     ----------
@@ -59,7 +65,7 @@ class ClassReport:
         marks.loc[f"{len(self.table)} learners"] = [*is_passed.sum().astype(str), ""]
         return marks.to_string()
 
-    def to_csv(self, path):
+    def to_csv(self, path: AnyPath) -> None:
         """Write the table, with the troubles of each learner in a last column; whole or not at all.
 
         Parameters
@@ -77,7 +83,7 @@ class ClassReport:
         write_text(path, for_spreadsheets(table).to_csv(sep=separator, index_label="learner"))
 
 
-def class_report(folder, *, run=False, timeout=300.0):
+def class_report(folder: AnyPath, *, run: bool = False, timeout: float = 300.0) -> ClassReport:
     """List which learners' notebooks pass.
 
     Reads files only, some 10 ms for a notebook with pictures: what saved outputs of `check` say.
@@ -158,6 +164,7 @@ def _hand_in(learner, path, run, timeout):
 
 
 def _look(part, run, timeout):
+    """Note what a notebook was saved with, and with `run` what it gives now."""
     notebook = handins.read(part.path)
     part.digest = handins.digest(notebook)
     part.states = handins.states(notebook)

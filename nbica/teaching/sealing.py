@@ -4,10 +4,18 @@ A digest keeps an answer from being read by accident, no more: whoever tries all
 as he would by asking `check` itself. That is why a fast hash is enough.
 """
 
+from __future__ import annotations
+
 import hashlib
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import ArrayLike
 
 # Arrays up to this size are judged number by number, larger ones by so many projections.
 MAX_SINGLE = 64
@@ -42,8 +50,8 @@ def _signs(number, size):
     return np.unpackbits(np.frombuffer(stream, np.uint8), count=size) * 2.0 - 1.0
 
 
-def seal(name, values, step):
-    """Digests of an array.
+def seal(name: str, values: np.ndarray, step: float) -> list[str]:
+    """Make the digests of an array.
 
     Parameters
     ----------
@@ -78,8 +86,8 @@ def seal(name, values, step):
     return [_digest(f"{name}/{i}/{number}") for i, number in enumerate(bins)]
 
 
-def seal_names(name, names):
-    """Digests of names, in no order, whatever their capitals, blanks and dashes.
+def seal_names(name: str, names: Iterable[str]) -> list[str]:
+    """Make the digests of names, in no order, whatever their capitals, blanks and dashes.
 
     See Also
     --------
@@ -95,8 +103,8 @@ def seal_names(name, names):
     return sorted(_digest(f"{name}/{plain(one)}") for one in names)
 
 
-def seal_affine(name, affine):
-    """Digests of the numbers of an affine, to a thousandth of a millimetre.
+def seal_affine(name: str, affine: ArrayLike) -> list[str]:
+    """Make the digests of the numbers of an affine, to a thousandth of a millimetre.
 
     See Also
     --------

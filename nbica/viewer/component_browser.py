@@ -1,6 +1,9 @@
 """The IC desk: look through the components of a decomposition, name them, take the labels away."""
 
+from __future__ import annotations
+
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -18,8 +21,20 @@ from nbica.viewer.scene import anatomy_of, load_scene
 from nbica.viewer.slice_viewer import SliceViewer
 from nbica.viewer.state import as_real, check_names, check_t_r, check_traits
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
-def browse(components, bg_img="auto", **options):
+    from numpy.typing import ArrayLike
+    from pandas import DataFrame
+    from PIL.Image import Image as PILImage
+    from sklearn.base import BaseEstimator
+
+    from nbica.hints import AnyPath, Background, ImageLike, Images
+
+
+def browse(
+    components: ImageLike | BaseEstimator, bg_img: Background = "auto", **options: Any
+) -> ComponentBrowser:
     """Look through components on a contact sheet, in slices and over time, and label them.
 
     Costs as :func:`nbica.view_img`.
@@ -86,7 +101,7 @@ def browse(components, bg_img="auto", **options):
 
 
 class ComponentBrowser(SliceViewer):
-    """The IC desk; see :func:`browse` for what it takes and costs.
+    """Browser of components, the IC desk; see :func:`browse` for its parameters and cost.
 
     Attributes
     ----------
@@ -123,10 +138,14 @@ class ComponentBrowser(SliceViewer):
     subject = t.Int(0, min=0).tag(sync=True)
 
     def __init__(
-        self, components, bg_img="auto", *, names=None, stability=None, time_courses=None, t_r=None,
-        subjects=None, compare=None, overlays=None, labels_img=None, labels=None, contours=None,
-        quantum=None, threshold="auto", **traits,
-    ):  # fmt: skip
+        self, components: ImageLike | BaseEstimator, bg_img: Background = "auto", *,
+        names: Sequence[str] | None = None, stability: Sequence[float] | None = None,
+        time_courses: ArrayLike | None = None, t_r: float | None = None,
+        subjects: Sequence[str] | None = None, compare: ImageLike | BaseEstimator | None = None,
+        overlays: Images | None = None, labels_img: ImageLike | None = None,
+        labels: Sequence[str] | Mapping[int, str] | None = None, contours: Images | None = None,
+        quantum: float | None = None, threshold: float | Literal["auto"] = "auto", **traits: Any
+    ) -> None:  # fmt: skip
         check_traits(type(self), traits)
         stability = getattr(components, "stability_", None) if stability is None else stability
         if hasattr(components, "mask_img_"):
@@ -166,7 +185,7 @@ class ComponentBrowser(SliceViewer):
             raise t.TraitError(msg)
         return proposal["value"]
 
-    def to_dataframe(self):
+    def to_dataframe(self) -> DataFrame:
         """The labels as a table.
 
         Returns
@@ -190,16 +209,16 @@ class ComponentBrowser(SliceViewer):
         return frame if self.stability is None else frame.assign(stability=self.stability)
 
     @property
-    def labels_(self):
+    def labels_(self) -> list[str]:
         """One class per component; "Unknown" where none was given."""
         return [self.marks.get(str(k), "Unknown") for k in range(len(self.scene.maps.scales))]
 
-    def save_tsv(self, path):
+    def save_tsv(self, path: AnyPath) -> None:
         """Save :meth:`to_dataframe` as tab-separated values; none is taken for a formula."""
         text = for_spreadsheets(self.to_dataframe()).to_csv(sep="\t", lineterminator="\n")
         write_text(to_write(path), text)
 
-    def save_labels(self, path, melodic_dir="."):
+    def save_labels(self, path: AnyPath, melodic_dir: str = ".") -> None:
         """Save the labels as FIX, FSLeyes and Melview read them; components count from 1.
 
         Parameters
@@ -210,7 +229,7 @@ class ComponentBrowser(SliceViewer):
         """
         labelfile.write(path, self.labels_, melodic_dir)
 
-    def load_labels(self, path):
+    def load_labels(self, path: AnyPath) -> None:
         """Take the labels of a file that FIX, FSLeyes, Melview or :meth:`save_labels` wrote.
 
         Raises
@@ -221,7 +240,7 @@ class ComponentBrowser(SliceViewer):
         labels = labelfile.read(path, len(self.scene.maps.scales))
         self.marks = {str(k): label for k, label in enumerate(labels) if label != "Unknown"}
 
-    def picture(self, coarse=1):
+    def picture(self, coarse: int = 1) -> PILImage:
         """The contact sheet, drawn in Python: each component at its peak.
 
         Parameters
@@ -253,7 +272,7 @@ class ComponentBrowser(SliceViewer):
         return sheet.resize((round(sheet.width * scale), round(sheet.height * scale)))
 
     @property
-    def sentence(self):
+    def sentence(self) -> str:
         """What this is, in words that stay the same."""
         return super().sentence.replace("map", "component", 1)
 

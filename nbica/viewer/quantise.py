@@ -1,6 +1,6 @@
 """Values to whole numbers: as finely as fits, with the step between two of them kept beside.
 
-What a reader is told of a value is true to half that step.
+The value that a reader sees is true to half that step.
 
 Memory: one map as float and the codes. Time: 0.1 s per map at 2 mm.
 """

@@ -93,7 +93,7 @@ def test_sparse_maps_show_in_full_by_default():
 
 
 @pytest.mark.parametrize("value", [0.0, np.nan, np.inf])
-def test_empty_maps_are_drawn_without_colour(value):
+def test_empty_maps_are_drawn_without_color(value):
     """A component of zeros, NaN or Inf gets its tile, its anatomy and no error."""
     img = nib.Nifti1Image(np.full((6, 6, 6, 2), value, np.float32), np.diag([8.0, 8, 8, 1]))
 

@@ -76,7 +76,7 @@ def test_a_tag_chooses_the_picture():
         cell.metadata["tags"] = []
 
     assert len(cells) > 1
-    assert own == max(sheets, key=gallery.colourfulness)
+    assert own == max(sheets, key=gallery.colorfulness)
     assert any(sheet != own for sheet in sheets)
 
 

@@ -1,5 +1,7 @@
 """What a check found, and all of it as text, as JSON and as a notebook shows it."""
 
+from __future__ import annotations
+
 import html
 from dataclasses import asdict, dataclass
 
@@ -17,7 +19,7 @@ class Finding:
     name : str
         Name of the check.
     state : {"ok", "note", "problem"}
-        A note limits something, a problem keeps from working.
+        A note limits something; a problem keeps nbica from working.
     found : str
     remedy : str
         What to do; empty where nothing needs doing.
@@ -46,7 +48,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Checkup:
-    """All findings; `print` it.
+    """All findings of a check of the installation; `print` it.
 
     Attributes
     ----------
@@ -73,11 +75,11 @@ class Checkup:
     seconds: float
 
     @property
-    def problems(self):
-        """The findings that keep from working."""
+    def problems(self) -> list[Finding]:
+        """The findings that keep nbica from working."""
         return [finding for finding in self.findings if finding.state == "problem"]
 
-    def as_json(self):
+    def as_json(self) -> dict:
         """The same as JSON can hold it."""
         return {
             "nbica": __version__,

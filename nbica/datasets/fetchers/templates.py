@@ -1,9 +1,19 @@
 """Templates: the ICBM 2009a that nilearn knows, and the MNI152 of TemplateFlow, hash-pinned."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
 from nbica.datasets.download.fetch import fetch
 from nbica.datasets.download.plan import make_plan
 from nbica.datasets.fetchers.common import bunch, check_one_of
 from nbica.datasets.registry import dataset
+
+if TYPE_CHECKING:
+    from sklearn.utils import Bunch
+
+    from nbica.datasets.download.plan import DownloadPlan
+    from nbica.hints import AnyPath
 
 _ICBM = {
     "csf": "csf_tal_nlin_sym_09a",
@@ -27,8 +37,11 @@ _TEMPLATEFLOW = {
 }
 
 
-def fetch_icbm152_2009(data_dir=None, url=None, resume=True, verbose=1, *, download=True):
-    """ICBM 152 template, nonlinear, symmetric, 2009a, at 1 mm.
+def fetch_icbm152_2009(
+    data_dir: AnyPath | None = None, url: str | None = None, resume: bool = True, verbose: int = 1,
+    *, download: bool = True,
+) -> Bunch | DownloadPlan:  # fmt: skip
+    """Fetch the ICBM 152 template: nonlinear, symmetric, 2009a, at 1 mm.
 
     One archive, of unknown size.
 
@@ -73,10 +86,11 @@ def fetch_icbm152_2009(data_dir=None, url=None, resume=True, verbose=1, *, downl
 
 
 def fetch_templateflow(
-    template="MNI152NLin2009cAsym", resolution_mm=2, data_dir=None, resume=True, verbose=1,
-    *, download=True,
-):  # fmt: skip
-    """MNI152 template of TemplateFlow: what fMRIPrep's runs are in.
+    template: Literal["MNI152NLin2009cAsym", "MNI152NLin6Asym"] = "MNI152NLin2009cAsym",
+    resolution_mm: Literal[1, 2] = 2, data_dir: AnyPath | None = None, resume: bool = True,
+    verbose: int = 1, *, download: bool = True,
+) -> Bunch | DownloadPlan:  # fmt: skip
+    """Fetch the MNI152 template of TemplateFlow, the space of fMRIPrep's runs.
 
     5 MB at 2 mm and 37 MB at 1 mm for the default; each file has a published MD5.
 

@@ -71,6 +71,7 @@ def choose(runs, *, task, space, res, subjects, sessions, labels):
 
 
 def _of(runs, entity, wanted):
+    """The runs whose entity has one of the labels that are wanted."""
     if wanted is None:
         return runs
     wanted = [wanted] if isinstance(wanted, str | int) else wanted
@@ -141,6 +142,7 @@ def labels_of(runs, entity):
 
 
 def _common_space(runs):
+    """The one standard space of the runs; None where a user has to choose."""
     there = labels_of(runs, "space")
     standard = [label for label in there if label not in _INDIVIDUAL]
     if standard:
