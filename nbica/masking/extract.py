@@ -323,7 +323,13 @@ def unmask(
         raise ValueError(msg)
     X = X.astype(_READABLE.get(X.dtype.name, X.dtype), copy=False)
     data = np.zeros(mask.array.shape + X.shape[:-1], X.dtype, order=order)
-    data[mask.array] = X.T
+    if order == "C":
+        data[mask.array] = X.T
+        return image_of(data, mask.grid, t_r)
+    # Volume by volume what is written lies close together.
+    places = np.ravel_multi_index(np.nonzero(mask.array), mask.array.shape, order="F")
+    for volume, values in zip(data.T.reshape(-1, mask.array.size), np.atleast_2d(X), strict=True):
+        volume[places] = values
     return image_of(data, mask.grid, t_r)
 
 
