@@ -184,7 +184,7 @@ def _fit_masker(estimator, masker, inputs, log, held):
     """Fit the masker; return the runs that it could be fitted to."""
     if masker.mask_img is not None:
         return _fitted_to(masker, estimator, inputs, log)
-    plan = plan_with_mask_pass(estimator, inputs)
+    plan = plan_with_mask_pass(estimator, inputs, masker)
     masker.set_params(n_jobs=plan.n_workers)
     if plan.copies:
         Path(plan.scratch_folder).mkdir(parents=True, exist_ok=True)

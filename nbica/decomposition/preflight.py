@@ -13,7 +13,7 @@ from nbica.exceptions import IgnoredWarning
 from nbica.image.copies import bytes_of_copy
 from nbica.image.inputs import inputs_of
 from nbica.image.run import is_iterator
-from nbica.masking.masker import NiftiMasker
+from nbica.masking.masker import STRATEGIES, NiftiMasker
 from nbica.runtime import budget
 from nbica.runtime.checks import check_callback, check_dtype, check_n_components, check_n_jobs
 from nbica.runtime.eviction import parse_limit
@@ -114,14 +114,14 @@ def plan_before(estimator, imgs, confounds=None):
     inputs = inputs_of(imgs, confounds)
     masker = make_masker(estimator)
     if masker.mask_img is None:
-        return plan_with_mask_pass(estimator, inputs)
+        return plan_with_mask_pass(estimator, inputs, masker)
     return plan_of(estimator, inputs, masker.fit().n_elements_, grid=masker.preparation_.mask.grid)
 
 
-def plan_with_mask_pass(estimator, inputs):
+def plan_with_mask_pass(estimator, inputs, masker):
     """Plan for a fit that computes its mask, from a guess at the number of voxels."""
     third = int(np.prod(inputs.runs[0].grid.shape) / 3)  # what a mask usually keeps
-    return plan_of(estimator, inputs, third, mask_pass=True)
+    return plan_of(estimator, inputs, third, mask_pass=str(masker.mask_strategy) in STRATEGIES)
 
 
 def plan_of(estimator, inputs, n_voxels, mask_pass=False, grid=None):

@@ -135,6 +135,9 @@ def test_a_plan_says_what_waits(cohort, scratch, room):
     work = plan.workload
     assert budget.make_plan(work, 2, 10**10, 0, "/", slot=10**10, room=10**10).copies == 0
     assert estimator(mask=planted.mask_image()).plan(cohort.func).copies == 0
+    of_template = estimator(mask=None, mask_strategy="whole-brain-template").plan(cohort.func)
+    assert of_template.copies == 0
+    assert "mask" not in of_template.seconds
 
 
 def test_a_second_fit_reads_nothing(cohort, scratch, tmp_path, n_opened):
