@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import is_color_like
 from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import squareform
 
@@ -13,15 +15,18 @@ from nbica.plotting.colors import BLUE_ORANGE_ON_WHITE, colormap
 from nbica.plotting.figures import BLACK, WHITE, MapsFigure, as_written
 from nbica.plotting.layout import add_axes
 from nbica.plotting.options import Frame, root_of
+from nbica.plotting.scales import check_ends
+from nbica.runtime.checks import as_flag
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
     from numpy.typing import ArrayLike
 
     from nbica.hints import AnyPath, AxesOrPlace, Colors, FigureOrSize
 
+_LINKAGES = ("single", "complete", "average")
 _TRI = {"full": None, "lower": -1, "diag": 0}
 
 
@@ -29,10 +34,10 @@ def plot_matrix(
     mat: ArrayLike, labels: Sequence[str] | None = None, *, title: str | None = None,
     colorbar: bool = True, cmap: Colors = None, vmin: float | None = None,
     vmax: float | None = None, tri: Literal["full", "lower", "diag"] = "full",
-    grid: bool | str = False, reorder: bool = False, figure: FigureOrSize = None,
+    grid: bool | str = False, reorder: bool | str = False, figure: FigureOrSize = None,
     axes: AxesOrPlace = None, output_file: AnyPath | None = None, auto_fit: bool = True,
     **kwargs: Any
-) -> Figure:  # fmt: skip
+) -> AxesImage:  # fmt: skip
     """Show a matrix, such as correlations between regions.
 
     Memory and time: next to nothing.
@@ -52,9 +57,9 @@ def plot_matrix(
         All of it, what is below the diagonal, or with the diagonal.
     grid : bool or colour
         Lines between cells.
-    reorder : bool
-        Put rows and columns that are alike beside each other (average linkage, leaves ordered so
-        that neighbours are most alike).
+    reorder : bool or {"single", "complete", "average"}
+        Put rows and columns that are alike beside each other (True is average linkage; leaves are
+        ordered so that neighbours are most alike).
     title, figure, axes, output_file
         See :func:`plot_stat_map`; in given axes the matrix itself is drawn.
     auto_fit : bool
@@ -80,11 +85,18 @@ def plot_matrix(
     >>> image.figure.savefig("matrix.png")
     """
     del auto_fit
-    mat = np.array(mat, dtype=float)
+    try:
+        mat = np.array(mat, dtype=float)
+    except (TypeError, ValueError):
+        msg = f"mat is a {type(mat).__name__}; expected a matrix of numbers"
+        raise ValueError(msg) from None
+    colorbar = as_flag("colorbar", colorbar)
+    reorder = reorder if isinstance(reorder, str) else as_flag("reorder", reorder)
+    vmin, vmax = check_ends(vmin, vmax)
     _check(mat, labels, tri, reorder)
     labels = None if labels is None else list(map(str, labels))
     if reorder:
-        order = similar_first(mat)
+        order = similar_first(mat, "average" if reorder is True else reorder)
         mat, labels = mat[np.ix_(order, order)], labels and [labels[i] for i in order]
     vmin, vmax = _range(mat, vmin, vmax)
     if _TRI[tri] is not None:
@@ -95,10 +107,12 @@ def plot_matrix(
     look = {"cmap": colormap(cmap), "vmin": vmin, "vmax": vmax, "interpolation": "nearest"}
     image = axes.imshow(mat, **look | kwargs)
     _name_cells(axes, labels)
-    if grid:
-        _draw_lines(axes, mat.shape, "#bbbbbb" if grid is True else grid)
+    if _is_color(grid):
+        _draw_lines(axes, mat.shape, grid)
+    elif as_flag("grid", grid):
+        _draw_lines(axes, mat.shape, "#bbbbbb")
     if title:
-        axes.set_title(title, fontsize=10, loc="left", color=BLACK, parse_math=False)
+        axes.set_title(title, x=0, ha="left", fontsize=10, color=BLACK, parse_math=False)
     if colorbar:
         figure.colorbar(image, cax=bar, ax=None if bar is not None else axes)
         if bar is not None:
@@ -111,27 +125,37 @@ def plot_matrix(
     return image
 
 
-def similar_first(mat):
-    """Order of rows in which neighbours are alike."""
+def _is_color(grid):
+    return isinstance(grid, str | tuple) and is_color_like(grid)
+
+
+def similar_first(mat, method="average"):
+    """Order of rows in which neighbours are alike, after a linkage of scipy's."""
     similarity = np.nan_to_num(mat)
     distance = similarity.max() - (similarity + similarity.T) / 2
     np.fill_diagonal(distance, 0)
     condensed = squareform(distance, checks=False)
-    return leaves_list(optimal_leaf_ordering(linkage(condensed, "average"), condensed))
+    return leaves_list(optimal_leaf_ordering(linkage(condensed, method), condensed))
 
 
 def _check(mat, labels, tri, reorder):
     if mat.ndim != 2:
         msg = f"mat has shape {mat.shape}; expected a matrix"
         raise ValueError(msg)
-    if tri not in _TRI:
+    if not isinstance(tri, str) or tri not in _TRI:
         msg = f"tri={tri!r} is unknown; use one of {', '.join(_TRI)}"
+        raise ValueError(msg)
+    if not isinstance(reorder, bool) and reorder not in _LINKAGES:
+        msg = f"reorder={reorder!r} is unknown; use True, False or one of {', '.join(_LINKAGES)}"
         raise ValueError(msg)
     if reorder and (mat.shape[0] != mat.shape[1] or len(mat) < 3):
         msg = f"mat has shape {mat.shape}; reorder=True needs a square matrix of 3 rows or more"
         raise ValueError(msg)
-    if labels is not None and set(mat.shape) != {len(labels)}:
-        msg = f"labels: found {len(labels)} for a matrix of shape {mat.shape}; give one per row"
+    n_labels = (
+        len(labels) if isinstance(labels, Sized) and not isinstance(labels, str) else repr(labels)
+    )
+    if labels is not None and set(mat.shape) != {n_labels}:
+        msg = f"labels: found {n_labels} for a matrix of shape {mat.shape}; give one per row"
         raise ValueError(msg)
 
 

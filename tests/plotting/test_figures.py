@@ -82,6 +82,12 @@ def test_reordering_puts_groups_together():
     assert sorted(similar_first(blocks(order))) == list(range(6))
 
 
+def test_a_linkage_that_scipy_lacks_is_refused():
+    """The error names those that there are."""
+    with pytest.raises(ValueError, match="single, complete, average"):
+        plotting.plot_matrix(np.eye(4), reorder="ward-ish")
+
+
 @pytest.mark.parametrize(("tri", "n_shown"), [("full", 9), ("lower", 3), ("diag", 6)])
 def test_part_of_a_matrix(tri, n_shown):
     """What is above the diagonal is blank; colours are symmetric, the diagonal does not count."""
