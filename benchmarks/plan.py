@@ -22,6 +22,7 @@ CONFIGURATIONS = {
     "plain files": ("adhd", 6, {"suffix": ".nii"}, {}),
     "scratch files": ("adhd", 6, {}, {"n_jobs": 1, "ram": "SMALL"}),
     "no mask given": ("adhd", 6, {}, {"mask": None}),
+    "no mask given, one worker": ("adhd", 6, {}, {"mask": None, "n_jobs": 1}),
     "band-pass": ("adhd", 6, {}, {"low_pass": 0.1, "high_pass": 0.01, "t_r": 2.0}),
     "confounds": ("adhd", 6, {}, {"confounds": 6}),
     "confounds, one worker": ("adhd", 6, {}, {"confounds": 6, "n_jobs": 1}),

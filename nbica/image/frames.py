@@ -13,8 +13,9 @@ import numpy as np
 
 from nbica.exceptions import DataError
 from nbica.image import spatial
+from nbica.image.copies import copying, from_copy
 from nbica.image.files import READ_ERRORS
-from nbica.image.grid import whole
+from nbica.image.grid import NO_VOLUME, whole
 from nbica.image.reads import note_read
 from nbica.image.run import ArrayFrames, VolumeFrames, run_of_image
 from nbica.image.stored import (
@@ -24,6 +25,7 @@ from nbica.image.stored import (
     read_to_end,
     skip,
 )
+from nbica.runtime import machine
 from nbica.runtime.progress import checkpoint
 
 if TYPE_CHECKING:
@@ -77,11 +79,16 @@ def iter_blocks(
     DataError
         If the file ends early or is damaged.
     """
+    if run.on_surfaces:
+        msg = f"{run.name} {NO_VOLUME}"
+        raise DataError(msg)
+    is_file = from_copy(run, box if run.grid.same_as(grid) else whole(run.grid))[0] is run
     if isinstance(run.frames, VolumeFrames):
         yield from _volume_after_volume(run, grid, box)
     else:
         yield from _blocks_of(run, grid, box, n_frames, less_first)
-    note_read(run.name)
+    if is_file:  # what a fit keeps of it meanwhile costs little to read
+        note_read(run.name)
 
 
 def _blocks_of(run, grid, box, n_frames, less_first=False):
@@ -143,18 +150,20 @@ def frames_per_block(shape):
 
 
 def _iter_cropped(run, box, n_frames):
+    run, box = from_copy(run, box)
     frames = run.frames
     may_overflow = frames.dtype.kind == "f" or (frames.slope, frames.inter) != (1.0, 0.0)
     start = 0
     for raw in _iter_raw(run, n_frames):
         checkpoint()
-        values = _scaled(raw[:, box.z, box.y, box.x], frames)
-        yield Block(start, values, _make_finite(values) if may_overflow else 0)
+        values = scaled(raw[:, box.z, box.y, box.x], frames)
+        yield Block(start, values, make_finite(values) if may_overflow else 0)
         start += len(raw)
 
 
 @np.errstate(over="ignore", invalid="ignore")  # what float32 cannot hold is counted as not finite
-def _scaled(raw, frames):
+def scaled(raw, frames):
+    """Stored numbers as float32, by the header's slope and intercept."""
     values = np.array(raw, dtype=np.float32, order="C")
     if frames.slope != 1.0:
         values *= np.float32(frames.slope)
@@ -164,7 +173,7 @@ def _scaled(raw, frames):
 
 
 @np.errstate(invalid="ignore")  # Inf - Inf
-def _make_finite(values):
+def make_finite(values):
     """Set what is not finite to 0, in place, and say how many that were."""
     if np.isfinite(values.sum(dtype=np.float64)):
         return 0
@@ -189,15 +198,16 @@ def _slices(frames, n_frames):
 
 def _read_frames(run, n_frames):
     """Yield frames of a compressed or plain file, some at a time, as they are stored."""
-    frames = run.frames
-    n_done = 0
+    frames, n_done = run.frames, 0
     try:
-        with open_stream(frames.path) as stream:
+        with open_stream(frames.path) as stream, copying(run) as copy:
             check_unchanged(frames)
             skip(stream, frames)
             while n_done < run.n_timepoints:
                 shape = (min(n_frames, run.n_timepoints - n_done), *frames.shape[2::-1])
-                yield read_exactly(stream, frames.dtype, shape)
+                block = read_exactly(stream, frames.dtype, shape)
+                copy(block)
+                yield block
                 n_done += shape[0]
             # gzip keeps its checksum at the end: only a stream read to its end is a stream checked.
             read_to_end(stream, frames)
@@ -223,7 +233,18 @@ def mean_volume(run: Run) -> np.ndarray:
     -------
     ndarray of float64, shape (nx, ny, nz)
     """
-    total = np.zeros(run.grid.shape[::-1])
-    for block in iter_blocks(run, run.grid, whole(run.grid)):
-        total += block.values.sum(axis=0, dtype=np.float64)
+    frames = run.frames
+    is_whole = frames.dtype.kind in "iu" and frames.dtype.itemsize <= 2
+    if is_whole and (frames.slope, frames.inter) == (1.0, 0.0):
+        blocks, dtype = _iter_raw(run, frames_per_block(run.grid.shape)), np.int64
+    else:
+        blocks, dtype = iter_blocks(run, run.grid, whole(run.grid)), np.float64
+        blocks = (block.values for block in blocks)
+    if machine.threads_allowed() > 1:
+        blocks = read_ahead(blocks)
+    total = np.zeros(run.grid.shape[::-1], dtype)
+    for block in blocks:
+        checkpoint()
+        for frame in block:
+            total += frame
     return (total / run.n_timepoints).T

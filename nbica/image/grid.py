@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from nbica.exceptions import DataError
 from nbica.image import spatial
 from nbica.image.space import UNKNOWN, Space
 
@@ -22,6 +23,11 @@ class Grid(NamedTuple):
     affine: np.ndarray
     space: Space = UNKNOWN
 
+    @property
+    def identity(self):
+        """What makes it this grid and no other: shape and affine, to 1e-6 mm."""
+        return self.shape, self.affine.round(6).tolist()
+
     def same_as(self, other):
         """Whether both grids put every voxel at the same place, to a hundredth of a voxel.
 
@@ -33,6 +39,13 @@ class Grid(NamedTuple):
         furthest = apart @ np.array([*self.shape, 1])
         voxel_size = np.linalg.norm(self.affine[:3, :3], axis=0).min()
         return bool((furthest < spatial.CLOSE * voxel_size).all())
+
+    def is_turned(self, other):
+        """Whether it is another grid, whose axes are not parallel to these."""
+        if self.same_as(other):
+            return False
+        matrix, _ = spatial.voxel_map(self.affine, other.affine, whole(other))
+        return spatial.parallel_axes(matrix, other.shape) is None
 
 
 def target_grid(
@@ -61,6 +74,15 @@ def volume_on_grid(
     return resampled.clip(min(volume.min(), 0), max(volume.max(), 0))
 
 
+NO_VOLUME = (
+    "is made of grayordinates (vertices of surfaces, voxels below them), and this works on volumes "
+    "only. nbica.image.volume_part(img) is the volume below the cortex."
+)
+
+
 def whole(grid):
-    """The box of all voxels of a grid."""
+    """The box of all voxels of a grid; a DataError for grayordinates, which have none."""
+    if len(grid.shape) != 3:
+        msg = f"The image {NO_VOLUME}"
+        raise DataError(msg)
     return spatial.Box(*(slice(0, n) for n in grid.shape))

@@ -26,7 +26,10 @@ _WITH_FOOTER = {".mgh", ".mgz"}
 
 @dataclass(frozen=True, eq=False)
 class FileFrames:
-    """Frames in a file: numbers of one type, one after the other, from an offset on."""
+    """Frames in a file: numbers of one type, one after the other, from an offset on.
+
+    `is_copy` says that the file is ours, without the header of an image.
+    """
 
     path: str
     shape: tuple
@@ -34,6 +37,12 @@ class FileFrames:
     offset: int
     slope: float
     inter: float
+    is_copy: bool = False
+
+    @property
+    def paths(self):
+        """The files that it takes: one."""
+        return (self.path,)
 
     @property
     def n_bytes(self):
@@ -90,13 +99,16 @@ def bytes_behind(frames):
 
 def check_unchanged(frames):
     """Raise ValueError where the header of a file is no longer the one that was read before."""
+    if frames.is_copy:
+        return
     now = locate(nib.load(frames.path))
-    if now is None or _layout(now) != _layout(frames):
+    if now is None or layout_of(now) != layout_of(frames):
         msg = "its header has changed since it was opened; open it again"
         raise ValueError(msg)
 
 
-def _layout(frames):
+def layout_of(frames):
+    """What a header says of the numbers, to be compared."""
     shape = [n for n in frames.shape if n != 1]  # a user may have left out axes of one
     scaling = frames.slope, frames.inter
     return shape, frames.dtype, frames.offset, np.nan_to_num(scaling).tolist()
