@@ -68,7 +68,7 @@ class Dial(anywidget.AnyWidget):
         """
         text = page.make_page(
             title=self.title or type(self).__name__, alt=self.sentence, code=self._esm,
-            css=self._css, state=self._state(), payload=b"", poster=poster.png(self.picture()),
+            css=self._css, state=self._state(), blocks={}, poster=poster.png(self.picture()),
         )  # fmt: skip
         return page.Page(text) if path is None else page.write_page(path, text)
 
