@@ -14,10 +14,11 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from nbica.connectivity.groups import check_groups
-from nbica.connectivity.measure import ConnectivityMeasure, Given, covariances_of
+from nbica.connectivity.groups import as_labels, check_groups
+from nbica.connectivity.measure import ConnectivityMeasure, Given, check_kind, covariances_of
 from nbica.connectivity.subject_maps import SubjectMaps
 from nbica.exceptions import DataError
+from nbica.runtime.checks import as_list, check_count, check_n_jobs, check_seed, is_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -139,13 +140,21 @@ def classify_groups(
     >>> found.accuracy > 0.9, found.n_subjects
     (True, 20)
     """
+    check_n_jobs(n_jobs)
+    check_seed(random_state)
+    if not (is_number(n_permutations) and n_permutations == 0):
+        check_count("n_permutations", n_permutations)
+    if classifier is not None and (isinstance(classifier, type) or not hasattr(classifier, "fit")):
+        msg = f"classifier is {classifier!r}; expected a classifier of scikit-learn, or None."
+        raise TypeError(msg)
+    check_kind(kind)
     # Whose runs these are, and of which group: nobody is on both sides of a fold.
-    runs = list(time_courses)
+    runs = as_list("time_courses", time_courses)
     X = [np.asarray(run.time_courses if isinstance(run, SubjectMaps) else run) for run in runs]
     names, is_first = check_groups(groups, len(X))
     y = np.where(is_first, *names)
     are_given = subjects is not None
-    subjects = np.asarray(subjects if are_given else _subjects_of(runs))
+    subjects = as_labels("subjects", subjects if are_given else _subjects_of(runs))
     _check_subjects(subjects, y)
     n_subjects = len(np.unique(subjects))
     # Only for a splitter that a user chose; it may take no groups, and would say so.
@@ -155,7 +164,7 @@ def classify_groups(
     quick = _pipeline(ConnectivityMeasure(Given(), kind, True, standardize=False), classifier)
 
     def score(labels):
-        folds = cv or _folds(labels, subjects, random_state)
+        folds = cv if cv is not None else _folds(labels, subjects, random_state)
         return cross_val_score(
             quick, covariances, labels, groups=of_folds, cv=folds, scoring="balanced_accuracy"
         )

@@ -11,7 +11,7 @@ import numpy as np
 
 from nbica.connectivity.matrices import sym_matrix_to_vec, vec_to_sym_matrix
 from nbica.exceptions import DataError, DataWarning
-from nbica.runtime.checks import check_count
+from nbica.runtime.checks import as_list, check_count, check_one_of, check_seed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -151,12 +151,11 @@ def compare_groups(
     >>> found.groups, np.flatnonzero(found.p < 0.05).tolist()
     (('control', 'patient'), [7])
     """
-    if correction not in ("max", "fdr"):
-        msg = f"correction is {correction!r}; expected 'max' or 'fdr'."
-        raise ValueError(msg)
+    check_one_of("correction", correction, ("max", "fdr"))
+    check_seed(random_state)
     check_count("n_permutations", n_permutations)
     # Square matrices are compared by the values below their diagonal.
-    values = np.asarray(values, dtype=float)
+    values = as_real("values", values)
     names, is_first = check_groups(groups, len(values))
     is_square = values.ndim == 3 and values.shape[1] == values.shape[2]
     rows = sym_matrix_to_vec(values, discard_diagonal=True) if is_square else values
@@ -198,6 +197,27 @@ def false_discovery_rates(p):
     return np.minimum(adjusted, 1.0)
 
 
+def as_labels(name, labels):
+    """Labels as an array; a ValueError for what is no list of them."""
+    labels = as_list(name, labels)
+    if not all(np.isscalar(label) for label in labels):
+        msg = f"{name} is {labels!r}; expected a list of names or numbers."
+        raise ValueError(msg)
+    return np.asarray(labels)
+
+
+def as_real(name, values):
+    """One number or several for each subject as float64; a ValueError for what is none."""
+    try:
+        found = np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        found = np.empty(())
+    if not found.ndim:
+        msg = f"{name} is a {type(values).__name__}; expected an array with a row for each subject."
+        raise ValueError(msg)
+    return found
+
+
 def check_groups(groups, n_subjects):
     """Labels of two groups, sorted, and which subjects have the first.
 
@@ -205,7 +225,7 @@ def check_groups(groups, n_subjects):
     ------
     DataError
     """
-    groups = np.asarray(groups)
+    groups = as_labels("groups", groups)
     if groups.shape != (n_subjects,):
         msg = (
             f"groups has shape {groups.shape}; expected one label for each of {n_subjects} subjects"
@@ -226,7 +246,11 @@ class _Design:
         n_subjects = len(is_first)
         nuisance = np.ones((n_subjects, 1))
         if confounds is not None:
-            nuisance = np.column_stack([nuisance, np.asarray(confounds, dtype=float)])
+            confounds = as_real("confounds", confounds)
+            if confounds.ndim > 2 or len(confounds) != n_subjects:
+                msg = f"confounds have shape {confounds.shape}; expected {n_subjects} rows."
+                raise ValueError(msg)
+            nuisance = np.column_stack([nuisance, confounds])
         Q, R = np.linalg.qr(nuisance)
         self._Q = Q[:, np.abs(np.diag(R)) > 1e-10 * np.abs(R).max()]
         self._contrast = self._residuals(is_first.astype(float))

@@ -25,7 +25,7 @@ from nbica.image.inputs import inputs_of
 from nbica.masking.mask import load_mask
 from nbica.matching.labels import load_networks, on_mask
 from nbica.runtime import machine
-from nbica.runtime.checks import check_count
+from nbica.runtime.checks import check_count, check_fitted, check_n_jobs
 from nbica.runtime.parallel import each_run
 from nbica.runtime.store import open_store
 
@@ -247,6 +247,7 @@ def guided_ica(
     (True, (40, 12))
     """
     check_count("n_components", n_components)
+    check_n_jobs(n_jobs)
     is_fit = hasattr(networks, "get_params")
     given: dict[str, Any] = {"memory": memory, "n_jobs": n_jobs, "ram": ram}
     if is_fit:
@@ -271,7 +272,7 @@ def _maps_of(networks, mask_img):
 
 def _work(ica, imgs, confounds, memory):
     """Runs with their confounds, what is the same for all, and how many at once."""
-    check_is_fitted(ica)
+    check_fitted("ica", ica)
     return _planned(ica, imgs, confounds, ica.memory if memory is None else memory)
 
 

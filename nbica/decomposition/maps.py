@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from nbica.exceptions import DataWarning, IgnoredWarning
-from nbica.runtime.checks import is_number
+from nbica.runtime.checks import as_numbers, is_number
 from nbica.signal.ties import KNOWN
 
 P_KINDS = ("p", "robust p")
@@ -92,6 +92,7 @@ def threshold_maps(
     4
     """
     threshold = check_threshold(threshold)
+    maps = as_numbers("maps", maps, "(n_maps, n_voxels)")
     size = np.abs(maps)
     if isinstance(threshold, tuple):
         cut = p_cuts(maps, *threshold)[:, np.newaxis]

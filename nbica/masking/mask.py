@@ -201,7 +201,9 @@ def tidy(mask, opening=2, connected=True):
     """
     from scipy import ndimage  # only who computes a mask pays for it
 
-    opening, connected = checked_opening(opening), as_flag("connected", connected)
+    # More than a volume is wide takes away no more.
+    opening = min(checked_opening(opening), max(mask.shape))
+    connected = as_flag("connected", connected)
     neighbours = _neighbours(mask.shape, opening)
     if opening:
         mask = ndimage.binary_erosion(mask, neighbours, opening)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import warnings
 from collections import deque
@@ -70,7 +69,7 @@ class MapsFigure(Figure):
         FileNotFoundError
             If the folder does not exist.
         """
-        if not isinstance(fname, str | os.PathLike):
+        if hasattr(fname, "write"):
             super().savefig(fname, **options)
             return
         path = to_write(fname)

@@ -6,6 +6,7 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nbica.runtime.checks import as_path
 from nbica.runtime.leftovers import own_folder, own_path
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def to_write(path):
     FileNotFoundError
         If the folder is not: a slip in its name makes none.
     """
-    path = Path(path).expanduser()
+    path = as_path("output_file", path)
     if not path.parent.is_dir():
         msg = f"There is no folder {str(path.parent)!r} for {path.name!r}: make it first."
         raise FileNotFoundError(msg)

@@ -91,8 +91,9 @@ def open_store(memory: MemoryLike) -> Store | NoStore:
     if not isinstance(location, str | os.PathLike):
         msg = f"memory is a {type(memory).__name__}; expected a folder, a joblib.Memory or None."
         raise TypeError(msg)
-    if not os.fspath(location) or Path(location).expanduser().is_file():
-        what = "a file" if os.fspath(location) else "an empty text"
+    text = os.fsdecode(location)
+    if not text or "\0" in text or Path(text).expanduser().is_file():
+        what = "no name of a folder" if "\0" in text else "a file" if text else "an empty text"
         msg = f"memory is {location!r}, {what}; expected a folder, a joblib.Memory or None."
         raise ValueError(msg)
     return Store(location)
