@@ -19,6 +19,7 @@ import ipywidgets
 
 from nbica.exceptions import RunCancelled
 from nbica.image.run import is_iterator
+from nbica.image.surface_images import is_surface
 from nbica.runtime.background import running_fits, start
 from nbica.runtime.checks import check_count
 from nbica.runtime.progress import watched
@@ -271,6 +272,8 @@ class FitPanel(ipywidgets.VBox):
     def _show_result(self):
         self._bar.value = 1
         self._show_runs_of_a_cached_group()
+        if is_surface(self.estimator.components_img_):  # plot_components draws these
+            return
         self.browser = ComponentBrowser(self.estimator, self.bg_img)
         self._picture.layout.display = "none"
         self._result.children = (self.browser,)
@@ -309,6 +312,7 @@ class FitPanel(ipywidgets.VBox):
         self._runs.append((state.name, "cached" if state.from_cache else "computed"))
         self._runs_box.value = runs_as_html(self._runs, state.n_total)
         due = len(self._runs) % self._every == 0 or len(self._runs) == state.n_total
+        due = due and not is_surface(state.mask_img)  # of which slices show little
         now = time.monotonic()
         if due and (
             self._picture.layout.display == "none" or now - self._pictured > _PICTURE_INTERVAL

@@ -730,7 +730,7 @@ def test_what_is_no_hcp_tree_is_said(hcp, tmp_path):
     """Nothing there, surfaces only, unknown subjects, runs and confounds."""
     for run in hcp.rglob("*hp2000_clean.nii.gz"):
         run.unlink()
-    with pytest.raises(DataError, match=r"8 dtseries files .CIFTI., which are not read"):
+    with pytest.raises(DataError, match=r"8 files \*.dtseries.nii: kind='cifti' takes those"):
         find_hcp(hcp)
     with pytest.raises(DataError, match="There is no folder"):
         find_hcp(tmp_path / "nowhere")
