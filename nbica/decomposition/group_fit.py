@@ -166,6 +166,8 @@ def prepare(estimator, imgs, confounds, store, watch, log):
     plan = plan_of(estimator, inputs, masker.n_elements_, grid=masker.preparation_.mask.grid)
     tasks = log.noting(inputs.pairs())
     names = None if inputs.n_runs is None else [run.name for run in inputs.runs]
+    if names is None:
+        log.seen = None
     if names is None or store.location is None:
         return Ready(masker, plan, tasks, names)
     # Names in the cache are known beforehand, so that nothing that is yet to be read is dropped.

@@ -12,7 +12,7 @@ from nbica.plotting.surface_tiles import place_of_peak, surface_maps, surface_sc
 from nbica.plotting.volumes import load_maps
 from nbica.signal.ties import KNOWN_OF_MAPS, first_of_largest
 from nbica.viewer.scene import anatomy_of
-from nbica.viewer.slice_viewer import view_img
+from nbica.viewer.view import view_img
 
 _SIZE = (4.4, 1.62)  # inches
 

@@ -149,7 +149,10 @@ def find_hcp(
 
 def _check(runs, confounds, kind):
     check_one_of("kind", kind, ("volume", "cifti"))
-    for run in [runs] if isinstance(runs, str) else as_list("runs", runs):
+    if isinstance(runs, str):
+        msg = f"runs is {runs!r}; expected a list of some of {', '.join(RUNS)}."
+        raise ValueError(msg)
+    for run in as_list("runs", runs):
         check_one_of("runs", run, RUNS)
     if confounds is not None:
         check_one_of("confounds", confounds, _N_MOTION)

@@ -736,9 +736,9 @@ def test_what_is_no_hcp_tree_is_said(hcp, tmp_path):
         find_hcp(tmp_path / "nowhere")
     with pytest.raises(DataError, match="There is no subject 1 in"):
         find_hcp(hcp, subjects=[1])
-    with pytest.raises(ValueError, match="runs has 'REST3'; expected a list of REST1_LR"):
+    with pytest.raises(ValueError, match="runs is 'REST3'; expected one of 'REST1_LR'"):
         find_hcp(hcp, runs=["REST3"])
-    with pytest.raises(ValueError, match="runs has 'REST1_LR'; expected a list"):
+    with pytest.raises(ValueError, match="runs is 'REST1_LR'; expected a list"):
         find_hcp(hcp, runs="REST1_LR")
     with pytest.raises(ValueError, match="confounds is 'motion'; expected None or one of"):
         find_hcp(hcp, confounds="motion")

@@ -58,7 +58,7 @@ def test_a_tree_without_what_is_asked_for_names_the_other_kind(tmp_path, values)
 
     with pytest.raises(DataError, match=r"4 files \*.dtseries.nii: kind='cifti' takes those"):
         find_hcp(tmp_path)
-    with pytest.raises(ValueError, match="expected 'volume' or 'cifti'"):
+    with pytest.raises(ValueError, match="expected one of 'volume', 'cifti'"):
         find_hcp(tmp_path, kind="gifti")
     first = next(tmp_path.rglob("*_LR_Atlas*.dtseries.nii"))
     first.write_bytes(first.read_bytes()[:600])
