@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from nbica.connectivity.groups import check_groups
 from nbica.connectivity.measure import ConnectivityMeasure, Given, covariances_of
-from nbica.connectivity.subject_maps import SubjectMaps
+from nbica.connectivity.subject_maps import courses_of
 from nbica.exceptions import DataError
 
 
@@ -98,7 +98,7 @@ def classify_groups(
         If there are not two groups with one label per run, or if a subject has both.
     """
     runs = list(time_courses)
-    X = [np.asarray(run.time_courses if isinstance(run, SubjectMaps) else run) for run in runs]
+    X = courses_of(runs)
     names, is_first = check_groups(groups, len(X))
     y = np.where(is_first, *names)
     are_given = subjects is not None

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from nbica.connectivity.matrices import sym_matrix_to_vec, vec_to_sym_matrix
+from nbica.connectivity.tfce import enhance
 from nbica.exceptions import DataError, DataWarning
+from nbica.masking.mask import load_mask
 from nbica.runtime.checks import check_count
 
 # Statistics of so many permutations are in memory at once.
@@ -37,8 +39,10 @@ class GroupComparison:
         Two-sided, each value by itself.
     largest : ndarray of shape (n_permutations,)
         The null distribution: largest |t| of each permutation, sorted.
-    correction : {"max", "fdr"}
+    correction : {"max", "fdr", "tfce"}
         What `p` is corrected by.
+    tfce : ndarray or None
+        With "tfce", t enhanced by its clusters; `largest` is of these.
     """
 
     groups: tuple
@@ -48,6 +52,7 @@ class GroupComparison:
     p_uncorrected: np.ndarray
     largest: np.ndarray
     correction: str = "max"
+    tfce: np.ndarray | None = None
 
     def __repr__(self):
         first, second = self.groups
@@ -58,8 +63,9 @@ class GroupComparison:
 
 
 def compare_groups(
-    values, groups, confounds=None, n_permutations=10000, random_state=0, correction="max"
-):
+    values, groups, confounds=None, n_permutations=10000, random_state=0, correction="max",
+    mask_img=None,
+):  # fmt: skip
     """Compare two groups of subjects, value by value, by permutation of their labels.
 
     Costs n_permutations x n_subjects x n_values multiplications, and at most 32 MB beside the
@@ -69,19 +75,25 @@ def compare_groups(
     Parameters
     ----------
     values : ndarray of shape (n_subjects, n_values) or (n_subjects, n, n)
-        Such as vectorized connectomes or subjects' maps. Of square matrices the lower triangle is
-        compared, without the diagonal, and the results are matrices again.
+        Such as vectorized connectomes or subjects' maps. Of symmetric matrices the lower triangle
+        is compared, without the diagonal; of others, such as transitions, all values; the results
+        are matrices again.
     groups : sequence of n_subjects labels
         Labels of two kinds.
     confounds : ndarray of shape (n_subjects, n_confounds) or (n_subjects,), optional
-        What else sets subjects apart (age, motion); permutations are those of residuals [2]_.
+        What else sets subjects apart (age, motion): covariates of a linear model beside the groups
+        and a mean; permutations are those of its residuals without the groups [2]_.
     n_permutations : int
     random_state : int, Generator or None
-    correction : {"max", "fdr"}, default="max"
+    correction : {"max", "fdr", "tfce"}, default="max"
         What is kept to 5 % where p < .05: how often a study of groups that do not differ finds
         anything at all, or the share of false ones among what is found, by Benjamini and Hochberg
         [3]_ on the p of permutations. "fdr" finds more where much differs, and some of it is
         false. Of few permutations no p can be small enough for few of many values: see the warning.
+        "tfce" is "max" of maps whose t is enhanced where neighbors agree [4]_: it finds what is
+        wide and weak. It costs 0.1 s for each permutation at 4 mm: 1000 will do.
+    mask_img : path, nibabel image or Mask, optional
+        With "tfce": the mask whose voxels the values are, in its order.
 
     Returns
     -------
@@ -106,15 +118,28 @@ def compare_groups(
        Journal of Business & Economic Statistics 1 (1983), 292-298.
     .. [3] Y. Benjamini, Y. Hochberg, "Controlling the false discovery rate", Journal of the Royal
        Statistical Society B 57 (1995), 289-300.
+    .. [4] S. Smith, T. Nichols, "Threshold-free cluster enhancement", NeuroImage 44 (2009), 83-98.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> values = rng.standard_normal((20, 15))
+    >>> values[:10, 3] += 3
+    >>> found = compare_groups(values, ["patient"] * 10 + ["control"] * 10, n_permutations=500)
+    >>> np.flatnonzero(found.p < 0.05)
+    array([3])
     """
-    if correction not in ("max", "fdr"):
-        msg = f"correction is {correction!r}; expected 'max' or 'fdr'."
+    if correction not in ("max", "fdr", "tfce"):
+        msg = f"correction is {correction!r}; expected 'max', 'fdr' or 'tfce'."
         raise ValueError(msg)
     check_count("n_permutations", n_permutations)
     values = np.asarray(values, dtype=float)
     names, is_first = check_groups(groups, len(values))
     is_square = values.ndim == 3 and values.shape[1] == values.shape[2]
-    rows = sym_matrix_to_vec(values, discard_diagonal=True) if is_square else values
+    is_symmetric = is_square and np.array_equal(values, values.swapaxes(1, 2), equal_nan=True)
+    rows = values.reshape(len(values), -1) if is_square else values
+    if is_symmetric:
+        rows = sym_matrix_to_vec(values, discard_diagonal=True)
     if rows.ndim != 2 or not rows.size or not np.isfinite(rows).all():
         msg = (
             f"values have shape {values.shape}; expected (n_subjects, n_values) or "
@@ -124,18 +149,37 @@ def compare_groups(
     _warn_of_few(is_first)
     design = _Design(is_first, confounds)
     difference, t = design.estimate(rows)
-    largest, at_least = _permute(design, rows, np.abs(t), n_permutations, random_state)
-    n_above = n_permutations - np.searchsorted(largest, _SAME * np.abs(t), side="left")
+    enhanced = _enhancement(correction, mask_img, rows.shape[1])
+    largest, at_least = _permute(design, rows, np.abs(t), n_permutations, random_state, enhanced)
+    tfce = enhanced(t[np.newaxis])[0]
+    n_above = n_permutations - np.searchsorted(largest, _SAME * np.abs(tfce), side="left")
     # The labels as they are count as one of the permutations: no p is 0.
     p, p_uncorrected = ((1 + n) / (1 + n_permutations) for n in (n_above, at_least))
     if correction == "fdr":
         _warn_of_few_permutations(n_permutations, len(p))
         p = false_discovery_rates(p_uncorrected)
     results = (difference, t, p, p_uncorrected)
-    if is_square:
+    if is_square and not is_symmetric:
+        results = [r.reshape(values.shape[1:]) for r in results]
+    elif is_square:
         diagonals = (0.0, 0.0, 1.0, 1.0)
         results = [_square(r, d, len(values[0])) for r, d in zip(results, diagonals, strict=True)]
-    return GroupComparison(names, *results, largest, correction)
+    tfce = tfce if correction == "tfce" else None
+    return GroupComparison(names, *results, largest, correction, tfce)
+
+
+def _enhancement(correction, mask_img, n_values):
+    """What is made of t before the largest of it is taken."""
+    if correction != "tfce":
+        return lambda t: t
+    if mask_img is None:
+        msg = "correction='tfce' needs to know which voxels are neighbors: pass mask_img."
+        raise ValueError(msg)
+    mask = load_mask(mask_img).array
+    if mask.sum() != n_values:
+        msg = f"The mask has {mask.sum()} voxels and the values have {n_values}; pass their mask."
+        raise DataError(msg)
+    return lambda t: enhance(t, mask)
 
 
 def false_discovery_rates(p):
@@ -216,8 +260,8 @@ class _Design:
         return np.divide(explained, left, out=np.zeros_like(explained), where=left > 0)
 
 
-def _permute(design, rows, observed, n_permutations, random_state):
-    """Sorted largest |t| of each permutation; how many reached each observed |t|."""
+def _permute(design, rows, observed, n_permutations, random_state, enhanced):
+    """Sorted largest enhanced |t| of each permutation; how many reached each observed |t|."""
     rng = np.random.default_rng(random_state)
     n_subjects, n_values = rows.shape
     residuals = design.prepared(rows)
@@ -226,9 +270,9 @@ def _permute(design, rows, observed, n_permutations, random_state):
     for start in range(0, n_permutations, n_chunk):
         n = min(n_chunk, n_permutations - start)
         orders = rng.permuted(np.tile(np.arange(n_subjects), (n, 1)), axis=1)
-        t = np.abs(design.statistics(residuals, orders))
-        largest[start : start + n] = t.max(axis=1)
-        at_least += (t >= _SAME * observed).sum(axis=0)
+        t = design.statistics(residuals, orders)
+        largest[start : start + n] = np.abs(enhanced(t)).max(axis=1)
+        at_least += (np.abs(t) >= _SAME * observed).sum(axis=0)
     return np.sort(largest), at_least
 
 

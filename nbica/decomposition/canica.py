@@ -176,7 +176,8 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
     convergence_ : DataFrame
         One row per start: seed, n_iter, converged, change, contrast, chosen.
     rotations_ : ndarray of shape (n_starts, n_components, n_components)
-        Where each start of FastICA ended, in whitened space; for `plotting.plot_icasso`.
+        Where each start of FastICA ended, in whitened space, the rows of the chosen one in the
+        order of `components_`; for `plotting.plot_icasso`.
     n_components_ : int
     runs_ : DataFrame
         One row per run: path, n_timepoints, n_components, cached, seconds (and those of the stages
@@ -476,6 +477,8 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
         self.stability_ = found.stability[order]
         self.convergence_ = found.table()
         self.rotations_ = found.rotations
+        if not self.consensus:
+            self.rotations_[found.best] = self.rotations_[found.best][order]
         self.n_components_ = len(maps)
 
 

@@ -9,6 +9,7 @@ References
 import numpy as np
 from scipy import linalg
 from scipy.cluster import hierarchy
+from scipy.spatial.distance import cdist
 
 
 def cluster(rotations):
@@ -45,3 +46,50 @@ def cluster(rotations):
           for m in members]  # fmt: skip
     axes = [linalg.svd(vectors[m], full_matrices=False)[2][0] for m in members]
     return labels.reshape(len(rotations), k), np.clip(iq, 0.0, 1.0), np.array(axes)
+
+
+def plane_of(rotations, n_iter=100):
+    """Places in a plane of the components of all restarts, alike ones near each other.
+
+    Distances are as near to 1 - |r| as a plane allows: principal coordinates, then steps of SMACOF
+    [2]_, each of which lowers the sum of squared errors. Costs an eigendecomposition of
+    (k x n_restarts)² numbers and a few operations on as many in each step.
+
+    Parameters
+    ----------
+    rotations : as in :func:`cluster`
+    n_iter : int
+        Steps.
+
+    Returns
+    -------
+    ndarray of shape (n_restarts * k, 2)
+
+    References
+    ----------
+    .. [2] J. de Leeuw, "Applications of convex analysis to multidimensional scaling", in Recent
+       Developments in Statistics (1977), 133-145.
+
+    Examples
+    --------
+    >>> one, other = plane_of(np.eye(2)[np.newaxis])
+    >>> float(np.linalg.norm(one - other).round(6))
+    1.0
+    """
+    vectors = np.vstack(rotations)
+    wanted = 1.0 - np.minimum(np.abs(vectors @ vectors.T), 1.0)
+    places = _principal_coordinates(wanted)
+    for _ in range(n_iter):
+        found = cdist(places, places)
+        ratios = np.divide(wanted, found, out=np.zeros_like(found), where=found > 0)
+        places = (ratios.sum(axis=1, keepdims=True) * places - ratios @ places) / len(places)
+    return places
+
+
+def _principal_coordinates(distances):
+    centered = distances**2
+    centered = centered - centered.mean(axis=0)
+    centered -= centered.mean(axis=1, keepdims=True)
+    n = len(centered)
+    d, U = linalg.eigh(-centered / 2.0, subset_by_index=[n - 2, n - 1])
+    return (U * np.sqrt(np.maximum(d, 0.0)))[:, ::-1]

@@ -11,10 +11,10 @@ import numpy as np
 from nbica.exceptions import DataWarning
 
 
-def check_count(name, value):
-    """Raise ValueError unless a parameter is a whole number from 1 on."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        msg = f"{name} is {value!r}; expected a whole number from 1 on."
+def check_count(name, value, at_least=1):
+    """Raise ValueError unless a parameter is a whole number from 1, or another number, on."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < at_least:
+        msg = f"{name} is {value!r}; expected a whole number from {at_least} on."
         raise ValueError(msg)
 
 
