@@ -20,11 +20,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import linalg
 
-from nbica.decomposition.icasso import cluster
 from nbica.decomposition.infomax import Unmixing, infomax
 from nbica.exceptions import NotConvergedWarning
 from nbica.runtime.progress import checkpoint, warn
 from nbica.runtime.scratch import voxel_blocks
+from nbica.signal.icasso import cluster
 from nbica.signal.least_squares import gram
 from nbica.signal.ties import first_of_largest
 

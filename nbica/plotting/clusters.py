@@ -5,10 +5,10 @@ from matplotlib.patches import Polygon
 from scipy.spatial import ConvexHull, QhullError
 from sklearn.utils.validation import check_is_fitted
 
-from nbica.decomposition.icasso import cluster, plane_of
 from nbica.plotting.figures import BLACK, WHITE
 from nbica.plotting.layout import add_axes
 from nbica.plotting.options import Frame
+from nbica.signal.icasso import cluster, plane_of
 
 _DATA, _WEAK = "#1f62d0", "#c8641a"
 _SHAKY = 0.8

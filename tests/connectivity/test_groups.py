@@ -8,10 +8,14 @@ from nilearn.mass_univariate._utils import calculate_tfce
 from planted import mask_image
 from scipy import ndimage, stats
 from sklearn.base import clone
+from sklearn.linear_model import RidgeClassifierCV
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import LinearSVC
 
 from nbica.connectivity import (
+    ConnectivityMeasure,
     SubjectMaps,
     classify_groups,
     compare_groups,
@@ -169,7 +173,7 @@ def test_few_permutations_for_many_values_are_warned_of(rng):
     """What cannot be found is said; and another correction than the two is refused."""
     with pytest.warns(DataWarning, match="fewer than 20 of 100 values cannot be found"):
         compare_groups(rng.standard_normal((22, 100)), GROUPS, None, 99, correction="fdr")
-    with pytest.raises(ValueError, match="correction is 'bonferroni'; expected 'max' or 'fdr'"):
+    with pytest.raises(ValueError, match="correction is 'bonferroni'; expected 'max', 'fdr' or"):
         compare_groups(np.ones((22, 2)), GROUPS, correction="bonferroni")
 
 
@@ -456,3 +460,29 @@ def test_matrices_that_are_not_symmetric_are_compared_whole(rng):
 
     np.testing.assert_array_equal(found.t, flat.t.reshape(3, 3))
     np.testing.assert_array_equal(found.p, flat.p.reshape(3, 3))
+
+
+@pytest.mark.parametrize(
+    ("name", "classifier"),
+    [
+        ("svm", LinearSVC(class_weight="balanced", random_state=0)),
+        ("ridge", RidgeClassifierCV(np.logspace(-2, 3, 11), class_weight="balanced")),
+    ],
+)
+def test_classifiers_are_scikit_learns(rng, name, classifier):
+    """Each name gives the scores of scikit-learn's own classifier on the tangent vectors."""
+    series, groups = cohort(rng, coupling=0.4)
+    cv = StratifiedKFold(4)
+
+    found = classify_groups(series, groups, classifier=name, cv=cv, n_permutations=0)
+
+    pipeline = make_pipeline(ConnectivityMeasure(kind="tangent", vectorize=True), classifier)
+    expected = cross_val_score(pipeline, series, groups, cv=cv, scoring="balanced_accuracy")
+    np.testing.assert_allclose(found.scores, expected)
+
+
+def test_an_unknown_classifier_is_said(rng):
+    """A name that is none, with those that are."""
+    series, groups = cohort(rng, n_subjects=8)
+    with pytest.raises(ValueError, match="classifier is 'forest'; expected 'svm', 'ridge'"):
+        classify_groups(series, groups, classifier="forest")

@@ -7,7 +7,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from nbica import plotting
-from nbica.decomposition.icasso import plane_of
+from nbica.signal.icasso import plane_of
 
 
 @pytest.fixture(scope="module")

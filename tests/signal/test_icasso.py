@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nbica.decomposition.icasso import cluster
+from nbica.signal.icasso import cluster
 
 
 def test_stability_of_a_single_start():
