@@ -77,10 +77,11 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
         Weighted, maps were nearer to the planted ones than equal in all of 9 simulated cohorts
         (mean r by .01 to .05), and halves of 20 real runs agree better: t .79, .73, .69 with 10,
         20, 30 components, not .65, .63, .61.
-    threshold : None, "auto", float, ("p", p) or ("robust p", p), default="auto"
+    threshold : None, "auto", float, ("p", p), ("robust p", p), ("mixture", p), default="auto"
         A ratio r keeps the r x n_voxels largest values of all maps together, "auto" is 1;
         ("p", 0.05) keeps of each map what a Gaussian null exceeds in 5 % of the voxels, as in the
-        paper [2]_. See `maps.threshold_maps`.
+        paper [2]_; ("mixture", 0.5) as MELODIC. ("p", 0.01) agreed best with planted networks. See
+        `maps.threshold_maps`.
     n_init : int or "auto", default="auto"
         Random starts of the ICA, of which the one with the highest contrast is kept. "auto" is 30
         up to 40 components, where they cost little (see `ica.starts_of`), and 10 beyond; nilearn
