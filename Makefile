@@ -34,7 +34,7 @@ lab: $(VENV)/lab     ## the same in JupyterLab, at the first notebook
 	  $(BIN)/jupyter lab notebooks/01_first_look.ipynb
 
 test-fast: check     ## style and unit tests, in a minute: no browser, no notebook, no cohort
-	@$(BIN)/python $(PYTEST) -m "not slow" tests $(ARGS)
+	@$(BIN)/python $(PYTEST) -m "not slow and not real" tests $(ARGS)
 
 test: check          ## style, unit tests and strict notebooks
 	@$(BIN)/python $(PYTEST) $(ARGS)
@@ -89,9 +89,10 @@ format: $(VENV)/test ## put the code in shape
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-check: $(VENV)/test  ## style only
+check: $(VENV)/test  ## style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/python -m mypy
 
 check-js: $(VENV)/base ## the viewers' JavaScript by TypeScript, which npm installs into build/js
 	@$(BIN)/python -m tools.check_js
@@ -115,7 +116,7 @@ changelog: $(VENV)/dist ## show what changes/ adds to CHANGELOG.md (FINAL=1: wri
 	@$(BIN)/towncrier build $(if $(FINAL),--yes,--draft)
 
 clean:               ## remove the environment and everything computed here
-	rm -rf $(VENV) demo build dist docs/_build docs/api/generated nbica.egg-info .pytest_cache .ruff_cache
+	rm -rf $(VENV) demo build dist docs/_build docs/api/generated nbica.egg-info .pytest_cache .ruff_cache .mypy_cache
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "nbica needs Python 3.11 or newer, and none is on the path." \

@@ -7,7 +7,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 # Those who cannot tell red from green can tell these (Okabe and Ito).
-COLOURS = {"nbica": "#0072B2", "nilearn": "#D55E00", "stacked": "#D55E00", "floor": "#555555"}
+COLORS = {"nbica": "#0072B2", "nilearn": "#D55E00", "stacked": "#D55E00", "floor": "#555555"}
 
 
 def lines(path, panels):
@@ -50,9 +50,9 @@ def bars(path, xlabel, values, marks):
     """
     with _written(path, (7, 0.9 + 0.26 * len(values))) as figure:
         axes = figure.subplots()
-        axes.barh(list(values), list(values.values()), color=COLOURS["nbica"], height=0.7)
+        axes.barh(list(values), list(values.values()), color=COLORS["nbica"], height=0.7)
         for (name, value), style in zip(marks.items(), ("--", "-", ":"), strict=False):
-            axes.axvline(value, color=COLOURS["floor"], ls=style, lw=1, label=name)
+            axes.axvline(value, color=COLORS["floor"], ls=style, lw=1, label=name)
         axes.set(xlabel=xlabel)
         axes.invert_yaxis()
         figure.legend(loc="outside upper right", frameon=False, ncols=len(marks))
@@ -80,8 +80,8 @@ def memory_panel(title, curves, xlabel="seconds"):
 
 def _draw(axes, panel):
     for name, (x, y) in panel["curves"].items():
-        colour = next((COLOURS[key] for key in COLOURS if key in name), None)
-        axes.plot(x, y, marker=panel.get("marker"), label=name, color=colour, lw=1.4)
+        color = next((COLORS[key] for key in COLORS if key in name), None)
+        axes.plot(x, y, marker=panel.get("marker"), label=name, color=color, lw=1.4)
     axes.set(title=panel["title"], xlabel=panel["xlabel"], ylabel=panel["ylabel"])
     axes.set(xscale=panel.get("xscale", "linear"), yscale=panel.get("yscale", "linear"))
     if panel.get("yscale", "linear") == "linear":

@@ -36,6 +36,7 @@ exclude_patterns = [
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
     "numpydoc",
     "myst_nb",
     "sphinx_design",
@@ -43,6 +44,8 @@ extensions = [
     "built_links",
     "command_help",
     "docstrings",
+    "elsewhere",
+    "every_name",
     "formulas",
     "gallery",
     "launch",
@@ -60,7 +63,25 @@ myst_heading_anchors = 3
 
 autosummary_generate = [str(path) for path in sorted(HERE.glob("api/*.rst"))]
 autodoc_default_options = {"members": True}
+autodoc_typehints = "none"  # the tables of parameters say it in words
 numpydoc_show_class_members = False
+numpydoc_xref_param_type = True  # of the types that `elsewhere` names, and of no other word
+numpydoc_xref_ignore = "all"
+intersphinx_timeout = 5
+intersphinx_mapping = {
+    name: (address, None)
+    for name, address in {
+        "joblib": "https://joblib.readthedocs.io/en/stable/",
+        "matplotlib": "https://matplotlib.org/stable/",
+        "nibabel": "https://nipy.org/nibabel/",
+        "nilearn": "https://nilearn.github.io/stable/",
+        "numpy": "https://numpy.org/doc/stable/",
+        "pandas": "https://pandas.pydata.org/docs/",
+        "python": "https://docs.python.org/3/",
+        "scipy": "https://docs.scipy.org/doc/scipy/",
+        "sklearn": "https://scikit-learn.org/stable/",
+    }.items()
+}
 default_role = "literal"  # `name` in a docstring
 add_module_names = False
 

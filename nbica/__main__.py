@@ -22,6 +22,7 @@ _EXAMPLES = """examples:
   nbica demo                                        a simulated group, its networks in demo/
   nbica plan 'data/*_bold.nii.gz'                   what a fit would take: memory, disk, time
   nbica run 'data/*_bold.nii.gz' -o out -n 20 -j 2  maps, report, record in out/
+  nbica run derivatives/fmriprep --task rest        the same of a BIDS folder, as a derivative
   nbica run --again out/record.json -o again        the same fit again
   nbica cache info out/cache                        what is in a cache
   nbica class-report handed_in                      which learners' notebooks pass

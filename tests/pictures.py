@@ -111,9 +111,9 @@ def _spots_at_contours(apart, found, saved):
             yield spot
 
 
-def _in_range(colours, others):
+def _in_range(colors, others):
     low, high = others.min(axis=0) - FURTHEST, others.max(axis=0) + FURTHEST
-    return bool(((colours >= low) & (colours <= high)).all())
+    return bool(((colors >= low) & (colors <= high)).all())
 
 
 def unlike_outputs(found, saved):

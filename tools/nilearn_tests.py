@@ -67,7 +67,6 @@ RULES = (
     ("difference", "", r"is a SurfaceImage|got SurfaceImage", "surfaces"),
     ("difference", "", r"DataError: .* is a 3D image of shape", "runs are 4D"),
     ("difference", r"estimator_verbose", "", "verbose prints no lines"),
-    ("difference", r"test_matrix_plotting", r"isinstance|get_xticklabels|DID NOT RAISE", "figures"),
     (
         "difference",
         r"dtypes_inverse|sample_order_invariance|confounds_standardization",

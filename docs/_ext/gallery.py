@@ -81,11 +81,11 @@ def thumbnail(notebook):
     if tagged:
         return tagged[-1]
     if pictures:
-        return max((sheet for _, sheet in pictures), key=colourfulness)
+        return max((sheet for _, sheet in pictures), key=colorfulness)
     return _text_on_a_sheet("\n".join(_printed(notebook)))
 
 
-def colourfulness(picture):
+def colorfulness(picture):
     """Mean saturation times brightness: 0 for grey, 255 for pure colours."""
     pixels = np.asarray(picture.convert("RGB"), int)
     return float((pixels.max(axis=-1) - pixels.min(axis=-1)).mean())
@@ -93,11 +93,11 @@ def colourfulness(picture):
 
 def _sheet_of(data):
     picture = Image.open(BytesIO(base64.b64decode(data))).convert("RGB")
-    colour = picture.getpixel((0, 0))
-    edge = ImageChops.difference(picture, Image.new("RGB", picture.size, colour)).getbbox()
+    color = picture.getpixel((0, 0))
+    edge = ImageChops.difference(picture, Image.new("RGB", picture.size, color)).getbbox()
     inside = (SIZE[0] - 24, SIZE[1] - 24)
-    small = ImageOps.pad(picture.crop(edge), inside, Image.Resampling.LANCZOS, color=colour)
-    return ImageOps.expand(small, 12, fill=colour)
+    small = ImageOps.pad(picture.crop(edge), inside, Image.Resampling.LANCZOS, color=color)
+    return ImageOps.expand(small, 12, fill=color)
 
 
 def _pictures(notebook):

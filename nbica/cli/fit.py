@@ -6,9 +6,25 @@ import json
 import logging
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
-# The record is the last to get its place: where it is, the others are of its fit.
-FILES = ("maps.nii.gz", "mask.nii.gz", "runs.csv", "report.html", "record.json")
+from nbica.cli import bids
+
+
+class Files(NamedTuple):
+    """Names of what a fit leaves.
+
+    The record is the last to get its place: where it is, the others are of its fit.
+    """
+
+    maps: str = "maps.nii.gz"
+    mask: str = "mask.nii.gz"
+    runs: str = "runs.csv"
+    report: str = "report.html"
+    record: str = "record.json"
+
+
+FILES = Files()
 # What the command takes where neither an option nor a record says otherwise.
 _DEFAULTS = {"random_state": 0}
 
@@ -20,9 +36,10 @@ def add(commands):
         "run", help=about, description=about, argument_default=argparse.SUPPRESS
     )
     fit.add_argument("imgs", nargs="*", metavar="IMG", default=[],
-                     help="4D images, or patterns in quotes")  # fmt: skip
-    fit.add_argument("-o", "--output", type=folder, required=True, metavar="FOLDER",
-                     help="for maps, mask, report.html, runs.csv, record.json")  # fmt: skip
+                     help="4D images, patterns in quotes, or a BIDS folder")  # fmt: skip
+    fit.add_argument("-o", "--output", type=folder, metavar="FOLDER", default=None,
+                     help="for maps, mask, report.html, runs.csv, record.json (of a BIDS folder: "
+                          "a derivative; default: nbica beside the pipeline's)")  # fmt: skip
     fit.add_argument("--bg", default="auto", metavar="IMG",
                      help="anatomy behind the report's maps, or 'none' (default: auto: MNI152 "
                           "where the maps are in its space, else the mean of a run)")  # fmt: skip
@@ -31,6 +48,7 @@ def add(commands):
     fit.add_argument("--again", type=Path, metavar="RECORD", default=None,
                      help="repeat the fit of a record.json; options change it")  # fmt: skip
     add_parameters(fit)
+    bids.add(fit)
     fit.set_defaults(run=run)
 
 
@@ -92,14 +110,52 @@ def run(options):
     """Fit and write; returns 0."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     background = _background(options.bg)
-    _check_output(options.output, overwrite=options.overwrite)
+    if bids.is_asked_for(options):
+        return _run_group(options, background)
+    if options.output is None:
+        msg = "Where to? Name a folder for the results with -o."
+        raise ValueError(msg)
+    bids.check_images(options)
+    _make_room(options, options.output, FILES)
     parameters = {"memory": options.output / "cache", "verbose": 1} | parameters_of(options)
     ica = _again(options, parameters) if options.again else _fit(options, parameters)
     write(ica, options.output, bg_img=background)
+    _conclude(ica, options.output)
+    return 0
+
+
+def _run_group(options, background):
+    """The same for the runs of a BIDS folder, under the names of a BIDS derivative."""
+    if options.again or hasattr(options, "confounds"):
+        msg = "A BIDS folder brings confounds: choose them by --strategy; --again takes no folder."
+        raise ValueError(msg)
+    output = options.output or bids.default_output(Path(options.imgs[0]))
+    group = bids.find(options)
+    print(group.data.description, file=sys.stderr)
+    endings = ("components.nii.gz", "mask.nii.gz", "runs.tsv", "report.html", "record.json")
+    files = Files(*map(group.name, endings))
+    _make_room(options, output, files)
+    bids.describe(output, bids.description_of(group, output))
+    parameters = {"memory": output / "cache", "verbose": 1, "mask": bids.masks_of(group)}
+    options.imgs, options.confounds = group.data.func, bids.write_confounds(group, output)
+    ica = _fit(options, parameters | parameters_of(options))
+    write(ica, output, files, beside=bids.side_files(group, ica), bg_img=background)
+    _conclude(ica, output)
+    return 0
+
+
+def _make_room(options, output, files):
+    """See that nothing of an earlier fit is in the way."""
+    _finish_killed(options, output, files)
+    _check_output(output, files, overwrite=options.overwrite)
+    if not options.again and options.imgs:
+        output.mkdir(parents=True, exist_ok=True)
+
+
+def _conclude(ica, output):
     n_cached, n_runs = int(ica.runs_["cached"].sum()), len(ica.runs_)
     print(f"{ica.n_components_} components of {n_runs} runs ({n_cached} from the cache): ", end="")
-    print(options.output)
-    return 0
+    print(output)
 
 
 def _background(text):
@@ -111,16 +167,25 @@ def _background(text):
     return None if text == "none" else text
 
 
-def _check_output(output, *, overwrite):
+def _finish_killed(options, output, files):
+    """Complete the files of a run that was killed when all were written: here, and of a record."""
+    from nbica.runtime.atomic import finish_set
+
+    finish_set(output, files)
+    if options.again:
+        finish_set(options.again.expanduser().parent, FILES)
+
+
+def _check_output(output, files, *, overwrite):
     if output.exists() and not output.is_dir():
         msg = f"{output} is no folder. Choose another one with -o."
         raise NotADirectoryError(msg)
-    if folders := [name for name in FILES if (output / name).is_dir()]:
+    if folders := [name for name in files if (output / name).is_dir()]:
         msg = (
             f"{output / folders[0]} is a folder, where a file is to be. Choose another one with -o."
         )
         raise IsADirectoryError(msg)
-    there = [name for name in FILES if (output / name).exists() or (output / name).is_symlink()]
+    there = [name for name in files if (output / name).exists() or (output / name).is_symlink()]
     if there and not overwrite:
         msg = (
             f"{output} holds an earlier fit ({', '.join(there)}). Choose another folder with -o, "
@@ -135,7 +200,6 @@ def _fit(options, parameters):
     if not options.imgs:
         msg = "No images: name files or patterns, or --again a record.json."
         raise ValueError(msg)
-    options.output.mkdir(parents=True, exist_ok=True)
     confounds = getattr(options, "confounds", None)
     return CanICA(**(_DEFAULTS | parameters)).fit(options.imgs, confounds=confounds)
 
@@ -149,25 +213,45 @@ def _again(options, parameters):
     return repeat(read_record(options.again), **parameters)
 
 
-def write(ica, output, bg_img="auto"):
+def write(ica, output, files=FILES, *, beside=None, bg_img="auto"):
     """Write the maps, the mask, the report, the table of runs and the record of a fit.
 
-    Each file is whole or as it was before. The record holds the hash of each other file, so that it
-    can be told whether they are of its fit.
+    All of them are new, or all as they were before: what a kill interrupts, the next `nbica run`
+    completes. The record holds the hash of each other file, so that anybody can tell whether they
+    are of its fit.
+
+    Parameters
+    ----------
+    ica : fitted estimator
+    output : Path
+    files : Files
+    beside : dict of str to JSON's values, optional
+        More files of the set, by name.
+    bg_img : as :func:`nbica.report` takes it
     """
     from nbica import report
-    from nbica.runtime.atomic import atomic_set, write_text
+    from nbica.datasets.files import write_json
+    from nbica.runtime.atomic import file_set, write_text
+
+    beside = beside or {}
+    names = [*beside, *files]
+    with file_set(output, names) as new:
+        _save(ica.components_img_, new / files.maps)
+        _save(ica.mask_img_, new / files.mask)
+        write_text(new / files.runs, _table(ica.runs_, files.runs))
+        report(ica, new / files.report, bg_img=bg_img)
+        for name, content in beside.items():
+            write_json(new / name, content)
+        record = ica.record_ | {"outputs": {name: _hash(new / name) for name in names[:-1]}}
+        write_text(new / files.record, json.dumps(record, indent=1) + "\n")
+
+
+def _table(runs, name):
+    """The table of runs as text, as the suffix of its file wants it."""
     from nbica.runtime.text import for_spreadsheets
 
-    output.mkdir(parents=True, exist_ok=True)
-    with atomic_set([output / name for name in FILES]) as temporary:
-        parts = dict(zip(FILES, temporary, strict=True))
-        _save(ica.components_img_, parts["maps.nii.gz"])
-        _save(ica.mask_img_, parts["mask.nii.gz"])
-        write_text(parts["runs.csv"], for_spreadsheets(ica.runs_).to_csv(index=False))
-        report(ica, parts["report.html"], bg_img=bg_img)
-        record = ica.record_ | {"outputs": {name: _hash(parts[name]) for name in FILES[:-1]}}
-        write_text(parts["record.json"], json.dumps(record, indent=1) + "\n")
+    tabs = {"sep": "\t", "na_rep": "n/a"} if name.endswith(".tsv") else {}
+    return for_spreadsheets(runs).to_csv(index=False, **tabs)
 
 
 def _save(img, path):

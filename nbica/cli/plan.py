@@ -2,6 +2,7 @@
 
 import argparse
 
+from nbica.cli import bids
 from nbica.cli.fit import add_parameters, parameters_of
 
 
@@ -11,8 +12,11 @@ def add(commands):
     plan = commands.add_parser(
         "plan", help=about, description=about, argument_default=argparse.SUPPRESS
     )
-    plan.add_argument("imgs", nargs="+", metavar="IMG", help="4D images, or patterns in quotes")
+    plan.add_argument(
+        "imgs", nargs="+", metavar="IMG", help="4D images, patterns in quotes, or a BIDS folder"
+    )
     add_parameters(plan)
+    bids.add(plan)
     plan.set_defaults(run=run)
 
 
@@ -20,5 +24,9 @@ def run(options):
     """Print the plan; returns 0."""
     from nbica import CanICA
 
-    print(CanICA(**parameters_of(options)).plan(options.imgs, getattr(options, "confounds", None)))
+    imgs, confounds, parameters = options.imgs, getattr(options, "confounds", None), {}
+    if bids.is_asked_for(options):
+        group = bids.find(options)
+        imgs, confounds, parameters = group.data, None, {"mask": bids.masks_of(group)}
+    print(CanICA(**(parameters | parameters_of(options))).plan(imgs, confounds))
     return 0

@@ -1,6 +1,9 @@
 """Take chosen components out of a run: the same images, without their time courses."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nibabel as nib
 import numpy as np
@@ -13,13 +16,23 @@ from nbica.decomposition.run_table import warn_about_runs
 from nbica.image import frames
 from nbica.image.grid import whole
 from nbica.image.inputs import inputs_of
-from nbica.image.run import load_run
+from nbica.image.run import FileFrames, load_run
 from nbica.image.writing import NiftiStream
 from nbica.runtime import machine
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-def remove_components(ica, img, components, out_file, confounds=None, aggressive=True):
-    """Write a run without some components: movement, vessels, whatever is no network.
+    from nbica.decomposition.canica import CanICA
+    from nbica.decomposition.dict_learning import DictLearning
+    from nbica.hints import AnyPath, Confounds, ImageLike
+
+
+def remove_components(
+    ica: CanICA | DictLearning, img: ImageLike, components: Sequence[int], out_file: AnyPath,
+    confounds: Confounds = None, aggressive: bool = True,
+) -> str:  # fmt: skip
+    """Write a run without some of its components: movement, vessels, whatever is not a network.
 
     Reads the run three times, a block of frames at a time. Memory is that of the cleaned run in the
     mask (for the time courses), then n_components x all voxels x 8 B. The file appears under its
@@ -57,10 +70,26 @@ def remove_components(ica, img, components, out_file, confounds=None, aggressive
         For an image or confounds that cannot be used.
     OSError
         If the file cannot be written; nothing is left of it then.
+
+    See Also
+    --------
+    nbica.matching.flag_noise : suggests which components are noise.
+
+    Examples
+    --------
+    >>> from nbica import CanICA, connectivity, datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> ica = CanICA(cohort.mask_img, n_components=5, random_state=0).fit(cohort)
+    >>> run, table = cohort.func[0], cohort.confounds[0]
+    >>> connectivity.remove_components(ica, run, [1, 3], "cleaned.nii.gz", confounds=table)
+    'cleaned.nii.gz'
     """
     check_is_fitted(ica)
     chosen = _check_components(components, len(ica.components_))
     run, out_file = load_run(img), _check_name(out_file)
+    if isinstance(run.frames, FileFrames) and out_file.exists() and out_file.samefile(run.name):
+        msg = f"out_file is the run itself, {run.name}: write to another name."
+        raise ValueError(msg)
     courses = _time_courses(ica, run, confounds)
     removed, weights = complement(courses, chosen, aggressive)
     patterns = _fit(weights, _walk(run))

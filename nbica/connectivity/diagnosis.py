@@ -1,7 +1,10 @@
 """Tell two groups apart by their connectomes, in subjects that were not learnt from."""
 
+from __future__ import annotations
+
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -16,6 +19,13 @@ from nbica.connectivity.measure import ConnectivityMeasure, Given, covariances_o
 from nbica.connectivity.subject_maps import courses_of
 from nbica.exceptions import DataError
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sklearn.base import BaseEstimator
+
+    from nbica.connectivity.subject_maps import SubjectMaps
+
 _CLASSIFIERS = {
     "svm": LinearSVC(class_weight="balanced", dual=True, max_iter=10_000, random_state=0),
     "ridge": RidgeClassifierCV(np.logspace(-2, 3, 11), class_weight="balanced"),
@@ -24,7 +34,7 @@ _CLASSIFIERS = {
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """How well new subjects are classified.
+    """Accuracy with which new subjects are classified.
 
     Attributes
     ----------
@@ -43,6 +53,22 @@ class Diagnosis:
     n_subjects : int
         How many people the runs were taken to be of. Where it is more than there were, runs of one
         person were on both sides: see `subjects` of :func:`classify_groups`.
+
+    See Also
+    --------
+    classify_groups : makes one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import connectivity
+    >>> rng = np.random.default_rng(0)
+    >>> time_courses = [rng.normal(size=(50, 3)) for _ in range(12)]
+    >>> found = connectivity.classify_groups(
+    ...     time_courses, ["a", "b"] * 6, kind="correlation", n_permutations=5
+    ... )
+    >>> found.scores.shape, found.chance, found.by_chance.shape
+    ((5,), 0.5, (5,))
     """
 
     scores: np.ndarray
@@ -62,9 +88,11 @@ class Diagnosis:
 
 
 def classify_groups(
-    time_courses, groups, kind="tangent", classifier="svm", subjects=None, cv=None,
-    n_permutations=100, n_jobs=1, random_state=0,
-):  # fmt: skip
+    time_courses: Sequence[np.ndarray | SubjectMaps], groups: Sequence, kind: str = "tangent",
+    classifier: Literal["svm", "ridge"] | BaseEstimator = "svm",
+    subjects: Sequence | np.ndarray | None = None, cv: object = None, n_permutations: int = 100,
+    n_jobs: int = 1, random_state: int = 0,
+) -> Diagnosis:  # fmt: skip
     """Cross-validate a diagnosis through functional connectivity.
 
     Costs n_folds x (n_permutations + 1) fits of a linear model and, for "tangent", of a geometric
@@ -104,10 +132,28 @@ def classify_groups(
     ------
     DataError
         If there are not two groups with one label per run, or if a subject has both.
+
+    See Also
+    --------
+    compare_groups : where groups differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import connectivity
+    >>> rng = np.random.default_rng(0)
+    >>> groups = ["patient", "control"] * 10
+    >>> time_courses = [rng.normal(size=(80, 4)) for _ in groups]
+    >>> for course in time_courses[::2]:
+    ...     course[:, 1] += course[:, 0]
+    >>> found = connectivity.classify_groups(time_courses, groups, n_permutations=0)
+    >>> found.accuracy > 0.9, found.n_subjects
+    (True, 20)
     """
     if isinstance(classifier, str) and classifier not in _CLASSIFIERS:
         msg = f"classifier is {classifier!r}; expected 'svm', 'ridge' or one of scikit-learn's."
         raise ValueError(msg)
+    # Whose runs these are, and of which group: nobody is on both sides of a fold.
     runs = list(time_courses)
     X = courses_of(runs)
     names, is_first = check_groups(groups, len(X))
@@ -128,6 +174,7 @@ def classify_groups(
             quick, covariances, labels, groups=of_folds, cv=folds, scoring="balanced_accuracy"
         )
 
+    # The labels as they are, and shuffled over people, through the same folds.
     rng = np.random.default_rng(random_state)
     shuffles = [_shuffled(y, subjects, rng) for _ in range(n_permutations)]
     scores, *shuffled = Parallel(n_jobs=n_jobs)(delayed(score)(labels) for labels in [y, *shuffles])

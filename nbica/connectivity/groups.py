@@ -1,8 +1,11 @@
 """Two groups compared by permutation: every edge or voxel at once, corrected for all."""
 
+from __future__ import annotations
+
 import math
 import warnings
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -12,6 +15,14 @@ from nbica.exceptions import DataError, DataWarning
 from nbica.masking.mask import load_mask
 from nbica.runtime.checks import check_count
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
+
+    from nbica.hints import ImageLike
+    from nbica.masking.mask import Mask
+
 # Statistics of so many permutations are in memory at once.
 _CHUNK_BYTES = 32e6
 # A relabelling that changes nothing counts as one that reached what was observed.
@@ -20,7 +31,7 @@ _SAME = 1 - 1e-9
 
 @dataclass(frozen=True)
 class GroupComparison:
-    """Where two groups differ.
+    """The values in which two groups differ.
 
     Attributes
     ----------
@@ -43,6 +54,23 @@ class GroupComparison:
         What `p` is corrected by.
     tfce : ndarray or None
         With "tfce", t enhanced by its clusters; `largest` is of these.
+
+    See Also
+    --------
+    compare_groups : makes one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import connectivity
+    >>> rng = np.random.default_rng(0)
+    >>> matrices = rng.normal(size=(12, 4, 4))
+    >>> matrices += matrices.transpose(0, 2, 1)
+    >>> found = connectivity.compare_groups(matrices, ["a", "b"] * 6, n_permutations=200)
+    >>> found.t.shape, found.largest.shape
+    ((4, 4), (200,))
+    >>> bool((found.p >= found.p_uncorrected)[np.tril_indices(4, -1)].all())
+    True
     """
 
     groups: tuple
@@ -63,9 +91,10 @@ class GroupComparison:
 
 
 def compare_groups(
-    values, groups, confounds=None, n_permutations=10000, random_state=0, correction="max",
-    mask_img=None,
-):  # fmt: skip
+    values: np.ndarray, groups: Sequence, confounds: ArrayLike | None = None,
+    n_permutations: int = 10000, random_state: int | np.random.Generator | None = 0,
+    correction: Literal["max", "fdr", "tfce"] = "max", mask_img: ImageLike | Mask | None = None,
+) -> GroupComparison:  # fmt: skip
     """Compare two groups of subjects, value by value, by permutation of their labels.
 
     Costs n_permutations x n_subjects x n_values multiplications, and at most 32 MB beside the
@@ -89,9 +118,9 @@ def compare_groups(
         What is kept to 5 % where p < .05: how often a study of groups that do not differ finds
         anything at all, or the share of false ones among what is found, by Benjamini and Hochberg
         [3]_ on the p of permutations. "fdr" finds more where much differs, and some of it is
-        false. Of few permutations no p can be small enough for few of many values: see the warning.
-        "tfce" is "max" of maps whose t is enhanced where neighbors agree [4]_: it finds what is
-        wide and weak. It costs 0.1 s for each permutation at 4 mm: 1000 will do.
+        false. With few permutations no p can be small enough if few of many values differ: see the
+        warning. "tfce" is "max" of maps whose t is enhanced where neighbors agree [4]_: it finds
+        what is wide and weak. It costs 0.1 s for each permutation at 4 mm: 1000 will do.
     mask_img : path, nibabel image or Mask, optional
         With "tfce": the mask whose voxels the values are, in its order.
 
@@ -110,6 +139,10 @@ def compare_groups(
         If there are not two groups of two subjects or more, one label per subject, or if the
         confounds explain the groups.
 
+    See Also
+    --------
+    classify_groups : whether new subjects can be told apart.
+
     References
     ----------
     .. [1] T. Nichols, A. Holmes, "Nonparametric permutation tests for functional neuroimaging",
@@ -122,17 +155,21 @@ def compare_groups(
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from nbica import connectivity
     >>> rng = np.random.default_rng(0)
-    >>> values = rng.standard_normal((20, 15))
-    >>> values[:10, 3] += 3
-    >>> found = compare_groups(values, ["patient"] * 10 + ["control"] * 10, n_permutations=500)
-    >>> np.flatnonzero(found.p < 0.05)
-    array([3])
+    >>> values = rng.normal(size=(20, 50))
+    >>> values[:10, 7] += 3
+    >>> groups = ["patient"] * 10 + ["control"] * 10
+    >>> found = connectivity.compare_groups(values, groups, n_permutations=500)
+    >>> found.groups, np.flatnonzero(found.p < 0.05).tolist()
+    (('control', 'patient'), [7])
     """
     if correction not in ("max", "fdr", "tfce"):
         msg = f"correction is {correction!r}; expected 'max', 'fdr' or 'tfce'."
         raise ValueError(msg)
     check_count("n_permutations", n_permutations)
+    # Symmetric matrices are compared by the values below their diagonal.
     values = np.asarray(values, dtype=float)
     names, is_first = check_groups(groups, len(values))
     is_square = values.ndim == 3 and values.shape[1] == values.shape[2]
@@ -147,6 +184,7 @@ def compare_groups(
         )
         raise DataError(msg)
     _warn_of_few(is_first)
+    # Student's t as the groups are, and its largest value under each shuffle of the labels.
     design = _Design(is_first, confounds)
     difference, t = design.estimate(rows)
     enhanced = _enhancement(correction, mask_img, rows.shape[1])
@@ -158,6 +196,7 @@ def compare_groups(
     if correction == "fdr":
         _warn_of_few_permutations(n_permutations, len(p))
         p = false_discovery_rates(p_uncorrected)
+    # Matrices come back as matrices, with a diagonal that says nothing.
     results = (difference, t, p, p_uncorrected)
     if is_square and not is_symmetric:
         results = [r.reshape(values.shape[1:]) for r in results]
@@ -253,7 +292,7 @@ class _Design:
         inverse = np.argsort(orders, axis=1)
         explained = ((self._contrast / self._size)[inverse]) @ residuals
         left = (residuals**2).sum(axis=0) - explained**2
-        # Of permuted residuals the nuisances explain something again (not so the mean).
+        # The nuisances explain something of permuted residuals again (not so the mean).
         for column in self._Q.T[1:]:
             left -= (column[inverse] @ residuals) ** 2
         left = np.sqrt(np.maximum(left, 0) / self.degrees)

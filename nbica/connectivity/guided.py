@@ -1,7 +1,8 @@
 """Networks as one run has them, by ICA that given networks guide; arrays only.
 
-Of all directions w of a run's whitened principal components Z, that is sought whose map y = wᵀZ is
-both like a network r and as far from Gaussian as can be (GIG-ICA [1]_, MOO-ICAR in NeuroMark [2]_):
+Among all directions w of a run's whitened principal components Z, the search is for the one whose
+map y = wᵀZ is both like a network r and as far from Gaussian as can be (GIG-ICA [1]_, MOO-ICAR in
+NeuroMark [2]_):
 
     O(w) = a 2/π arctan(c J(y)) + (1 - a) E[r y],   J(y) = (E[log cosh y] - E[log cosh ν])²
 
@@ -39,7 +40,7 @@ def guide(white, networks, max_iter=200, tol=1e-7):
     white : ndarray of shape (n, n_voxels)
         Rows of mean 0 and variance 1, uncorrelated.
     networks : ndarray of shape (n_networks, n_voxels)
-        Of any mean and scale. One that is constant has no map.
+        Any mean and scale will do. One that is constant has no map.
     max_iter : int
     tol : float
         A network is done when its w moves by no more in squared length.
@@ -47,7 +48,7 @@ def guide(white, networks, max_iter=200, tol=1e-7):
     Returns
     -------
     maps : ndarray of float32, shape (n_networks, n_voxels)
-        Of mean 0 and variance 1; 0 for a network of which the run holds nothing.
+        Rows of mean 0 and variance 1; 0 for a network of which the run holds nothing.
     """
     along = _along(white, networks)
     norms = np.linalg.norm(along, axis=1, keepdims=True)

@@ -1,14 +1,20 @@
 """Symmetric matrices: as vectors and back, functions of their eigenvalues, their geometric mean."""
 
+from __future__ import annotations
+
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nbica.exceptions import NotConvergedWarning
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
-def sym_matrix_to_vec(symmetric, discard_diagonal=False):
-    """Lower triangles of symmetric matrices, row by row.
+
+def sym_matrix_to_vec(symmetric: np.ndarray, discard_diagonal: bool = False) -> np.ndarray:
+    """Return the lower triangles of symmetric matrices, row by row.
 
     Parameters
     ----------
@@ -20,6 +26,18 @@ def sym_matrix_to_vec(symmetric, discard_diagonal=False):
     Returns
     -------
     ndarray of shape (..., n * (n + 1) / 2), or (..., n * (n - 1) / 2) without the diagonal
+
+    See Also
+    --------
+    vec_to_sym_matrix : the way back.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import connectivity
+    >>> matrix = np.array([[1.0, 0.5, 0.2], [0.5, 1.0, 0.3], [0.2, 0.3, 1.0]])
+    >>> connectivity.sym_matrix_to_vec(matrix, discard_diagonal=True).tolist()
+    [0.5, 0.2, 0.3]
     """
     symmetric = np.asarray(symmetric)
     n = symmetric.shape[-1]
@@ -27,8 +45,8 @@ def sym_matrix_to_vec(symmetric, discard_diagonal=False):
     return symmetric[..., rows, columns] / np.where(rows == columns, np.sqrt(2), 1.0)
 
 
-def vec_to_sym_matrix(vec, diagonal=None):
-    """Symmetric matrices of vectors that :func:`sym_matrix_to_vec` made.
+def vec_to_sym_matrix(vec: np.ndarray, diagonal: ArrayLike | None = None) -> np.ndarray:
+    """Return the symmetric matrices of vectors that :func:`sym_matrix_to_vec` made.
 
     Parameters
     ----------
@@ -44,6 +62,19 @@ def vec_to_sym_matrix(vec, diagonal=None):
     ------
     ValueError
         If no triangle has so many values, or the diagonal does not fit.
+
+    See Also
+    --------
+    sym_matrix_to_vec : the way there.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import connectivity
+    >>> matrix = np.array([[1.0, 0.5, 0.2], [0.5, 1.0, 0.3], [0.2, 0.3, 1.0]])
+    >>> vector = connectivity.sym_matrix_to_vec(matrix)
+    >>> np.allclose(connectivity.vec_to_sym_matrix(vector), matrix)
+    True
     """
     vec = np.asarray(vec, dtype=float)
     n = _side(vec.shape[-1], has_diagonal=diagonal is None)

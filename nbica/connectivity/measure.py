@@ -1,5 +1,9 @@
 """Connectomes: how the time courses of one subject go together, for many subjects."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, Self
+
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.covariance import GraphicalLassoCV, LedoitWolf
@@ -17,6 +21,13 @@ from nbica.connectivity.matrices import (
 from nbica.exceptions import DataError
 from nbica.signal.cleaning import clean
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
+
+    from nbica.hints import Confounds
+
 KINDS = {
     "covariance": lambda covariances: covariances,
     "correlation": covariance_to_correlation,
@@ -29,8 +40,12 @@ _SHORT = {"partial": "partial correlation"}
 _ESTIMATORS = {"ledoit-wolf": LedoitWolf, "graphical lasso": GraphicalLassoCV}
 
 
-def connectomes(time_courses, kind="correlation", estimator="ledoit-wolf", vectorize=False):
-    """Connectivity matrix of each subject, in one call.
+def connectomes(
+    time_courses: Sequence[np.ndarray],
+    kind: Literal["correlation", "partial", "tangent", "precision", "covariance"] = "correlation",
+    estimator: str | BaseEstimator = "ledoit-wolf", vectorize: bool = False,
+) -> np.ndarray:  # fmt: skip
+    """Compute the connectivity matrix of each subject in one call.
 
     Costs n_timepoints x n² multiplications per subject with Ledoit-Wolf; the graphical lasso, with
     its cross-validation, a second or so. To learn from some subjects and apply to others, or inside
@@ -49,6 +64,21 @@ def connectomes(time_courses, kind="correlation", estimator="ledoit-wolf", vecto
     Returns
     -------
     ndarray of shape (n_subjects, n, n), or (n_subjects, n_values)
+
+    See Also
+    --------
+    ConnectivityMeasure : learns from some subjects, for others.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import connectivity
+    >>> rng = np.random.default_rng(0)
+    >>> time_courses = [rng.normal(size=(100, 4)) for _ in range(3)]
+    >>> connectivity.connectomes(time_courses).shape
+    (3, 4, 4)
+    >>> connectivity.connectomes(time_courses, kind="tangent", vectorize=True).shape
+    (3, 10)
     """
     says_nothing = _SHORT.get(kind, kind) in ("correlation", "partial correlation")
     measure = ConnectivityMeasure(
@@ -58,7 +88,7 @@ def connectomes(time_courses, kind="correlation", estimator="ledoit-wolf", vecto
 
 
 class ConnectivityMeasure(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
-    """Functional connectivity of subjects, as a scikit-learn transformer.
+    """Functional connectivity of subjects as a scikit-learn transformer.
 
     Costs n_timepoints x n² multiplications and an n x n matrix per subject; "tangent" adds some ten
     eigendecompositions of each. Names, defaults and numbers are those of nilearn 0.14's class.
@@ -92,6 +122,11 @@ class ConnectivityMeasure(TransformerMixin, BaseEstimator, auto_wrap_output_keys
     n_features_in_ : int
         Time courses per subject.
 
+    See Also
+    --------
+    connectomes : the same in one call.
+    classify_groups : tells groups apart by connectivity.
+
     References
     ----------
     .. [1] O. Ledoit, M. Wolf, "A well-conditioned estimator for large-dimensional covariance
@@ -100,12 +135,24 @@ class ConnectivityMeasure(TransformerMixin, BaseEstimator, auto_wrap_output_keys
        graphical lasso", Biostatistics 9 (2008), 432-441.
     .. [3] G. Varoquaux et al., "Detection of brain functional-connectivity difference in
        post-stroke patients using group-level covariance modeling", MICCAI 2010, 200-208.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica.connectivity import ConnectivityMeasure
+    >>> rng = np.random.default_rng(0)
+    >>> time_courses = [rng.normal(size=(100, 4)) for _ in range(3)]
+    >>> measure = ConnectivityMeasure(kind="tangent").fit(time_courses[:2])
+    >>> displacements = measure.transform(time_courses[2:])
+    >>> displacements.shape, measure.inverse_transform(displacements).shape
+    ((1, 4, 4), (1, 4, 4))
     """
 
     def __init__(
-        self, cov_estimator=None, kind="covariance", vectorize=False, discard_diagonal=False,
-        standardize=True, verbose=0,
-    ):  # fmt: skip
+        self, cov_estimator: BaseEstimator | str | None = None, kind: str = "covariance",
+        vectorize: bool = False, discard_diagonal: bool = False, standardize: bool = True,
+        verbose: int = 0,
+    ) -> None:  # fmt: skip
         self.cov_estimator = cov_estimator
         self.kind = kind
         self.vectorize = vectorize
@@ -113,7 +160,7 @@ class ConnectivityMeasure(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         self.standardize = standardize
         self.verbose = verbose
 
-    def fit(self, X, y=None):
+    def fit(self, X: Sequence[np.ndarray], y: object = None) -> Self:
         """Learn the mean over subjects.
 
         Parameters
@@ -135,14 +182,14 @@ class ConnectivityMeasure(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         self._learn(X)
         return self
 
-    def transform(self, X, confounds=None):
+    def transform(self, X: Sequence[np.ndarray], confounds: Confounds = None) -> np.ndarray:
         """Connectivity of each subject.
 
         Parameters
         ----------
         X : list of ndarray, each of shape (n_timepoints, n)
         confounds : array of shape (n_subjects, n_confounds), DataFrame, path or None
-            Of the subjects, such as their motion: what they explain is removed from the vectors,
+            Values of the subjects, such as motion: what they explain is removed from the vectors,
             which `nbica.signal.clean` does with its defaults. Needs `vectorize`.
 
         Returns
@@ -152,7 +199,9 @@ class ConnectivityMeasure(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         check_is_fitted(self)
         return self._finished(self._measured(check_series(X, self.n_features_in_)), confounds)
 
-    def fit_transform(self, X, y=None, confounds=None):
+    def fit_transform(
+        self, X: Sequence[np.ndarray], y: object = None, confounds: Confounds = None
+    ) -> np.ndarray:
         """Fit and transform the same subjects, estimating each covariance once.
 
         Raises
@@ -166,15 +215,17 @@ class ConnectivityMeasure(TransformerMixin, BaseEstimator, auto_wrap_output_keys
             raise DataError(msg)
         return self._finished(measured, confounds)
 
-    def inverse_transform(self, connectivities, diagonal=None):
-        """Matrices of connectivities; of tangent displacements, the covariances.
+    def inverse_transform(
+        self, connectivities: np.ndarray, diagonal: ArrayLike | None = None
+    ) -> np.ndarray:
+        """Return matrices for connectivities, and covariances for tangent displacements.
 
         Parameters
         ----------
         connectivities : ndarray of shape (n_subjects, n, n) or (n_subjects, n_values)
         diagonal : ndarray of shape (n_subjects, n), optional
-            Of what was vectorized without one, divided by sqrt(2) as `sym_matrix_to_vec` does; by
-            default that of 1 for correlations and partial correlations.
+            The diagonal, where vectors hold none, divided by sqrt(2) as `sym_matrix_to_vec` does;
+            by default 1 for correlations and partial correlations.
 
         Returns
         -------
@@ -195,6 +246,7 @@ class ConnectivityMeasure(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         return root @ map_eigenvalues(np.exp, matrices) @ root
 
     def _learn(self, X):
+        """Learn the mean over subjects and, for tangents, the whitening; return all matrices."""
         self._check_kind()
         self.cov_estimator_ = _estimator_of(self.cov_estimator)
         series = check_series(X)
@@ -221,6 +273,7 @@ class ConnectivityMeasure(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         return KINDS[_SHORT.get(self.kind, self.kind)](covariances)
 
     def _finished(self, measured, confounds=None):
+        """Matrices as the user asked for them: displaced, as vectors, without confounds."""
         if confounds is not None and not self.vectorize:
             msg = "confounds are removed from vectors: set vectorize=True, or leave them out."
             raise ValueError(msg)
@@ -232,6 +285,7 @@ class ConnectivityMeasure(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         return vectors if confounds is None else clean(vectors, confounds=confounds)
 
     def _diagonal_of(self, vectors, diagonal):
+        """The diagonal that vectors without one had, given or known to be 1."""
         if diagonal is not None or not self.discard_diagonal:
             return diagonal
         if _SHORT.get(self.kind, self.kind) not in ("correlation", "partial correlation"):
@@ -269,6 +323,7 @@ def _estimated(series, estimator, standardize):
 
 
 def _estimator_of(estimator):
+    """The covariance estimator that a parameter stands for."""
     if estimator is None:
         return LedoitWolf(store_precision=False)
     if isinstance(estimator, str) and estimator in _ESTIMATORS:

@@ -1,14 +1,29 @@
 """Seed maps: what goes together with a place, voxel by voxel."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from nbica.exceptions import DataError
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-def seed_map(img, seed, masker, radius=8.0, confounds=None, sample_mask=None):
-    """Correlation of each voxel with the mean time course around a place.
+    from nibabel import Nifti1Image
+    from sklearn.base import BaseEstimator
+
+    from nbica.hints import Confounds, ImageLike, SampleMask
+
+
+def seed_map(
+    img: ImageLike, seed: Sequence[float], masker: BaseEstimator, radius: float = 8.0,
+    confounds: Confounds = None, sample_mask: SampleMask = None,
+) -> Nifti1Image:  # fmt: skip
+    """Correlate each voxel with the mean time course around a place.
 
     Memory is that of `masker.transform`: n_timepoints x n_voxels x 4 B. Time is that of reading the
     run.
@@ -30,16 +45,25 @@ def seed_map(img, seed, masker, radius=8.0, confounds=None, sample_mask=None):
     Returns
     -------
     Nifti1Image
-        Of r, from -1 to 1; constant voxels have 0.
+        Pearson's r, from -1 to 1; constant voxels have 0.
 
     Raises
     ------
     DataError
         If no voxel of the mask is within the radius, or a voxel's size, of the seed.
 
+    See Also
+    --------
+    dual_regression : maps of whole networks instead of a place.
+
     Examples
     --------
-    >>> r_img = seed_map("bold.nii.gz", (0, -52, 18), ica)  # doctest: +SKIP
+    >>> from nbica import NiftiMasker, connectivity, datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> masker = NiftiMasker(cohort.mask_img, standardize=True, detrend=True)
+    >>> r_img = connectivity.seed_map(cohort.func[0], (0, -52, 18), masker, radius=12)
+    >>> r_img.shape, bool(r_img.get_fdata().max() <= 1)
+    ((13, 16, 14), True)
     """
     masker = getattr(masker, "masker_", masker)
     if not hasattr(masker, "preparation_"):

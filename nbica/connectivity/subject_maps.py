@@ -30,6 +30,22 @@ class SubjectMaps(NamedTuple):
         The run's path.
     time_courses : ndarray of float32, shape (n_timepoints, n_components)
     maps : ndarray of float32, shape (n_components, n_voxels)
+
+    See Also
+    --------
+    dual_regression : makes them.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from nbica import CanICA, connectivity, datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> ica = CanICA(cohort.mask_img, n_components=5, random_state=0).fit(cohort)
+    >>> own = next(connectivity.dual_regression(ica, cohort.func, cohort.confounds))
+    >>> Path(own.name).name[:6], own.time_courses.shape
+    ('sub-01', (40, 5))
+    >>> ica.masker_.inverse_transform(own.maps).shape
+    (13, 16, 14, 5)
     """
 
     name: str
@@ -89,8 +105,9 @@ def guide_run(run, preparation, maps, n_components, store, confounds=None, scrat
     n_components = min(n_components, max(1, run.n_timepoints // 2))
 
     def compute():
-        rows = _equal_rows(run, preparation, n_components, store, confounds, scratch_folder)
+        # The sums do not depend on how many threads there are.
         with threadpool_limits(1, "blas"):
+            rows = _equal_rows(run, preparation, n_components, store, confounds, scratch_folder)
             own = guide(rows * np.float32(np.sqrt(rows.shape[1])), maps)
         courses, notices = project_run(run, preparation, maps, confounds, scratch_folder)
         return {"time_courses": courses, "maps": own, "notices": notices}
@@ -221,9 +238,10 @@ def overlap_run(run, preparation, basis, form, store, confounds=None, scratch_fo
     overlap : ndarray of shape (n_rows, n_rows)
     warnings : list of str
     """
-    rows, notices = _reduced_rows(run, preparation, form, store, confounds, scratch_folder)
-    along = (basis @ rows.T).astype(np.float64)
-    return along @ along.T, notices
+    with threadpool_limits(1, "blas"):
+        rows, notices = _reduced_rows(run, preparation, form, store, confounds, scratch_folder)
+        along = (basis @ rows.T).astype(np.float64)
+        return along @ along.T, notices
 
 
 def reconstruct_run(
@@ -248,8 +266,9 @@ def reconstruct_run(
     subject : SubjectMaps
     warnings : list of str
     """
-    rows, _ = _reduced_rows(run, preparation, form, store, confounds, scratch_folder)
-    own = (unmixing @ (basis @ rows.T)).astype(np.float32) @ rows
+    with threadpool_limits(1, "blas"):
+        rows, _ = _reduced_rows(run, preparation, form, store, confounds, scratch_folder)
+        own = (unmixing @ (basis @ rows.T)).astype(np.float32) @ rows
     courses, notices = project_run(run, preparation, maps, confounds, scratch_folder)
     return SubjectMaps(run.name, courses, own), notices
 

@@ -1,6 +1,9 @@
 """Subjects' own time courses and maps of the group's components, one run in memory at a time."""
 
+from __future__ import annotations
+
 from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -26,9 +29,22 @@ from nbica.runtime.checks import check_count
 from nbica.runtime.parallel import each_run
 from nbica.runtime.store import open_store
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-def dual_regression(ica, imgs, confounds=None, memory=None):
-    """Each subject's time courses and maps of the group's components.
+    from sklearn.base import BaseEstimator
+    from sklearn.utils import Bunch
+
+    from nbica.connectivity.subject_maps import SubjectMaps
+    from nbica.decomposition.dict_learning import DictLearning
+    from nbica.hints import Bytes, ImageLike, Images, MemoryLike, RunConfounds, Runs
+
+
+def dual_regression(
+    ica: CanICA | DictLearning, imgs: Runs, confounds: RunConfounds = None,
+    memory: MemoryLike = None,
+) -> Iterator[SubjectMaps]:  # fmt: skip
+    """Estimate each subject's time courses and maps of the group's components.
 
     Reads every run once, as it is asked for. Memory is that of a run for each of the estimator's
     `n_jobs` processes, and of the maps of one subject, for any number of them; a list of all takes
@@ -61,17 +77,34 @@ def dual_regression(ica, imgs, confounds=None, memory=None):
     DataError, FileNotFoundError
         For images or confounds that cannot be used, naming them.
 
+    See Also
+    --------
+    guided_ica : own maps that are further from Gaussian.
+    back_reconstruct : parts of the group's maps.
+
     References
     ----------
     .. [1] L. Nickerson et al., "Using dual regression to investigate network shape and amplitude
        in functional connectivity analyses", Frontiers in Neuroscience 11 (2017), 115.
+
+    Examples
+    --------
+    >>> from nbica import CanICA, connectivity, datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> ica = CanICA(cohort.mask_img, n_components=5, random_state=0).fit(cohort)
+    >>> for own in connectivity.dual_regression(ica, cohort.func[:2], cohort.confounds[:2]):
+    ...     print(own.time_courses.shape, own.maps.shape == ica.components_.shape)
+    (40, 5) True
+    (40, 5) True
     """
     pairs, shared, n_workers = _work(ica, imgs, confounds, memory)
     return _streamed(regress_run, pairs, shared, n_workers)
 
 
-def back_reconstruct(ica, imgs, confounds=None, memory=None):
-    """Each subject's part in the group's maps, by back-reconstruction (as GIFT's GICA3).
+def back_reconstruct(
+    ica: CanICA, imgs: Runs, confounds: RunConfounds = None, memory: MemoryLike = None
+) -> Iterator[SubjectMaps]:
+    """Compute each subject's part in the group's maps by back-reconstruction (as GIFT's GICA3).
 
     Reads every run three times, or once with a `memory` that holds its reduction: for what the
     runs have of the maps in all, for the part of each, and for its time courses. Memory is that of
@@ -101,10 +134,28 @@ def back_reconstruct(ica, imgs, confounds=None, memory=None):
     ------
     As :func:`dual_regression`.
 
+    See Also
+    --------
+    dual_regression : also for runs that were not in the fit.
+
     References
     ----------
     .. [1] E. Erhardt et al., "Comparison of multi-subject ICA methods for analysis of fMRI data",
        Human Brain Mapping 32 (2011), 2075-2095.
+
+    Examples
+    --------
+    The parts of all runs add up to the group's maps:
+
+    >>> import numpy as np
+    >>> from nbica import CanICA, connectivity, datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> ica = CanICA(cohort.mask_img, n_components=5, threshold=None, random_state=0).fit(cohort)
+    >>> parts = connectivity.back_reconstruct(ica, cohort.func, cohort.confounds)
+    >>> total = sum(part.maps for part in parts)
+    >>> change = (total - ica.components_).std(axis=1)
+    >>> bool(change.max() < 1e-3 * ica.components_.std())
+    True
     """
     pairs, shared, n_workers = _work(ica, imgs, confounds, memory)
     maps = shared.pop("maps")
@@ -116,30 +167,30 @@ def back_reconstruct(ica, imgs, confounds=None, memory=None):
 
 
 def guided_ica(
-    imgs,
-    networks,
-    confounds=None,
+    imgs: Runs,
+    networks: Images | Bunch | CanICA | DictLearning,
+    confounds: RunConfounds = None,
     *,
-    mask=None,
-    n_components=64,
-    memory=None,
-    n_jobs=None,
-    ram=None,
-):
-    """Each subject's own version of given networks, by ICA that these guide (GIG-ICA, MOO-ICAR).
+    mask: ImageLike | BaseEstimator | None = None,
+    n_components: int = 64,
+    memory: MemoryLike = None,
+    n_jobs: int | None = None,
+    ram: Bytes = None,
+) -> Iterator[SubjectMaps]:
+    """Find each subject's version of given networks by ICA that they guide (GIG-ICA, MOO-ICAR).
 
     Reads every run twice, as it is asked for, or once with a `memory` that holds its reduction.
     Memory is that of :func:`dual_regression`, and of `n_components` maps. Time is that of the
     reduction, and for each of up to 200 steps of 2 n_networks x n_components multiplications per
     voxel (0.3 s in all for 20 networks, 64 components and 4000 voxels).
 
-    Of what a subject's principal components span, for each network the map is sought that is both
-    like it and as far from Gaussian as can be, with equal weight [1]_ [2]_. So networks keep their
-    place in the list over subjects, and need not be of these subjects: a published template will
-    do. On simulated cohorts in which people's networks differ, own maps then are nearer to the
-    truth than those of dual regression (mean r .55 against .48 and .61 against .56 in two cohorts
-    of ours). Halves of 20 real runs agreed no better (r .27 with both). A map is like its network
-    by design, in noise too: likeness is no sign that a person has it.
+    For each network, it seeks the map within the span of the subject's principal components that is
+    both like the network and as far from Gaussian as can be, with equal weight [1]_ [2]_. So
+    networks keep their place in the list over subjects, and need not be of these subjects: a
+    published template will do. On simulated cohorts in which people's networks differ, own maps
+    then are nearer to the truth than those of dual regression (mean r .55 against .48 and .61
+    against .56 in two cohorts of ours). Halves of 20 real runs agreed no better (r .27 with both).
+    A map is like its network by design, in noise too: likeness is no sign that a person has it.
 
     Parameters
     ----------
@@ -173,16 +224,31 @@ def guided_ica(
     DataError, FileNotFoundError
         For images or confounds that cannot be used, naming them.
 
+    See Also
+    --------
+    dual_regression : own maps by two regressions.
+
     References
     ----------
     .. [1] Y. Du, Y. Fan, "Group information guided ICA for fMRI data analysis", NeuroImage 69
        (2013), 157-197.
     .. [2] Y. Du et al., "NeuroMark: an automated and adaptive ICA based pipeline to identify
        reproducible fMRI markers of brain disorders", NeuroImage: Clinical 28 (2020), 102375.
+
+    Examples
+    --------
+    >>> from nbica import connectivity, datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> guided = connectivity.guided_ica(
+    ...     cohort.func[:1], cohort, cohort.confounds[:1], mask=cohort.mask_img, n_components=16
+    ... )
+    >>> own = next(guided)
+    >>> own.maps.shape[0] == len(cohort.labels), own.time_courses.shape
+    (True, (40, 12))
     """
     check_count("n_components", n_components)
     is_fit = hasattr(networks, "get_params")
-    given = {"memory": memory, "n_jobs": n_jobs, "ram": ram}
+    given: dict[str, Any] = {"memory": memory, "n_jobs": n_jobs, "ram": ram}
     if is_fit:
         check_is_fitted(networks)
         mask = networks.masker_
@@ -210,6 +276,7 @@ def _work(ica, imgs, confounds, memory):
 
 
 def _planned(ica, imgs, confounds, memory):
+    """Pairs of a run and its confounds, what the workers share, and how many workers there are."""
     inputs = inputs_of(imgs, confounds)
     plan = plan_of(ica, inputs, ica.masker_.n_elements_)
     machine.check_disk(plan.scratch_path, plan.scratch)

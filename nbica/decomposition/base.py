@@ -1,7 +1,10 @@
 """What the group decompositions share: a plan before the fit, its frame, runs seen through it."""
 
+from __future__ import annotations
+
 import threading
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.base import TransformerMixin
@@ -15,8 +18,17 @@ from nbica.decomposition.run_table import warn_about_runs
 from nbica.image.inputs import confounds_of, inputs_of, with_frames
 from nbica.image.run import is_iterator
 from nbica.runtime import machine
+from nbica.runtime.checks import as_flag
 from nbica.runtime.parallel import each_run
 from nbica.runtime.tables import TableOutput
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nibabel import Nifti1Image
+
+    from nbica.hints import RunConfounds, Runs, RunSampleMasks
+    from nbica.runtime.budget import Plan
 
 
 class GroupDecompositionMixin(TableOutput, TransformerMixin, auto_wrap_output_keys=None):
@@ -39,6 +51,7 @@ class GroupDecompositionMixin(TableOutput, TransformerMixin, auto_wrap_output_ke
 
     @contextmanager
     def _fresh_or_going_on(self, imgs, confounds, goes_on):
+        """A fit whose results are stored at its end, and cleared if it does not get there."""
         if not goes_on:
             clear_fitted(self)
         try:
@@ -57,7 +70,7 @@ class GroupDecompositionMixin(TableOutput, TransformerMixin, auto_wrap_output_ke
         self.runs_ = fit.finish(stacklevel + 1)
         self.masker_, self.mask_img_, self.plan_ = fit.masker, fit.masker.mask_img_, fit.plan
 
-    def plan(self, imgs, confounds=None):
+    def plan(self, imgs: Runs, confounds: RunConfounds = None) -> Plan:
         """How a fit of these runs would go: memory, disk, time; reads headers only.
 
         Takes about a millisecond per run.
@@ -83,7 +96,9 @@ class GroupDecompositionMixin(TableOutput, TransformerMixin, auto_wrap_output_ke
         self._check_parameters()
         return plan_before(self, imgs, confounds)
 
-    def transform(self, imgs, confounds=None, sample_mask=None):
+    def transform(
+        self, imgs: Runs, confounds: RunConfounds = None, sample_mask: RunSampleMasks = None
+    ) -> list[np.ndarray]:
         """Time courses of the components in each run, by least squares.
 
         Each frame is fitted by the maps and an intercept, as FSL does it and nilearn does not:
@@ -103,7 +118,10 @@ class GroupDecompositionMixin(TableOutput, TransformerMixin, auto_wrap_output_ke
         courses = self._map_runs(project_run, imgs, confounds, sample_mask)
         return [self._as_output(course) for course in courses]
 
-    def fit_transform(self, imgs=None, y=None, confounds=None, sample_mask=None, *, X=None):
+    def fit_transform(
+        self, imgs: Runs | None = None, y: object = None, confounds: RunConfounds = None,
+        sample_mask: RunSampleMasks = None, *, X: Runs | None = None,
+    ) -> list[np.ndarray]:  # fmt: skip
         """Fit and transform the same runs; see :meth:`fit` and :meth:`transform`."""
         imgs = X if imgs is None else imgs
         confounds = confounds_of(imgs, confounds)
@@ -111,13 +129,13 @@ class GroupDecompositionMixin(TableOutput, TransformerMixin, auto_wrap_output_ke
         self.fit(imgs, y, confounds, sample_mask)
         return self.transform(imgs, confounds, sample_mask)
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
         """Names of the components: canica0, canica1, and so on."""
         del input_features
         name = type(self).__name__.lower()
         return np.array([f"{name}{i}" for i in range(len(self.components_))], dtype=object)
 
-    def inverse_transform(self, loadings):
+    def inverse_transform(self, loadings: Sequence[np.ndarray]) -> list[Nifti1Image]:
         """Images that the components make with given time courses.
 
         Memory is that of the 4D images.
@@ -145,7 +163,10 @@ class GroupDecompositionMixin(TableOutput, TransformerMixin, auto_wrap_output_ke
                 raise ValueError(msg)
         return [self.masker_.inverse_transform(rows @ self.components_) for rows in loadings]
 
-    def score(self, imgs, y=None, confounds=None, per_component=False, sample_mask=None):
+    def score(
+        self, imgs: Runs, y: object = None, confounds: RunConfounds = None,
+        per_component: bool = False, sample_mask: RunSampleMasks = None,
+    ) -> float | np.ndarray:  # fmt: skip
         """Fraction of the runs' variance that the components explain.
 
         Memory is that of one run per process, for any number of runs.
@@ -163,6 +184,7 @@ class GroupDecompositionMixin(TableOutput, TransformerMixin, auto_wrap_output_ke
             From 0 to 1, over all cleaned signals. As in :meth:`transform` there is an intercept,
             and the mean of each frame counts as not explained.
         """
+        per_component = as_flag("per_component", per_component)
         parts = self._map_runs(explain_run, imgs, confounds, sample_mask)
         together = np.sum([part.together for part in parts])
         total = np.sum([part.total for part in parts])
@@ -170,6 +192,7 @@ class GroupDecompositionMixin(TableOutput, TransformerMixin, auto_wrap_output_ke
         return (alone if per_component else together) / (total or 1.0)
 
     def _map_runs(self, function, imgs, confounds, sample_mask):
+        """Call a function for each run with the maps, and warn of what was noticed in them."""
         check_is_fitted(self)
         inputs = inputs_of(*with_frames(imgs, confounds, sample_mask))
         plan = plan_of(self, inputs, self.masker_.n_elements_)

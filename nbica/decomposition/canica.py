@@ -1,5 +1,9 @@
 """CanICA: from images to component maps, in reading order."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, Self
+
 import numpy as np
 from sklearn.base import BaseEstimator
 
@@ -36,6 +40,23 @@ from nbica.runtime.cache import Stage
 from nbica.runtime.checks import check_count, check_flags, check_fraction, warn_of_y
 from nbica.runtime.progress import warn
 from nbica.signal.ties import KNOWN, in_order
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import ArrayLike, DTypeLike
+
+    from nbica.hints import (
+        Bytes,
+        Fwhm,
+        ImageLike,
+        MemoryLike,
+        RunConfounds,
+        Runs,
+        RunSampleMasks,
+        Seed,
+        Standardize,
+    )
 
 # Maps shown during a fit whose number of components is chosen at its end.
 MAPS_SO_FAR = 20
@@ -189,6 +210,12 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
         Seconds that the stages of the fit took: mask, reduce runs, merge (while runs are reduced),
         ICA.
 
+    See Also
+    --------
+    DictLearning : sparse maps that may overlap.
+    nbica.FitPanel : plans, starts and watches a fit.
+    nbica.matching.label : names the components after known networks.
+
     Notes
     -----
     The maps depend on the data, the parameters and the seed: not on `n_jobs` or on the cache.
@@ -199,17 +226,37 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
        NeuroImage 51 (2010), 288-299, arXiv:1006.2300.
     .. [2] G. Varoquaux et al., "ICA-based sparse features recovery from fMRI datasets", IEEE ISBI
        2010, 1177-1180, arXiv:1006.2302.
+
+    Examples
+    --------
+    >>> from nbica import CanICA, datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> ica = CanICA(mask=cohort.mask_img, n_components=5, smoothing_fwhm=12, random_state=0)
+    >>> ica = ica.fit(cohort.func, confounds=cohort.confounds)
+    >>> ica.components_img_.shape, ica.runs_["n_timepoints"].tolist()
+    ((13, 16, 14, 5), [40, 40, 40, 40])
+    >>> time_courses = ica.transform(cohort.func, confounds=cohort.confounds)
+    >>> len(time_courses), time_courses[0].shape
+    (4, (40, 5))
     """
 
     def __init__(
-        self, mask=None, n_components=20, smoothing_fwhm=6, do_cca="weighted", threshold="auto",
-        n_init="auto", random_state=None, standardize=True, standardize_confounds=True,
-        detrend=True, low_pass=None, high_pass=None, t_r=None, dtype=None, target_affine=None,
-        target_shape=None, mask_strategy="epi", mask_args=None, memory=None, memory_level=0,
-        n_jobs=1, verbose=0, max_iter=200, tol=1e-5, ram=None, callback=None,
-        cache_limit=None, on_error="raise",
-        consensus=False, order="variance", algorithm="fastica", n_pca_components=None,
-    ):  # fmt: skip
+        self, mask: ImageLike | BaseEstimator | None = None,
+        n_components: int | Literal["auto"] = 20, smoothing_fwhm: Fwhm = 6,
+        do_cca: bool | Literal["weighted"] = "weighted",
+        threshold: float | Literal["auto"] | tuple[str, float] | None = "auto",
+        n_init: int | Literal["auto"] = "auto", random_state: Seed = None,
+        standardize: Standardize = True, standardize_confounds: bool = True, detrend: bool = True,
+        low_pass: float | None = None, high_pass: float | None = None, t_r: float | None = None,
+        dtype: DTypeLike | None = None, target_affine: ArrayLike | None = None,
+        target_shape: Sequence[int] | None = None, mask_strategy: str = "epi",
+        mask_args: dict | None = None, memory: MemoryLike = None, memory_level: int = 0,
+        n_jobs: int = 1, verbose: int = 0, max_iter: int = 200, tol: float = 1e-5,
+        ram: Bytes = None, callback: Callable | None = None, cache_limit: Bytes = None,
+        on_error: Literal["raise", "skip"] = "raise", consensus: bool = False,
+        order: Literal["variance", "stability"] = "variance",
+        algorithm: Literal["fastica", "infomax"] = "fastica", n_pca_components: int | None = None,
+    ) -> None:  # fmt: skip
         self.mask = mask
         self.n_components = n_components
         self.smoothing_fwhm = smoothing_fwhm
@@ -245,7 +292,10 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
 
     # ---- fit --------------------------------------------------------------------------------
 
-    def fit(self, imgs, y=None, confounds=None, sample_mask=None):
+    def fit(
+        self, imgs: Runs, y: object = None, confounds: RunConfounds = None,
+        sample_mask: RunSampleMasks = None,
+    ) -> Self:  # fmt: skip
         """Find the components of a group of runs.
 
         Parameters
@@ -305,13 +355,16 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
             check_ratio(self.threshold, self.n_components, stacklevel=3)
         check_random_state(self.random_state)
 
-    def components_per_run(self):
+    def components_per_run(self) -> int:
         """How many principal components each run contributes."""
         if self.n_pca_components is not None:
             return self.n_pca_components
         return components_per_run(self.n_components, weighting_of(self.do_cca))
 
-    def partial_fit(self, imgs, y=None, confounds=None, sample_mask=None):
+    def partial_fit(
+        self, imgs: Runs, y: object = None, confounds: RunConfounds = None,
+        sample_mask: RunSampleMasks = None,
+    ) -> Self:  # fmt: skip
         """Add runs, one or more, and find the components of all so far.
 
         Costs what the new runs cost, and an ICA. Memory is that of `fit`, of which the stack of the
@@ -348,6 +401,7 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
         return self
 
     def _subspace_so_far(self):
+        """The subspace that `partial_fit` goes on with, if it can."""
         if self.n_components == "auto":
             msg = 'n_components="auto" is chosen of all runs at once: use fit, or give a number.'
             raise ValueError(msg)
@@ -430,6 +484,7 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
         return flip_signs(found.maps[in_order(share)])
 
     def _learn_subspace(self, group):
+        """Store what is known of the group's subspace; return the rows that are kept."""
         self._check_rank(len(group["components"]), 1)
         n_runs, n_components = int((~self.runs_["skipped"]).sum()), self.n_components
         if "null" in group:
@@ -458,6 +513,8 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
             raise DataError(msg)
 
     def _find_components(self, components):
+        """Learn the maps of a subspace: rotated, ordered, signed, thresholded."""
+        # Rotate the subspace into independent maps.
         n_init = starts_of(self.n_init, len(components))
         found = fast_ica(
             components, n_init, self.random_state, self.max_iter, self.tol, self.consensus,
@@ -467,6 +524,7 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
         self._check_rank(len(found.maps), len(components))
         if self.n_components == "auto":
             check_ratio(self.threshold, len(found.maps), stacklevel=3)
+        # Order them by what they hold of what the runs share; long tails point up.
         share = canonical_share(found.maps, components, self.variance_)
         order = in_order(share)
         if self.order == "stability":  # to a thousandth, and by variance among equals

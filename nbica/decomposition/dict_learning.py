@@ -1,5 +1,9 @@
 """DictLearning: as CanICA up to the last step, which makes sparse maps."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, Self
+
 import numpy as np
 from sklearn.base import BaseEstimator
 
@@ -15,6 +19,23 @@ from nbica.runtime.cache import Stage
 from nbica.runtime.checks import check_count, check_fraction, is_number, warn_of_y
 from nbica.runtime.progress import warn
 from nbica.signal.ties import in_order
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import ArrayLike, DTypeLike
+
+    from nbica.hints import (
+        Bytes,
+        Fwhm,
+        ImageLike,
+        MemoryLike,
+        RunConfounds,
+        Runs,
+        RunSampleMasks,
+        Seed,
+        Standardize,
+    )
 
 # Rows that are kept between runs, for each component: of the runs as they are, which make the
 # dictionary (from 20 real runs, maps of 3 and of all rows matched at |r| = .9996), and of what they
@@ -88,6 +109,10 @@ class DictLearning(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys
     masker_, mask_img_, n_components_, runs_, plan_, seconds_
         As in :class:`CanICA`.
 
+    See Also
+    --------
+    CanICA : independent maps.
+
     Notes
     -----
     The maps depend on the data, the parameters and, by the start, on the seed: not on `n_jobs`, on
@@ -99,16 +124,36 @@ class DictLearning(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys
        spontaneous activity", IPMI 2011, 562-573.
     .. [2] A. Mensch, G. Varoquaux, B. Thirion, "Compressed online dictionary learning for fast
        resting-state fMRI decomposition", IEEE ISBI 2016, 1282-1285.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import DictLearning, datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> learner = DictLearning(mask=cohort.mask_img, n_components=5, alpha=1, random_state=0)
+    >>> learner = learner.fit(cohort)
+    >>> learner.components_img_.shape
+    (13, 16, 14, 5)
+    >>> bool((learner.components_ == 0).mean() > 0.1)
+    True
+    >>> bool((np.diff(learner.objective_) <= 0).all())
+    True
     """
 
     def __init__(
-        self, n_components=20, n_epochs=1, alpha=10, reduction_ratio="auto", dict_init=None,
-        random_state=None, batch_size=20, method="cd", mask=None, smoothing_fwhm=4,
-        standardize=True, standardize_confounds=True, detrend=True, low_pass=None, high_pass=None,
-        t_r=None, dtype=None, target_affine=None, target_shape=None, mask_strategy="epi",
-        mask_args=None, n_jobs=1, verbose=0, memory=None, memory_level=0, max_iter=200, tol=1e-5,
-        ram=None, callback=None, cache_limit=None, on_error="raise",
-    ):  # fmt: skip
+        self, n_components: int = 20, n_epochs: float = 1, alpha: float = 10,
+        reduction_ratio: float | Literal["auto"] = "auto", dict_init: ImageLike | None = None,
+        random_state: Seed = None, batch_size: int = 20, method: Literal["cd", "lars"] = "cd",
+        mask: ImageLike | BaseEstimator | None = None, smoothing_fwhm: Fwhm = 4,
+        standardize: Standardize = True, standardize_confounds: bool = True, detrend: bool = True,
+        low_pass: float | None = None, high_pass: float | None = None, t_r: float | None = None,
+        dtype: DTypeLike | None = None, target_affine: ArrayLike | None = None,
+        target_shape: Sequence[int] | None = None, mask_strategy: str = "epi",
+        mask_args: dict | None = None, n_jobs: int = 1, verbose: int = 0, memory: MemoryLike = None,
+        memory_level: int = 0, max_iter: int = 200, tol: float = 1e-5, ram: Bytes = None,
+        callback: Callable | None = None, cache_limit: Bytes = None,
+        on_error: Literal["raise", "skip"] = "raise",
+    ) -> None:  # fmt: skip
         self.n_components = n_components
         self.n_epochs = n_epochs
         self.alpha = alpha
@@ -141,7 +186,10 @@ class DictLearning(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys
         self.cache_limit = cache_limit
         self.on_error = on_error
 
-    def fit(self, imgs, y=None, confounds=None, sample_mask=None):
+    def fit(
+        self, imgs: Runs, y: object = None, confounds: RunConfounds = None,
+        sample_mask: RunSampleMasks = None,
+    ) -> Self:  # fmt: skip
         """Find the maps of a group of runs.
 
         Parameters
@@ -177,7 +225,7 @@ class DictLearning(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys
                 self._find_components(group["weighted"])
         return self
 
-    def components_per_run(self):
+    def components_per_run(self) -> int:
         """How many principal components each run contributes."""
         return self.n_components
 
@@ -222,6 +270,7 @@ class DictLearning(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys
         return group if self.dict_init is not None else group | {"shared": shared.components_}
 
     def _start(self, shared):
+        """The maps to start from: given ones, or those of a CanICA."""
         if self.dict_init is None:
             maps = _independent(shared, self.random_state)
         else:
@@ -234,6 +283,7 @@ class DictLearning(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys
         return maps
 
     def _find_components(self, rows):
+        """Learn sparse maps from the start, those that carry most first."""
         found = learn_dictionary(rows, self.components_init_, self.alpha, self.max_iter, self.tol)
         self._warn_of(found)
         sizes = np.linalg.norm(found.maps, axis=1)

@@ -41,7 +41,7 @@ def make_masker(estimator):
     names = set(NiftiMasker().get_params()) - {"mask_img", "runs"}
     own = {name: value for name, value in estimator.get_params(deep=False).items() if name in names}
     mask = estimator.mask
-    if not hasattr(mask, "get_params"):
+    if isinstance(mask, type) or not hasattr(mask, "get_params"):
         return NiftiMasker(mask_img=mask, **own)
     # Where and how to compute remains the estimator's business.
     names -= {"memory", "memory_level", "n_jobs", "verbose", "dtype", "reports", "cmap"}

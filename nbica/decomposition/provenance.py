@@ -150,6 +150,7 @@ def repeat(record, **parameters):
         If it is no record of an estimator of nbica, or a run or a parameter was in memory only,
         naming it.
     """
+    # Only what the record can say in full is fitted again.
     _check_form(record)
     estimator = _estimator(record["estimator"])
     chosen = record["parameters"] | parameters
@@ -163,6 +164,7 @@ def repeat(record, **parameters):
     if lost:
         msg = f"The record does not hold what was in memory only: {', '.join(lost)}."
         raise DataError(msg)
+    # The same files, with the tables and frames that belonged to them.
     _warn_of_changes(record, chosen.get("mask"))
     imgs = [one["path"] for one in record["inputs"]]
     tables = [one["confounds"] for one in record["inputs"]]

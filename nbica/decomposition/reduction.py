@@ -4,13 +4,15 @@ This is the unit of work of a fit: cached, and run in parallel. It depends on on
 parameters only, so its result can be kept and used again with any other runs.
 """
 
+from __future__ import annotations
+
 import time
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from tempfile import gettempdir
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
 import joblib
@@ -26,6 +28,9 @@ from nbica.runtime.leftovers import own_folder
 from nbica.runtime.parallel import each_run, out_of_memory
 from nbica.runtime.store import NoStore
 from nbica.signal.confounds import load_confounds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 REDUCTION = Stage("reduction", version=3)
 NO_STORE = NoStore()
@@ -93,8 +98,10 @@ class Reduction:
         return replace(self, components=components).leading(n_components)
 
 
-def principal_components(walk, n_timepoints, n_voxels, n_components):
-    """Leading principal components of a run's signals, exactly.
+def principal_components(
+    walk: Callable[[], Iterable], n_timepoints: int, n_voxels: int, n_components: int
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Compute the leading principal components of a run's signals, exactly.
 
     Costs n_timepoints² x n_voxels multiplications and no copy of the signals: the singular values
     and left vectors come from the n_timepoints x n_timepoints Gram matrix, the right ones from one
@@ -117,6 +124,26 @@ def principal_components(walk, n_timepoints, n_voxels, n_components):
     singular_values : ndarray of float64, shape (n,)
     total_variance : float
         Sum of squares of the signals.
+
+    See Also
+    --------
+    nbica.decomposition.GroupSubspace : merges the components of several runs.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica.decomposition.reduction import principal_components
+    >>> rng = np.random.default_rng(0)
+    >>> signals = rng.normal(size=(30, 400)).astype("float32")
+    >>> def walk():
+    ...     for start in range(0, 400, 100):
+    ...         block = slice(start, start + 100)
+    ...         yield block, signals[:, block]
+    >>> components, singular_values, variance = principal_components(walk, 30, 400, 5)
+    >>> components.shape
+    (5, 400)
+    >>> np.allclose(singular_values, np.linalg.svd(signals, compute_uv=False)[:5], rtol=1e-4)
+    True
     """
     s, U, total = left_factors(lambda: (b for _, b in walk()), n_timepoints, n_components)
     components = np.empty((len(s), n_voxels), np.float32)
@@ -229,8 +256,10 @@ def reduce_run(
         return load_confounds(confounds, run.n_timepoints, run.name)
 
     try:
+        # The key of the reduction: the content of the run, and all that is done to it.
         if store.location is not None and identity is None:
             identity = identify(run, preparation, n_components, table())
+        # Read it from the cache, or clean and reduce the run; keep it if nothing changed meanwhile.
         found = REDUCTION.get_or_compute(
             store,
             identity and identity.key,
@@ -245,6 +274,7 @@ def reduce_run(
             raise
         reason = out_of_memory(error) if isinstance(error, MemoryError) else str(error)
         return _failed(reason, time.perf_counter() - start)
+    # Between processes it travels through a file, where there is a folder for that.
     reduction = Reduction(**found.values | {"warnings": tuple(found.values["warnings"])})
     if results_folder is not None:
         reduction = reduction.parked(results_folder)
@@ -333,6 +363,7 @@ def reduce_runs(tasks, preparation, n_components, store, plan, on_error="raise")
     }
     # A cluster may share no folder.
     in_hand = plan.n_workers == 1 or plan.on_cluster
+    # Results of other processes wait in a folder, so that memory holds those in hand only.
     with nullcontext() if in_hand else own_folder(Path(gettempdir())) as folder:
         shared["results_folder"] = folder
         if_killed = _failed if on_error == "skip" else None

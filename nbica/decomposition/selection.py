@@ -24,6 +24,8 @@ References
    Physica D 58 (1992), 77-94.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,6 +58,19 @@ class ComponentSpectrum:
     null : ndarray of shape (n_null_dimensions,)
         Those of random maps as smooth as the runs' own, without what stood out.
     n_runs : int
+
+    See Also
+    --------
+    choose : makes one.
+    nbica.plotting.plot_component_spectrum : draws it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica.decomposition.selection import ComponentSpectrum
+    >>> spectrum = ComponentSpectrum(np.array([0.9, 0.8, 0.3]), np.array([0.35, 0.3]), n_runs=10)
+    >>> round(spectrum.bar, 3), spectrum.n_components, spectrum.is_capped
+    (0.385, 2, False)
     """
 
     correlations: np.ndarray
@@ -63,17 +78,17 @@ class ComponentSpectrum:
     n_runs: int
 
     @property
-    def bar(self):
+    def bar(self) -> float:
         """What a correlation must exceed to count: 1.1 times the largest of the null."""
         return MARGIN * float(self.null[0])
 
     @property
-    def n_components(self):
+    def n_components(self) -> int:
         """How many exceed it."""
         return int((self.correlations > self.bar).sum())
 
     @property
-    def is_capped(self):
+    def is_capped(self) -> bool:
         """Whether all exceed it: there may be more than could be seen."""
         return self.n_components == len(self.correlations)
 
@@ -91,7 +106,7 @@ def components_per_run(n_components, weighting):
     return rows_per_run(n_components, weighting)
 
 
-def choose(subspace, null):
+def choose(subspace: GroupSubspace, null: Null) -> ComponentSpectrum:
     """Count the dimensions that a group shares beyond chance.
 
     Costs, for each of up to 16 null runs in up to three rounds, 64 Fourier transforms of the mask's
@@ -109,6 +124,10 @@ def choose(subspace, null):
     -------
     ComponentSpectrum
 
+    See Also
+    --------
+    nbica.CanICA : calls it with `n_components="auto"`.
+
     Notes
     -----
     A count is knife-edged where a correlation stands at the bar. Both are known to 1e-6, and the
@@ -123,12 +142,31 @@ def choose(subspace, null):
     most runs, and where networks are close to `MOST_COMPONENTS`. What is shared need not be a
     network: vessels and movement count, and where the voxels are so coarse that nearly every
     dimension is shared (10 mm) the count grows with `MOST_COMPONENTS`.
+
+    Examples
+    --------
+    Three maps that six runs share, each among seven of its own:
+
+    >>> import numpy as np
+    >>> from nbica.decomposition import GroupSubspace
+    >>> from nbica.decomposition.selection import Null, choose, orthonormal
+    >>> rng = np.random.default_rng(0)
+    >>> shared = rng.normal(size=(3, 12**3))
+    >>> subspace, null = GroupSubspace(10, 40), Null(np.ones((12, 12, 12), bool))
+    >>> for _ in range(6):
+    ...     rows = orthonormal(np.vstack([shared, rng.normal(size=(7, 12**3))]))
+    ...     subspace, null = subspace.partial_fit(rows), null.partial_fit(rows)
+    >>> choose(subspace, null).n_components
+    3
     """
+    # Rows are orthonormal, so that squared singular values over the runs are correlations.
     correlations = subspace.singular_values_**2 / subspace.n_runs_
-    found, n_out = None, 0
+    n_out = 0
     for _ in range(ROUNDS):
+        # Chance, as it would be without the dimensions that have stood out so far.
         without = null.correlations(subspace.components_[:n_out], correlations[:n_out])
         found = ComponentSpectrum(correlations, without, subspace.n_runs_)
+        # No more stand out than before, or all do: the count is final.
         if found.n_components <= n_out or found.is_capped:
             break
         n_out = found.n_components

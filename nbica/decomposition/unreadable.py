@@ -86,6 +86,7 @@ def _try_to_read(run, confounds):
 
 
 def _readable(items, confounds, name_of, runs_of):
+    """Runs whose headers can be read with their tables, and a row for each of the others."""
     runs, tables, failures = [], [], []
     for item, table in zip(items, confounds or [None] * len(items), strict=True):
         try:

@@ -15,6 +15,8 @@ References
    Society B 61 (1999), 611-622.
 """
 
+from numbers import Real
+
 import numpy as np
 
 # Principal components of each run that are weighted by signal, for each component wanted.
@@ -33,7 +35,7 @@ def weighting_of(do_cca):
     """
     if isinstance(do_cca, str) and do_cca == "weighted":
         return "signal"
-    if not isinstance(do_cca, bool | np.bool_) and do_cca not in (0, 1):
+    if not isinstance(do_cca, bool | np.bool_ | Real) or do_cca not in (0, 1):
         msg = f"do_cca is {do_cca!r}; expected True, False or 'weighted'."
         raise ValueError(msg)
     return "equal" if do_cca else "deviation"

@@ -19,6 +19,8 @@ _HEADER_ERRORS = (
     nib.wrapstruct.WrapStructError,
     *READ_ERRORS,
 )
+# The first number of NIfTI and Analyze files, in either byte order.
+_HEADER_SIZES = {348, 540, 0x5C010000, 0x1C020000}
 _DAMAGED = "The file is cut short or damaged: copy or download it again."
 
 
@@ -47,6 +49,9 @@ def load_volume(img, name="image in memory"):
     img, name = open_image(img, name)
     if len(img.shape) != 3 and (len(img.shape) != 4 or img.shape[3] != 1):
         msg = f"{name} has {len(img.shape)} dimensions {img.shape}; expected a 3D image."
+        raise DataError(msg)
+    if 0 in img.shape:
+        msg = f"{name} has shape {img.shape}: no voxels."
         raise DataError(msg)
     data = read_array(img, name)
     return data.reshape(data.shape[:3]), checked_affine(img, name), name
@@ -116,7 +121,8 @@ def _what_else(path):
     if path.suffix in {".part", ".crdownload"}:
         return "It is a download that was not finished."
     says_gzip, is_gzip = path.suffix.lower() in {".gz", ".mgz"}, start.startswith(b"\x1f\x8b")
-    if says_gzip and not is_gzip and len(start) >= 348:
+    is_plain = int.from_bytes(start[:4], "little") in _HEADER_SIZES
+    if says_gzip and is_plain:
         return f"It is not compressed, though its name says so: rename it to {path.stem!r}."
     if is_gzip and not says_gzip:
         return f"It is compressed, though its name does not say so: rename it to '{path.name}.gz'."
@@ -134,8 +140,17 @@ def _check_numbers(img, name):
             "file can hold. Fill them: nibabel.Nifti1Image(array.filled(0), affine)."
         )
         raise DataError(msg)
+    if any(n < 0 for n in img.shape):
+        msg = f"{name} has shape {img.shape}, of less than no voxels: its header is damaged."
+        raise DataError(msg)
     frames = stored.locate(img)
-    if frames is not None and Path(frames.path).exists() and stored.is_impossible(frames):
+    if frames is not None and not Path(frames.path).exists():
+        msg = f"{name} has its numbers in {frames.path}, and there is no such file."
+        raise FileNotFoundError(msg)
+    if frames is not None and _begins_in_header(frames, img.header):
+        msg = f"{name} cannot be read: its header says that the numbers begin within the header."
+        raise DataError(msg)
+    if frames is not None and stored.is_impossible(frames):
         msg = (
             f"{name} cannot be read: its header promises {frames.n_bytes:,} bytes, the file has "
             f"{Path(frames.path).stat().st_size:,}. The header promises {_promise(img.shape)}. "
@@ -144,10 +159,16 @@ def _check_numbers(img, name):
         raise DataError(msg)
 
 
+def _begins_in_header(frames, header):
+    first = getattr(header, "single_vox_offset", 0)
+    return ".nii" in Path(frames.path.lower()).suffixes and frames.offset < first
+
+
 def checked_affine(img, name):
     """The affine of an image; a DataError for one that places its voxels nowhere."""
     affine = np.array(img.affine, dtype=float)
-    if affine.shape != (4, 4) or not np.isfinite(affine).all() or np.linalg.det(affine) == 0:
+    is_affine = affine.shape == (4, 4) and np.isfinite(affine).all()
+    if not is_affine or np.linalg.det(affine) == 0 or affine[3].tolist() != [0, 0, 0, 1]:
         msg = (
             f"{name} does not say where its voxels are: its affine is {affine.tolist()}. Set an "
             "invertible one, such as nibabel.Nifti1Image(img.dataobj, affine)."

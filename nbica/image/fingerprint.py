@@ -58,7 +58,7 @@ def fingerprint(run):
         return joblib.hash((place, frames.array))
     way = _chosen_way()
     status = Path(frames.path).stat()
-    # Of a pair of files, only this says what the header does of the numbers.
+    # In a pair of files, only this tells what the header says about the numbers.
     numbers = (frames.dtype.str, frames.offset, frames.slope, frames.inter)
     digest = hashlib.sha256(repr((place, numbers, status.st_size)).encode())
     if way == "full":

@@ -171,6 +171,7 @@ def _slices(frames, n_frames):
 
 
 def _read_frames(run, n_frames):
+    """Yield frames of a compressed or plain file, some at a time, as they are stored."""
     frames = run.frames
     n_done = 0
     try:

@@ -1,5 +1,9 @@
 """Confounds from the voxels that vary most, as nilearn's `high_variance_confounds` has them."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from nbica.exceptions import DataError
@@ -9,9 +13,15 @@ from nbica.image.grid import Grid, whole
 from nbica.image.run import load_run
 from nbica.signal.time_operator import trend
 
+if TYPE_CHECKING:
+    from nbica.hints import ImageLike
 
-def high_variance_confounds(imgs, n_confounds=5, percentile=2.0, detrend=True, mask_img=None):
-    """Time courses that the most variable voxels of a run share: a CompCor without anatomy [1]_.
+
+def high_variance_confounds(
+    imgs: ImageLike, n_confounds: int = 5, percentile: float = 2.0, detrend: bool = True,
+    mask_img: ImageLike | None = None,
+) -> np.ndarray:  # fmt: skip
+    """Find what the most variable voxels of a run share: a CompCor without anatomy [1]_.
 
     Memory is three volumes and the signals of `percentile` percent of the voxels; the file is read
     twice.
@@ -33,10 +43,25 @@ def high_variance_confounds(imgs, n_confounds=5, percentile=2.0, detrend=True, m
     ndarray of float64, shape (n_timepoints, n_confounds)
         Orthonormal, the strongest first.
 
+    See Also
+    --------
+    nbica.signal.clean : removes confounds from signals.
+
     References
     ----------
     .. [1] Y. Behzadi et al., "A component based noise correction method (CompCor) for BOLD and
        perfusion based fMRI", NeuroImage 37 (2007), 90-101, doi:10.1016/j.neuroimage.2007.04.042.
+
+    Examples
+    --------
+    >>> from nbica import CanICA, datasets, image
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> confounds = [image.high_variance_confounds(run) for run in cohort.func]
+    >>> confounds[0].shape
+    (40, 5)
+    >>> ica = CanICA(cohort.mask_img, n_components=5, random_state=0)
+    >>> ica.fit(cohort.func, confounds=confounds).components_.shape[0]
+    5
     """
     run = load_run(imgs)
     inside = _inside(run, mask_img)
@@ -66,7 +91,7 @@ def _walk(run, inside):
 
 
 def _mean_squares(run, inside, basis):
-    """Of each voxel, over time, without what the orthonormal columns of the basis explain."""
+    """Variance of each voxel over time, without what the basis (orthonormal columns) explains."""
     squares, along, first = 0.0, 0.0, None
     for start, block in _walk(run, inside):
         # Off with the baseline, which a trend would take out anyway: squares of small numbers.

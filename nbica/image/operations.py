@@ -5,8 +5,11 @@ looking, for masks and atlases, and for scripts that port by their import line. 
 without its data is in `run.py`.
 """
 
+from __future__ import annotations
+
 from functools import wraps
 from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal
 
 import nibabel as nib
 import numpy as np
@@ -21,6 +24,15 @@ from nbica.image.run import iter_images, message_for_shape
 from nbica.image.series import run_of_images
 from nbica.image.space import image_of
 from nbica.image.stored import locate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from nibabel import Nifti1Image
+    from nibabel.spatialimages import SpatialImage
+    from numpy.typing import ArrayLike
+
+    from nbica.hints import Fwhm, Images
 
 __all__ = ["index_img", "iter_img", "mean_img", "smooth_img"]
 
@@ -40,8 +52,8 @@ def or_surfaces(function):
 
 
 @or_surfaces
-def smooth_img(imgs, fwhm):
-    """Images smoothed by a Gaussian.
+def smooth_img(imgs: Images, fwhm: Fwhm | Literal["fast"]) -> Nifti1Image | list[Nifti1Image]:
+    """Smooth images by a Gaussian.
 
     Memory is that of the result, float32, and a few blocks of frames; a 4D file is read once.
 
@@ -65,6 +77,22 @@ def smooth_img(imgs, fwhm):
         For a width that is none.
     DataError, FileNotFoundError, TypeError
         Naming the image, what was found and what was expected.
+
+    See Also
+    --------
+    nbica.NiftiMasker : smooths on the way to arrays.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import nibabel as nib
+    >>> from nbica import image
+    >>> point = np.zeros((9, 9, 9), "float32")
+    >>> point[4, 4, 4] = 1
+    >>> img = nib.Nifti1Image(point, np.diag([3, 3, 3, 1]))
+    >>> smoothed = image.smooth_img(img, fwhm=6).get_fdata()
+    >>> bool(smoothed.max() < 0.2), round(float(smoothed.sum()), 3)
+    (True, 1.0)
     """
     if isinstance(imgs, list | tuple):
         return [smooth_img(img, fwhm) for img in imgs]
@@ -79,8 +107,11 @@ def smooth_img(imgs, fwhm):
 
 
 @or_surfaces
-def mean_img(imgs, target_affine=None, target_shape=None, verbose=0, n_jobs=1, copy_header=True):
-    """Mean over time, and over images.
+def mean_img(
+    imgs: Images, target_affine: ArrayLike | None = None, target_shape: Sequence[int] | None = None,
+    verbose: int = 0, n_jobs: int = 1, copy_header: bool = True,
+) -> Nifti1Image:  # fmt: skip
+    """Average over time, and over images.
 
     Memory is one volume and a few blocks of frames, whatever the length of the runs; each file is
     read once. Values that are not finite count as 0.
@@ -99,9 +130,22 @@ def mean_img(imgs, target_affine=None, target_shape=None, verbose=0, n_jobs=1, c
     Returns
     -------
     Nifti1Image of float32, 3D
+
+    See Also
+    --------
+    index_img : one frame, as it is.
+
+    Examples
+    --------
+    >>> from nbica import datasets, image
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> image.mean_img(cohort.func).shape
+    (13, 16, 14)
     """
     del verbose, n_jobs
-    grid, header, total, n_images = None, None, 0.0, 0
+    # The mean of each run, brought to the grid of the first, counts once.
+    grid, header, n_images = None, None, 0
+    total: Any = 0.0
     for img in imgs if isinstance(imgs, list | tuple) else [imgs]:
         run, _ = run_of_images(img)
         if grid is None:
@@ -139,8 +183,8 @@ def _each_block(run, change):
 
 
 @or_surfaces
-def iter_img(imgs):
-    """The volumes of a 4D image, one by one.
+def iter_img(imgs: Images) -> Iterator[SpatialImage]:
+    """Iterate over the volumes of a 4D image.
 
     Memory is that of one volume, if the image is a file that is not compressed; else of all.
 
@@ -156,6 +200,18 @@ def iter_img(imgs):
     ------
     DataError, FileNotFoundError, TypeError
         Naming the image, what was found and what was expected.
+
+    See Also
+    --------
+    index_img : some volumes, by number.
+
+    Examples
+    --------
+    >>> from nbica import datasets, image
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> shapes = [volume.shape for volume in image.iter_img(cohort.func[0])]
+    >>> len(shapes), shapes[0]
+    (40, (13, 16, 14))
     """
     if isinstance(imgs, list | tuple):
         return (open_image(img)[0] for img in imgs)
@@ -164,8 +220,8 @@ def iter_img(imgs):
 
 
 @or_surfaces
-def index_img(imgs, index):
-    """One volume of a 4D image, or several.
+def index_img(imgs: Images, index: ArrayLike | slice) -> SpatialImage:
+    """Take one volume of a 4D image, or several.
 
     Memory is that of the result, if the image is a file that is not compressed; else of all.
 
@@ -183,12 +239,25 @@ def index_img(imgs, index):
     ------
     IndexError
         If there is no such volume, or `index` is no such thing.
+
+    See Also
+    --------
+    iter_img : all volumes, one by one.
+
+    Examples
+    --------
+    >>> from nbica import datasets, image
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> image.index_img(cohort.maps_img, cohort.labels.index("salience")).shape
+    (13, 16, 14)
+    >>> image.index_img(cohort.func[0], slice(5, None)).shape
+    (13, 16, 14, 35)
     """
     if isinstance(imgs, list | tuple):
         imgs = nib.concat_images([open_image(img)[0] for img in imgs])
     img, name = _series(imgs)
     if isinstance(index, slice):
-        return img.slicer[..., index]
+        index = _numbers_of(index, img.shape[3], name)
     chosen = _checked_index(index, img.shape[3], name)
     if chosen.ndim == 0:
         return img.slicer[..., int(chosen)]
@@ -208,6 +277,18 @@ def _series(imgs):
     elif frames is not None:
         check_file(frames, name)
     return img, name
+
+
+def _numbers_of(index, n_volumes, name):
+    """The volumes that a slice takes; an IndexError where these are none."""
+    try:
+        numbers = list(range(n_volumes))[index]
+    except (TypeError, ValueError):  # fractions; a step of 0
+        numbers = []
+    if not numbers:
+        msg = f"index is {index}, which takes none of the volumes 0 to {n_volumes - 1} of {name}."
+        raise IndexError(msg)
+    return numbers
 
 
 def _checked_index(index, n_volumes, name):

@@ -6,13 +6,16 @@ A :class:`Run` weighs nothing and travels to a worker process; only there are it
 that nibabel reads, and images that live in memory, are taken as arrays.
 """
 
+from __future__ import annotations
+
 import glob
 import os
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import nibabel as nib
 import numpy as np
@@ -30,6 +33,9 @@ from nbica.image.grid import Grid
 from nbica.image.space import space_of, unit_of
 from nbica.image.stored import FileFrames, locate
 from nbica.signal.confounds import check_sample_mask
+
+if TYPE_CHECKING:
+    from nbica.hints import ImageLike, Runs, SampleMask
 
 _UNFINISHED = (".part", ".partial", ".crdownload", ".download")
 
@@ -79,6 +85,19 @@ class Run:
         What the header and the size of the file let suspect; mostly nothing.
     kept : ndarray of int or None
         Frames that count, in order, where a `sample_mask` leaves out some.
+
+    See Also
+    --------
+    load_run : makes one of a path or an image.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> from nbica.image.run import load_run
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> run = load_run(cohort.func[0])
+    >>> run.n_timepoints, run.keep(range(10, 40)).n_kept
+    (40, 30)
     """
 
     name: str
@@ -90,11 +109,11 @@ class Run:
     kept: np.ndarray | None = None
 
     @property
-    def n_kept(self):
+    def n_kept(self) -> int:
         """Number of frames that count."""
         return self.n_timepoints if self.kept is None else len(self.kept)
 
-    def keep(self, sample_mask):
+    def keep(self, sample_mask: SampleMask) -> Run:
         """The same run with only some frames: indices, one boolean per frame, or None for all.
 
         Raises
@@ -109,8 +128,8 @@ class Run:
 class SomeFrames:
     """An image of which only some frames count; becomes a Run when its header is read."""
 
-    img: object
-    sample_mask: object
+    img: Any
+    sample_mask: Any
 
     def __str__(self):
         return str(self.img)
@@ -151,6 +170,7 @@ def _is_of_one_run(sample_mask):
 
 
 def _with_masks(imgs, sample_masks):
+    """Pairs of an image and its frames, one as many as the other."""
     nothing = object()
     for n_pairs, (img, mask) in enumerate(zip_longest(imgs, sample_masks, fillvalue=nothing)):
         if img is nothing or mask is nothing:
@@ -163,8 +183,8 @@ def _with_masks(imgs, sample_masks):
         yield SomeFrames(img, mask)
 
 
-def iter_runs(imgs, first=1):
-    """Runs of whatever a user passes, one by one, headers only.
+def iter_runs(imgs: Runs, first: int = 1) -> Iterator[Run]:
+    """Iterate over the runs of whatever a user passes; reads headers only.
 
     Parameters
     ----------
@@ -181,6 +201,18 @@ def iter_runs(imgs, first=1):
     ------
     FileNotFoundError, DataError, TypeError
         Naming the image, what was found and what was expected.
+
+    See Also
+    --------
+    load_run : one run.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> from nbica.image.run import iter_runs
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> [run.n_timepoints for run in iter_runs(cohort)]
+    [40, 40, 40, 40]
     """
     number = first - 1
     for number, img in enumerate(iter_images(imgs), start=first):
@@ -197,7 +229,13 @@ def iter_images(imgs):
     """
     if hasattr(imgs, "func"):
         imgs = with_sample_mask(imgs.func, getattr(imgs, "sample_mask", None))
-    if isinstance(imgs, np.ndarray):
+    if isinstance(imgs, Mapping | Set) or hasattr(imgs, "columns"):
+        msg = (
+            f"Got a {type(imgs).__name__}, which does not say which runs come in which order. Pass "
+            "a list of images or paths (of a table, one of its columns)."
+        )
+        raise TypeError(msg)
+    if isinstance(imgs, np.ndarray) and imgs.dtype.kind not in "OU":
         msg = (
             "Got an array, which does not say where its voxels are. "
             "Pass a nibabel image (nibabel.Nifti1Image(array, affine)) or a path."
@@ -213,7 +251,7 @@ def iter_images(imgs):
         raise TypeError(msg)
 
 
-def is_one(img):
+def is_one(img: object) -> TypeGuard[ImageLike]:
     """Whether this is one image, path or pattern, and not a collection of them."""
     kinds = str | os.PathLike | nib.spatialimages.SpatialImage | Run | SomeFrames
     return isinstance(img, kinds)
@@ -223,6 +261,9 @@ def _expand(img):
     """One image, or the files that a glob pattern stands for, sorted by name."""
     if not isinstance(img, str | os.PathLike):
         return [img]
+    if not os.fspath(img):
+        msg = "Got an empty text in place of a path."
+        raise FileNotFoundError(msg)
     pattern = str(Path(img).expanduser())
     if Path(pattern).exists() or not glob.has_magic(pattern):
         return [pattern]
@@ -239,13 +280,13 @@ def _expand(img):
     return found
 
 
-def is_iterator(imgs):
+def is_iterator(imgs: object) -> TypeGuard[Iterator]:
     """Whether the images can be gone through only once (a generator)."""
     return isinstance(imgs, Iterator)
 
 
-def load_run(img, name="image in memory"):
-    """One 4D image as a Run; reads its header only.
+def load_run(img: ImageLike | Run, name: str = "image in memory") -> Run:
+    """Open one 4D image as a Run; reads its header only.
 
     Parameters
     ----------
@@ -266,11 +307,25 @@ def load_run(img, name="image in memory"):
         structured.
     TypeError
         If `img` is neither a path nor a nibabel image.
+
+    See Also
+    --------
+    iter_runs : several runs.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> from nbica.image.run import load_run
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> run = load_run(cohort.func[0])
+    >>> run.grid.shape, run.n_timepoints, run.t_r
+    ((13, 16, 14), 40, 2.0)
     """
     if isinstance(img, Run):
         return img
     if isinstance(img, SomeFrames):
         return load_run(img.img, name).keep(img.sample_mask)
+    # What it is: an image of four dimensions, of real numbers, with voxels and frames.
     img, name = open_image(img, name)
     if len(img.shape) != 4:
         raise DataError(message_for_shape(name, img.shape))
@@ -282,6 +337,7 @@ def load_run(img, name="image in memory"):
     if 0 in shape:
         msg = f"{name} has shape {shape}: no voxels or no frames."
         raise DataError(msg)
+    # Where it lies, and what the header leaves in doubt.
     grid = Grid(shape[:3], checked_affine(img, name), space_of(img))
     notice = notice_of_rest(frames) if isinstance(frames, FileFrames) else ""
     if grid.space.unit != "mm":

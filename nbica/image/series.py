@@ -69,6 +69,7 @@ def is_volume(img):
 
 
 def _run_of_volumes(listed, opened):
+    """A run of 3D images on one grid."""
     grids = [
         Grid(img.shape[:3], checked_affine(img, str(name)))
         for name, img in zip(listed, opened, strict=True)

@@ -5,15 +5,27 @@ and viewers show what is cut here; the viewers' JavaScript (`planes.js`) takes t
 same order.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
 import numpy as np
 
 from nbica.image.world_axes import in_world_order, resample_volume, table, world_axes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
 
 # Side of a pixel in mm, unless told otherwise.
 STEP = 1.0
 
 
-def slice_at(data, affine, axis, mm, bounds, step=STEP, order=1):
+def slice_at(
+    data: np.ndarray, affine: ArrayLike, axis: Literal[0, 1, 2], mm: float,
+    bounds: Sequence[tuple[float, float]], step: float = STEP, order: Literal[0, 1] = 1,
+) -> np.ndarray:  # fmt: skip
     """Resample one plane of a volume, in world space.
 
     Parameters
@@ -38,6 +50,21 @@ def slice_at(data, affine, axis, mm, bounds, step=STEP, order=1):
     ndarray of shape (n_vertical, n_horizontal)
         World axes grow to the right and with the row (imshow's origin="lower"); NaN outside the
         volume.
+
+    See Also
+    --------
+    plot_stat_map : draws such slices.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> from nbica.plotting import slice_at
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> anat = cohort.anat_img
+    >>> box = [(-80, 80), (-112, 80), (-72, 84)]
+    >>> axial = slice_at(anat.get_fdata(), anat.affine, axis=2, mm=10, bounds=box, step=2)
+    >>> axial.shape
+    (97, 81)
     """
     lines = [np.arange(low, high + step / 2, step) for low, high in bounds]
     axes = world_axes(affine)
@@ -47,6 +74,7 @@ def slice_at(data, affine, axis, mm, bounds, step=STEP, order=1):
 
 
 def _cut(data, grid, axis, mm, lines, order):
+    """A plane of a volume whose axes are the world's."""
     horizontal, vertical = plane_of(axis)
     across = table(grid, axis, np.array([mm]))
     right, down = table(grid, horizontal, lines[horizontal]), table(grid, vertical, lines[vertical])
@@ -71,6 +99,7 @@ def _cut_obliquely(data, affine, axis, mm, lines, order):
 
 
 def _sample(data, voxels, order):
+    """Values of a volume between its voxels; NaN outside and where the nearest voxel is NaN."""
     from scipy import ndimage  # a quarter of a second that an aligned image saves
 
     # The outermost half voxel belongs to the volume: clip into it, then cut at the faces.
@@ -205,7 +234,8 @@ def on_world_grid(data, affine, bounds, step):
     shape = [int((high - low + step / 2) // step) + 1 for low, high in bounds]
     target = np.diag([step, step, step, 1.0])
     target[:3, 3] = np.asarray(bounds)[:, 0]
-    return resample_volume(np.nan_to_num(data), affine, target, shape, mode="grid-constant")
+    data = np.nan_to_num(data) if np.isnan(data).any() else data
+    return resample_volume(data, affine, target, shape, mode="grid-constant")
 
 
 def strongest(world, axis):

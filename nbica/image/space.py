@@ -14,7 +14,7 @@ class Space(NamedTuple):
     qform, sform : int
         Codes: 0 unknown, 1 scanner, 2 aligned, 3 Talairach, 4 MNI.
     unit : str
-        Of length.
+        Unit of length.
     """
 
     qform: int = 0

@@ -24,6 +24,7 @@ SIGMA_PER_FWHM = 1.0 / np.sqrt(8.0 * np.log(2.0))
 STRETCH = 16
 # Voxels of two grids that are no further apart than this part of a voxel are the same.
 CLOSE = 0.01
+_MOST_VOXELS = 1e10  # of a grid that someone asks for: 40 GB a volume
 # In mm: what is wider than any head is another unit.
 _WIDEST = 1000
 # How far headers in float32 may put a voxel beside its place, in voxels.
@@ -206,6 +207,7 @@ def smooth_block(block, smoothers):
 
 
 def _smooth_frame(frame, smoothers, out):
+    """Smooth one frame along z, y and x by products with banded matrices."""
     x, y, z = smoothers
     nz, ny, nx = frame.shape
     # Each product reads and writes rows as they lie in memory: nothing is transposed on the way.
@@ -267,7 +269,7 @@ def resample_block(block, matrix, offset, shape, order=3):
     Returns
     -------
     ndarray of shape (n_frames, nz_out, ny_out, nx_out)
-        Of float32, for order 0 of the type of the block. Zero outside of the source's field of
+        float32, or for order 0 the type of the block. Zero outside of the source's field of
         view, which ends at the centres of its outermost voxels, give or take rounding; at the
         faces of a single slice. Voxels that lie on each other to a hundredth are copied.
     """
@@ -316,10 +318,11 @@ class _Line(NamedTuple):
     @property
     def inside(self):
         """Which of them are in the field of view."""
-        return _is_inside(self.places, self.n)
+        return is_inside(self.places, self.n)
 
 
-def _is_inside(places, n):
+def is_inside(places, n):
+    """Which places along an axis of n voxels are in its field of view: between their centres."""
     margin = _ROUNDING if n > 1 else 0.5 + _ROUNDING  # a single slice is as thick as it is
     return (places >= -margin) & (places <= n - 1 + margin)
 
@@ -363,6 +366,7 @@ def _spline_on(line, order):
 
 
 def _resample_obliquely(block, matrix, offset, shape, order):
+    """Resample frames to a grid whose axes are turned against theirs."""
     from scipy import ndimage
 
     dtype = block.dtype if order == 0 else np.float32
@@ -387,7 +391,7 @@ def _outside(matrix, offset, sizes, shape):
     for row, start, n in zip(matrix, offset, sizes[::-1], strict=True):
         plane = start + row[0] * x + (row[1] * y)[:, np.newaxis]
         places = plane + (row[2] * z)[:, np.newaxis, np.newaxis]
-        outside |= ~_is_inside(places, n)
+        outside |= ~is_inside(places, n)
     return outside
 
 
@@ -430,6 +434,10 @@ def target_grid(shape, affine, target_affine, target_shape=None):
     if (high < -margin).any() or (low > np.array(target_shape) - 1 + margin).any():
         msg = "target_affine describes a field of view that holds none of the image."
         raise ValueError(msg)
+    if np.prod(target_shape, dtype=float) > _MOST_VOXELS:
+        size = " x ".join(map(str, target_shape))
+        msg = f"target_affine and target_shape ask for {size} voxels: are they in mm?"
+        raise ValueError(msg)
     return full, target_shape
 
 
@@ -453,7 +461,9 @@ def _checked_shape(shape, affine):
         found = np.asarray(shape, dtype=float)
     except (TypeError, ValueError):
         found = np.zeros(0)
-    if found.shape != (3,) or (found < 1).any() or (found != found.round()).any():
+    if found.shape != (3,) or not np.isfinite(found).all() or (found < 1).any():
+        found = np.full(3, 0.5)
+    if (found != found.round()).any():
         msg = f"target_shape is {shape!r}; expected three numbers of voxels."
         raise ValueError(msg)
     return tuple(int(n) for n in found)

@@ -150,7 +150,9 @@ def resample_volume(volume, affine, target_affine, shape, order=1, mode="constan
     if order == 0:
         return ndimage.affine_transform(volume, *where, order=0, mode=mode)
     missing = ~np.isfinite(volume)
-    volume = np.where(missing, 0, volume).astype(np.float32)
+    if missing.any():
+        volume = np.where(missing, 0, volume)
+    volume = volume.astype(np.float32, copy=False)
     resampled = ndimage.affine_transform(volume, *where, order=order, mode=mode)
     if missing.any():
         resampled[ndimage.affine_transform(missing, *where, order=0)] = np.nan

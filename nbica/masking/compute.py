@@ -4,6 +4,10 @@ The rules are nilearn's, so that a script gives the same mask in both; here a ru
 block and only its mean is kept.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
 import numpy as np
 
 from nbica.exceptions import DataError
@@ -17,21 +21,31 @@ from nbica.image.run import is_one, iter_runs
 from nbica.image.series import runs_of_images
 from nbica.image.space import space_of
 from nbica.image.template import template_file
-from nbica.masking.mask import Mask, intersect, is_thick, mask_to_image, tidy
+from nbica.masking.mask import Mask, checked_opening, intersect, is_thick, mask_to_image, tidy
 from nbica.runtime.cache import Stage
+from nbica.runtime.checks import as_flag, check_count, check_n_jobs, is_number
 from nbica.runtime.parallel import each_run
 from nbica.runtime.store import open_store
 from nbica.signal.ties import KNOWN
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nibabel import Nifti1Image
+    from numpy.typing import ArrayLike
+
+    from nbica.hints import ImageLike, Images, MemoryLike
 
 MEAN = Stage("mean", version=1)
 
 
 def compute_epi_mask(
-    epi_img, lower_cutoff=0.2, upper_cutoff=0.85, connected=True, opening=2, exclude_zeros=False,
-    ensure_finite=True, target_affine=None, target_shape=None, memory=None, verbose=0,
-    threshold=0.5, n_jobs=1,
-):  # fmt: skip
-    """Brain mask of functional images, from the gap in the histogram of their mean.
+    epi_img: Images, lower_cutoff: float = 0.2, upper_cutoff: float = 0.85, connected: bool = True,
+    opening: int | bool = 2, exclude_zeros: bool = False, ensure_finite: bool = True,
+    target_affine: ArrayLike | None = None, target_shape: Sequence[int] | None = None,
+    memory: MemoryLike = None, verbose: int = 0, threshold: float = 0.5, n_jobs: int = 1,
+) -> Nifti1Image:  # fmt: skip
+    """Compute the brain mask of functional images from the gap in the histogram of their mean.
 
     Reads each run once; memory is one volume per run. The grey values of a mean EPI image fall
     into two groups, brain and background: the largest gap between two neighbouring values, within
@@ -71,8 +85,24 @@ def compute_epi_mask(
     ------
     DataError
         If a mask comes out empty, naming the run.
+
+    See Also
+    --------
+    compute_background_mask : for images that have a constant background.
+    compute_brain_mask : from a template.
+
+    Examples
+    --------
+    >>> from nbica import datasets, masking
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> mask_img = masking.compute_epi_mask(cohort.func)
+    >>> mask_img.shape, mask_img.get_data_dtype().name
+    ((13, 16, 14), 'uint8')
     """
     del ensure_finite, verbose
+    checked_opening(opening)
+    exclude_zeros = as_flag("exclude_zeros", exclude_zeros)
+    _check_cutoffs(lower_cutoff, upper_cutoff)
 
     def of_mean(mean):
         smooth = spatial.smooth_volume(mean, np.eye(4), 1.0) if opening else mean
@@ -89,10 +119,12 @@ def compute_epi_mask(
 
 
 def compute_background_mask(
-    data_imgs, border_size=2, connected=None, opening=None, target_affine=None,
-    target_shape=None, memory=None, verbose=0, threshold=0.5, n_jobs=1,
-):  # fmt: skip
-    """Brain mask of images whose background has one constant value.
+    data_imgs: Images, border_size: int = 2, connected: bool | None = None,
+    opening: int | bool | None = None, target_affine: ArrayLike | None = None,
+    target_shape: Sequence[int] | None = None, memory: MemoryLike = None, verbose: int = 0,
+    threshold: float = 0.5, n_jobs: int = 1,
+) -> Nifti1Image:  # fmt: skip
+    """Compute the brain mask of images whose background has one constant value.
 
     Reads each run once; memory is one volume per run. The background is the median at the border
     of the mean image. As nilearn's `compute_background_mask` for one image, and its
@@ -118,11 +150,28 @@ def compute_background_mask(
     ------
     DataError
         If a mask comes out empty, naming the run.
+
+    See Also
+    --------
+    compute_epi_mask : for functional images as they are recorded.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import nibabel as nib
+    >>> from nbica import masking
+    >>> data = np.zeros((10, 10, 10), "float32")
+    >>> data[3:7, 3:7, 3:7] = 100
+    >>> mask_img = masking.compute_background_mask(nib.Nifti1Image(data, np.eye(4)))
+    >>> int(mask_img.get_fdata().sum())
+    64
     """
     del verbose
     is_list = not is_one(runs_of_images(data_imgs))
     connected = is_list if connected is None else connected
     opening = 2 * is_list if opening is None else opening
+    checked_opening(opening)
+    check_count("border_size", border_size)
 
     def of_mean(mean):
         return mean != np.median(_border(mean, border_size))
@@ -137,10 +186,12 @@ def compute_background_mask(
 
 
 def compute_brain_mask(
-    target_img, threshold=0.5, connected=True, opening=2, memory=None, verbose=0,
-    mask_type="whole-brain", template_img=None,
-):  # fmt: skip
-    """Mask of a template (a probability map or a brain), on the grid of an image.
+    target_img: ImageLike, threshold: float = 0.5, connected: bool = True, opening: int | bool = 2,
+    memory: MemoryLike = None, verbose: int = 0,
+    mask_type: Literal["whole-brain", "gm", "wm"] = "whole-brain",
+    template_img: ImageLike | None = None,
+) -> Nifti1Image:  # fmt: skip
+    """Compute the mask of a template (a probability map or a brain) on the grid of an image.
 
     Costs one resampling of the template. As nilearn's `compute_brain_mask`.
 
@@ -167,6 +218,19 @@ def compute_brain_mask(
     ------
     DataError
         If nothing of the template lies in the image's field of view.
+
+    See Also
+    --------
+    compute_epi_mask : from the images themselves.
+
+    Examples
+    --------
+    >>> from nbica import datasets, masking
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> brain_img = masking.compute_brain_mask(cohort.mask_img)
+    >>> grey_img = masking.compute_brain_mask(cohort.mask_img, threshold=0.2, mask_type="gm")
+    >>> bool(grey_img.get_fdata().sum() < brain_img.get_fdata().sum())
+    True
     """
     target, name = open_image(target_img, "The target image")
     grid = Grid(tuple(target.shape[:3]), checked_affine(target, name), space_of(target))
@@ -178,6 +242,9 @@ def brain_mask_on(
     grid, template_img=None, threshold=0.5, connected=True, opening=2, mask_type="whole-brain"
 ):
     """As :func:`compute_brain_mask`, on a Grid."""
+    if not is_number(threshold):
+        msg = f"threshold is {threshold!r}; expected a number, such as 0.5."
+        raise ValueError(msg)
     if template_img is None:
         template_img = template_file(mask_type)
     data, affine, name = load_volume(template_img, "The template image")
@@ -193,8 +260,19 @@ def brain_mask_on(
     return mask_to_image(Mask(mask, grid.affine, grid.space))
 
 
+def _check_cutoffs(lower_cutoff, upper_cutoff):
+    are_numbers = is_number(lower_cutoff) and is_number(upper_cutoff)
+    if not are_numbers or not 0 <= lower_cutoff < upper_cutoff <= 1:
+        msg = (
+            f"lower_cutoff is {lower_cutoff!r} and upper_cutoff {upper_cutoff!r}; expected "
+            "fractions from 0 to 1, the first the smaller."
+        )
+        raise ValueError(msg)
+
+
 def _means(imgs, n_jobs, memory):
     """Each run with its mean, in order; runs are read by several processes."""
+    check_n_jobs(n_jobs)
     runs = list(iter_runs(runs_of_images(imgs)))
     tasks = ((run, {}) for run in runs)
     means = (mean for _, mean in each_run(_recalled_mean, tasks, n_jobs, store=memory))
@@ -217,6 +295,7 @@ def _mask_of_means(means, of_mean, why_empty, opening, connected, target, thresh
 
 
 def _masks_of_means(means, of_mean, why_empty, opening, connected, target):
+    """A mask of each run's mean image, on one grid; an empty one is an error that says why."""
     grid = None
     for run, mean in means:
         grid = grid or target_grid(run.grid, *target)

@@ -3,7 +3,9 @@
 The columns are the voxels of a mask in C order of the mask's array, as nilearn has them.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -16,6 +18,15 @@ from nbica.masking.mask import intersect_masks, load_mask
 from nbica.runtime import machine
 from nbica.runtime.scratch import RamSignals
 from nbica.runtime.stopwatch import Stopwatch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import DTypeLike
+
+    from nbica.hints import Fwhm, ImageLike, Images
+    from nbica.image.run import Run
+    from nbica.masking.mask import Mask
 
 __all__ = [
     "Extracted",
@@ -46,14 +57,32 @@ class Read(NamedTuple):
 
 
 class Extracted(NamedTuple):
-    """A run seen through a mask: (n_timepoints, n_voxels), and how many values were not finite."""
+    """A run seen through a mask: (n_timepoints, n_voxels), and how many values were not finite.
+
+    See Also
+    --------
+    extract : makes one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import nibabel as nib
+    >>> from nbica.image.run import load_run
+    >>> from nbica.masking import load_mask
+    >>> from nbica.masking.extract import extract
+    >>> data = np.ones((4, 4, 4, 6), "float32")
+    >>> data[0, 0, 0, 0] = np.nan
+    >>> img, ones = nib.Nifti1Image(data, np.eye(4)), nib.Nifti1Image(data[..., 1], np.eye(4))
+    >>> extract(load_run(img), load_mask(ones)).n_nonfinite
+    1
+    """
 
     signals: np.ndarray
     n_nonfinite: int
 
 
-def extract(run, mask, smoothing_fwhm=None):
-    """A run's frames, smoothed, inside a mask.
+def extract(run: Run, mask: Mask, smoothing_fwhm: Fwhm = None) -> Extracted:
+    """Read a run's frames, smoothed, inside a mask.
 
     Peak memory is n_timepoints x n_voxels x 4 B, plus a few blocks of frames of some MB each; the
     file is read once, from its first frame to its last.
@@ -71,6 +100,22 @@ def extract(run, mask, smoothing_fwhm=None):
     Extracted
         `signals` of float32, shape (n_timepoints, n_voxels); values that were not finite are set
         to 0 *before* smoothing.
+
+    See Also
+    --------
+    apply_mask : takes images and gives an array.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> from nbica.image.run import load_run
+    >>> from nbica.masking import load_mask
+    >>> from nbica.masking.extract import extract
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> mask = load_mask(cohort.mask_img)
+    >>> found = extract(load_run(cohort.func[0]), mask, smoothing_fwhm=12)
+    >>> found.signals.shape == (40, mask.n_voxels), found.n_nonfinite
+    (True, 0)
     """
     signals = RamSignals(run.n_kept, mask.n_voxels)
     read = read_into(signals, run, mask, smoothing_fwhm)
@@ -107,15 +152,19 @@ def read_into(signals, run, mask, smoothing_fwhm=None, watch=None, less_baseline
     differ from it. In float32, sums on a baseline are other ones on every processor, by up to 2e-4
     of the standard deviation of what is left after cleaning.
     """
+    # Smoothing needs the voxels around the mask as far as its kernel reaches.
     sigma = spatial.smoothing_sigma(smoothing_fwhm, mask.affine)
     wide_box = spatial.widen(mask.box, spatial.kernel_reach(sigma), mask.grid.shape)
     smoothers = spatial.smoothers(mask.grid.shape, sigma, mask.box, wide_box)
     positions, n_nonfinite, watch = mask.positions(), 0, watch or Stopwatch()
+    # Only the frames that count get a row.
     if run.kept is not None:
         signals = _KeptRows(signals, run.kept, mask.n_voxels)
+    # What all frames have in common is set aside, or float32 would round the rest to it.
     baseline = np.zeros(mask.n_voxels, np.float32)
     less_first = sigma.any() or not run.grid.same_as(mask.grid)
     blocks = frames.iter_blocks(run, mask.grid, wide_box, less_first=less_first)
+    # Where there is a core to spare, the next frames are read meanwhile.
     if machine.threads_allowed() > 1:
         blocks = frames.read_ahead(blocks)
     for block in watch.each("read", blocks):
@@ -171,8 +220,11 @@ def _gather(block, positions, out):
         np.take(frame.ravel(), positions, out=row, mode="clip")
 
 
-def apply_mask(imgs, mask_img, dtype="f", smoothing_fwhm=None, ensure_finite=True):
-    """Values of an image in the voxels of a mask.
+def apply_mask(
+    imgs: Images, mask_img: ImageLike | Mask, dtype: DTypeLike = "f", smoothing_fwhm: Fwhm = None,
+    ensure_finite: bool = True,
+) -> np.ndarray:  # fmt: skip
+    """Return the values of an image in the voxels of a mask.
 
     Memory is that of the result and a few frames; values that are not finite become 0.
 
@@ -191,9 +243,22 @@ def apply_mask(imgs, mask_img, dtype="f", smoothing_fwhm=None, ensure_finite=Tru
     Returns
     -------
     ndarray of shape (n_timepoints, n_voxels), or (n_voxels,) for a 3D image
+
+    See Also
+    --------
+    unmask : puts arrays back.
+    nbica.NiftiMasker : smooths and cleans as well.
+
+    Examples
+    --------
+    >>> from nbica import datasets, masking
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> maps = masking.apply_mask(cohort.maps_img, cohort.mask_img)
+    >>> maps.shape[0] == len(cohort.labels), maps.shape[1] == int(cohort.mask_img.get_fdata().sum())
+    (True, True)
     """
     del ensure_finite
-    mask = load_mask(mask_img)
+    mask, dtype = load_mask(mask_img), _number_type(dtype)
     run, is_volume = run_of_images(imgs)
     signals, n_nonfinite = extract(run, mask, smoothing_fwhm)
     warn_of(run, notices_of(run, mask, n_nonfinite))
@@ -201,8 +266,11 @@ def apply_mask(imgs, mask_img, dtype="f", smoothing_fwhm=None, ensure_finite=Tru
     return signals[0] if is_volume else signals
 
 
-def unmask(X, mask_img, order="F", t_r=None):
-    """Arrays over a mask's voxels, back in the brain.
+def unmask(
+    X: np.ndarray | Sequence[np.ndarray], mask_img: ImageLike | Mask,
+    order: Literal["F", "C"] = "F", t_r: float | None = None,
+) -> Any:  # fmt: skip
+    """Put arrays over a mask's voxels back into the brain.
 
     Memory is that of the full image: n_rows x nx x ny x nz.
 
@@ -224,11 +292,28 @@ def unmask(X, mask_img, order="F", t_r=None):
     ------
     ValueError
         If the number of voxels is not that of the mask.
+
+    See Also
+    --------
+    apply_mask : takes arrays out of images.
+
+    Examples
+    --------
+    >>> from nbica import datasets, masking
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> maps = masking.apply_mask(cohort.maps_img, cohort.mask_img)
+    >>> masking.unmask(maps[:5], cohort.mask_img).shape
+    (13, 16, 14, 5)
+    >>> masking.unmask(maps[0], cohort.mask_img).shape
+    (13, 16, 14)
     """
     mask = load_mask(mask_img)
-    if isinstance(X, list | tuple):
+    if isinstance(X, list | tuple) and any(np.ndim(one) and hasattr(one, "shape") for one in X):
         return [unmask(one, mask, order, t_r) for one in X]
     X = np.asarray(X)
+    if X.dtype.kind not in "biufc":
+        msg = f"Got an array of {X.dtype}; expected numbers."
+        raise TypeError(msg)
     if X.ndim not in {1, 2} or X.shape[-1] != mask.n_voxels:
         msg = (
             f"Got an array of shape {X.shape}; this mask has {mask.n_voxels} voxels, "
@@ -241,6 +326,25 @@ def unmask(X, mask_img, order="F", t_r=None):
     return image_of(data, mask.grid, t_r)
 
 
+def _number_type(dtype):
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        found = np.dtype(object)
+    if found.kind not in "biufc":
+        msg = f"dtype is {dtype!r}; expected a type of numbers, such as numpy.float32."
+        raise ValueError(msg)
+    return found
+
+
+def _n_outside(mask, grid):
+    """How many voxels of a mask lie outside of a grid's field of view."""
+    to_grid = np.linalg.inv(grid.affine) @ mask.affine
+    places = np.argwhere(mask.array) @ to_grid[:3, :3].T + to_grid[:3, 3]
+    inside = [spatial.is_inside(along, n) for along, n in zip(places.T, grid.shape, strict=True)]
+    return mask.n_voxels - int(np.all(inside, axis=0).sum())
+
+
 def notices_of(run, mask, n_nonfinite, n_constant=0, t_r=None):
     """What was noticed about a run seen through a mask, in words that follow its name."""
     notices = [run.notice] if run.notice else []
@@ -249,6 +353,9 @@ def notices_of(run, mask, n_nonfinite, n_constant=0, t_r=None):
             f"on a grid of {run.grid.shape} with another affine than the mask's; "
             f"resampled to {mask.grid.shape}"
         )
+        if n_outside := _n_outside(mask, run.grid):
+            outside = f"{n_outside} of {mask.n_voxels}"
+            notices.append(f"{outside} voxels of the mask lie outside of its images, and are 0")
     if t_r and run.t_r and abs(t_r / run.t_r - 1) > 0.01:
         notices.append(f"t_r is {t_r:g} s, its header says {run.t_r:g} s")
     if n_nonfinite:

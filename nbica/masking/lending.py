@@ -44,6 +44,7 @@ def _wrapped(theirs):
 
 
 def _subclass(theirs, home):
+    """A class of nilearn's whose `fit` takes our maskers as well."""
     names = [name for name in _NAMES if name in inspect.signature(theirs).parameters]
 
     @wraps(theirs.fit)

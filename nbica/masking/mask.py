@@ -1,7 +1,11 @@
 """Which voxels to keep: masks from files, on another grid, intersected, tidied."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,7 +13,14 @@ from nbica.exceptions import DataError
 from nbica.image import spatial
 from nbica.image.files import load_volume, open_image
 from nbica.image.grid import Grid, volume_on_grid
+from nbica.image.run import is_one
 from nbica.image.space import UNKNOWN, Space, image_of, space_of
+from nbica.runtime.checks import as_flag, is_number
+
+if TYPE_CHECKING:
+    from nibabel import Nifti1Image
+
+    from nbica.hints import ImageLike
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +32,7 @@ class Mask:
     array : ndarray of bool, shape (nx, ny, nz)
     affine : ndarray of shape (4, 4)
     space : Space
-        Of the affine.
+        The space of the affine.
     """
 
     array: np.ndarray
@@ -55,13 +66,14 @@ class Mask:
         return (z * n_y + y) * n_x + x
 
 
-def load_mask(mask_img):
-    """A mask image as a Mask.
+def load_mask(mask_img: ImageLike | Mask) -> Mask:
+    """Load a mask image as a Mask.
 
     Parameters
     ----------
-    mask_img : path, nibabel image or Mask
-        3D, with one value beside 0 (or no 0 at all).
+    mask_img : path, nibabel image, Mask or list of them
+        3D, with one value beside 0 (or no 0 at all). Of several, such as
+        ``find_bids(…).mask_imgs``, the voxels that are in all of them.
 
     Returns
     -------
@@ -71,9 +83,23 @@ def load_mask(mask_img):
     ------
     DataError
         If the image is not 3D, is damaged, is empty, or holds more than two values.
+
+    See Also
+    --------
+    nbica.NiftiMasker : takes a mask image as it is.
+
+    Examples
+    --------
+    >>> from nbica import datasets, masking
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> mask = masking.load_mask(cohort.mask_img)
+    >>> mask.grid.shape, mask.n_voxels == int(cohort.mask_img.get_fdata().sum())
+    ((13, 16, 14), True)
     """
     if isinstance(mask_img, Mask):
         return mask_img
+    if isinstance(mask_img, list | tuple):
+        return intersect(map(load_mask, mask_img), threshold=1, connected=False)
     img, name = open_image(mask_img, "The mask image")
     data, affine, name = load_volume(img, name)
     if data.dtype.kind not in "biuf":
@@ -113,8 +139,10 @@ def resample_mask(mask, grid):
     return Mask(array, grid.affine, grid.space)
 
 
-def intersect_masks(mask_imgs, threshold=0.5, connected=True):
-    """Voxels that lie in more than a fraction of several masks.
+def intersect_masks(
+    mask_imgs: ImageLike | Iterable[ImageLike], threshold: float = 0.5, connected: bool = True
+) -> Nifti1Image:
+    """Find the voxels that lie in more than a fraction of several masks.
 
     Memory is one volume of counts; the masks are read one after the other.
 
@@ -136,7 +164,29 @@ def intersect_masks(mask_imgs, threshold=0.5, connected=True):
         If there are no masks, their grids differ, or `threshold` is outside of [0, 1].
     DataError
         If no voxel is left.
+
+    See Also
+    --------
+    compute_epi_mask : intersects the masks of several runs itself.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import nibabel as nib
+    >>> from nbica import masking
+    >>> left, right = np.zeros((2, 6, 6, 6), "uint8")
+    >>> left[:4], right[2:] = 1, 1
+    >>> imgs = [nib.Nifti1Image(half, np.eye(4)) for half in (left, right)]
+    >>> int(masking.intersect_masks(imgs, threshold=1).get_fdata().sum())
+    72
+    >>> int(masking.intersect_masks(imgs, threshold=0).get_fdata().sum())
+    216
     """
+    if is_one(mask_imgs):
+        mask_imgs = [mask_imgs]
+    if not isinstance(mask_imgs, Iterable):
+        msg = f"mask_imgs is a {type(mask_imgs).__name__}; expected a list of paths or images."
+        raise TypeError(msg)
     return mask_to_image(intersect((load_mask(img) for img in mask_imgs), threshold, connected))
 
 
@@ -148,7 +198,7 @@ def tidy(mask, opening=2, connected=True):
     """
     from scipy import ndimage  # only who computes a mask pays for it
 
-    opening = int(opening)
+    opening, connected = checked_opening(opening), as_flag("connected", connected)
     neighbours = _neighbours(mask.shape, opening)
     if opening:
         mask = ndimage.binary_erosion(mask, neighbours, opening)
@@ -158,6 +208,15 @@ def tidy(mask, opening=2, connected=True):
         mask = ndimage.binary_dilation(mask, neighbours, 2 * opening)
         mask = ndimage.binary_erosion(mask, neighbours, opening)
     return mask
+
+
+def checked_opening(opening):
+    """Voxels of an opening as an int; False is none."""
+    is_count = isinstance(opening, bool | int | np.integer | np.bool_) and opening >= 0
+    if not is_count:
+        msg = f"opening is {opening!r}; expected a whole number of voxels, 0 or False for none."
+        raise ValueError(msg)
+    return int(opening)
 
 
 def _neighbours(shape, opening):
@@ -186,7 +245,8 @@ def largest_component(mask):
 
 def intersect(masks, threshold, connected):
     """As :func:`intersect_masks`, of Masks."""
-    if not 0 <= threshold <= 1:
+    connected = as_flag("connected", connected)
+    if not is_number(threshold) or not 0 <= threshold <= 1:
         msg = f"threshold is {threshold!r}; expected a fraction between 0 (union) and 1 (all)."
         raise ValueError(msg)
     n_masks, counts, first = 0, None, None

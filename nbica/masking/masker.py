@@ -1,5 +1,9 @@
 """NiftiMasker: one image to an array and back, as a scikit-learn transformer."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
 import joblib
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -18,13 +22,21 @@ from nbica.runtime.cache import Stage
 from nbica.runtime.checks import check_n_jobs, check_options
 from nbica.signal.cleaning import check_parts
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nibabel import Nifti1Image
+    from numpy.typing import ArrayLike, DTypeLike
+
+    from nbica.hints import Colors, Fwhm, ImageLike, Images, MemoryLike, Standardize
+
 SIGNALS = Stage("signals", version=3)
 STRATEGIES = {"background": compute_background_mask, "epi": compute_epi_mask}
 TEMPLATES = {f"{what}-template": what for what in ("whole-brain", "gm", "wm")}
 
 
 class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
-    """Take the voxels of a mask out of an image, clean their time courses, and put arrays back.
+    """Extract the voxels of a mask from an image, clean their time courses, and put arrays back.
 
     Peak memory of `transform` is its result, n_timepoints x n_voxels x 4 B, and a few frames; the
     4D image is never in memory. Without a `mask_img`, `fit` reads the images once more.
@@ -80,19 +92,35 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
         Voxels in the mask.
     preparation_ : preparation.Preparation
 
+    See Also
+    --------
+    NiftiLabelsMasker : means over the regions of an atlas.
+    NiftiMapsMasker : time courses of maps that may overlap.
+
     Examples
     --------
-    >>> masker = NiftiMasker(mask_img="mask.nii.gz", standardize=True)  # doctest: +SKIP
-    >>> signals = masker.fit_transform("bold.nii.gz")  # doctest: +SKIP
+    >>> from nbica import NiftiMasker, datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> masker = NiftiMasker(cohort.mask_img, smoothing_fwhm=12, standardize=True)
+    >>> signals = masker.fit_transform(cohort.func[0], confounds=cohort.confounds[0])
+    >>> signals.shape == (40, masker.n_elements_)
+    True
+    >>> masker.inverse_transform(signals).shape
+    (13, 16, 14, 40)
     """
 
     def __init__(
-        self, mask_img=None, runs=None, smoothing_fwhm=None, standardize=False,
-        standardize_confounds=True, detrend=False, high_variance_confounds=False, low_pass=None,
-        high_pass=None, t_r=None, target_affine=None, target_shape=None,
-        mask_strategy="background", mask_args=None, dtype=None, memory=None, memory_level=1,
-        verbose=0, reports=True, cmap="gray", clean_args=None, n_jobs=1,
-    ):  # fmt: skip
+        self, mask_img: ImageLike | None = None, runs: ArrayLike | None = None,
+        smoothing_fwhm: Fwhm = None, standardize: Standardize = False,
+        standardize_confounds: bool = True, detrend: bool = False,
+        high_variance_confounds: bool = False, low_pass: float | None = None,
+        high_pass: float | None = None, t_r: float | None = None,
+        target_affine: ArrayLike | None = None, target_shape: Sequence[int] | None = None,
+        mask_strategy: str = "background", mask_args: dict | None = None,
+        dtype: DTypeLike | None = None, memory: MemoryLike = None, memory_level: int = 1,
+        verbose: int = 0, reports: bool = True, cmap: Colors = "gray",
+        clean_args: dict | None = None, n_jobs: int = 1,
+    ) -> None:  # fmt: skip
         self.mask_img = mask_img
         self.runs = runs
         self.smoothing_fwhm = smoothing_fwhm
@@ -116,7 +144,7 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
         self.clean_args = clean_args
         self.n_jobs = n_jobs
 
-    def fit(self, imgs=None, y=None):
+    def fit(self, imgs: Images | None = None, y: object = None) -> Self:
         """Load the mask, or compute it from images.
 
         Costs nothing with a `mask_img`, else one pass over the images.
@@ -164,6 +192,7 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
         return resample_mask(mask, grid)
 
     def _computed_mask(self, imgs):
+        """The mask of the images, or of a template on their grid."""
         if imgs is None:
             msg = "There is no mask_img to use and no image to compute a mask from: pass either."
             raise ValueError(msg)
@@ -181,6 +210,7 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
         return load_mask(compute(imgs, n_jobs=self.n_jobs, memory=self.memory, **options))
 
     def _signals(self, run, confounds, sample_mask):
+        """Cleaned signals in the mask, from the cache if they are there, and notices."""
         preparation = self.preparation_
         parts = None if self.runs is None else check_parts(self.runs, run.n_timepoints, run.name)
         if parts is None and sample_mask is not None:
@@ -195,7 +225,7 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
 
         return self._recalled(SIGNALS, run, key, compute, f"{preparation.mask.n_voxels} voxels")
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
         """Names of the columns: niftimasker0, niftimasker1, and so on."""
         del input_features
         return np.array([f"niftimasker{i}" for i in range(self.n_elements_)], dtype=object)
@@ -203,8 +233,8 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
     def _as_fitted(self):
         return {"mask_img": self.mask_img_, "target_affine": None, "target_shape": None}
 
-    def inverse_transform(self, X):
-        """Arrays over the mask's voxels as an image.
+    def inverse_transform(self, X: ArrayLike) -> Nifti1Image:
+        """Return arrays over the mask's voxels as an image.
 
         Memory is that of the full image.
 

@@ -1,5 +1,6 @@
 """How a run becomes signals: masked, smoothed, cleaned, and walked by blocks of voxels."""
 
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 
 import joblib
@@ -27,7 +28,7 @@ class Preparation:
     """
 
     mask: Mask
-    smoothing_fwhm: float | tuple | None
+    smoothing_fwhm: float | Sequence[float] | None
     cleaning: Cleaning
 
     def key(self):

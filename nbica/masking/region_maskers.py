@@ -1,5 +1,9 @@
 """NiftiLabelsMasker and NiftiMapsMasker: an image to the signals of an atlas's regions and back."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, Self
+
 import joblib
 import nibabel as nib
 import numpy as np
@@ -29,6 +33,15 @@ from nbica.masking.regions import (
 from nbica.masking.transformer import RunTransformer, float_type
 from nbica.runtime.cache import Stage
 from nbica.runtime.checks import check_flags
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nibabel import Nifti1Image
+    from numpy.typing import ArrayLike, DTypeLike
+    from pandas import DataFrame
+
+    from nbica.hints import AnyPath, Colors, Fwhm, ImageLike, Images, MemoryLike, Standardize
 
 SIGNALS = Stage("region signals", version=2)
 
@@ -79,14 +92,14 @@ class _RegionMasker(RunTransformer, auto_wrap_output_keys=None):
         return resample_mask(load_mask(self.mask_img), grid).array
 
     @property
-    def mask_img_(self):
+    def mask_img_(self) -> Nifti1Image | None:
         """The mask on the grid of the regions, or None without one."""
         check_is_fitted(self)
         if self.mask_img is None:
             return None
         return mask_to_image(resample_mask(load_mask(self.mask_img), self.regions_.mask.grid))
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> Nifti1Image:
         """Signals of the regions as an image: each region's value in its voxels.
 
         Memory is that of the full image, on the grid of the image given to `fit` if there was one,
@@ -125,6 +138,7 @@ class _RegionMasker(RunTransformer, auto_wrap_output_keys=None):
         return self._regions_on(run.grid) if self.resampling_target == "data" else self.regions_
 
     def _signals(self, run, confounds, sample_mask):
+        """Cleaned signals of the regions, from the cache if they are there, and notices."""
         run = run.keep(sample_mask) if sample_mask is not None else run
         regions = self._regions_for(run)
 
@@ -154,7 +168,7 @@ def _check_grid(what, grid, atlas_grid):
 
 
 class NiftiLabelsMasker(_RegionMasker, auto_wrap_output_keys=None):
-    """Take the mean time course of each region of a labelled atlas out of an image, and clean it.
+    """Extract the mean time course of each region of a labelled atlas from an image, and clean it.
 
     Peak memory of `transform` is n_timepoints x n_regions x 8 B and a few frames: the 4D image is
     never in memory. Names, defaults and numbers are those of nilearn 0.14's class.
@@ -213,20 +227,40 @@ class NiftiLabelsMasker(_RegionMasker, auto_wrap_output_keys=None):
         Columns.
     regions_ : regions.LabelledRegions
 
+    See Also
+    --------
+    NiftiMapsMasker : regions that overlap, or have no sharp borders.
+
     Examples
     --------
-    >>> atlas = datasets.fetch_atlas_schaefer_2018(n_rois=100)  # doctest: +SKIP
-    >>> masker = NiftiLabelsMasker(atlas.maps, lut=atlas.lut, standardize=True)  # doctest: +SKIP
-    >>> signals = masker.fit_transform("bold.nii.gz", confounds=table)  # doctest: +SKIP
+    An atlas made of where each network of the cohort is strongest:
+
+    >>> import numpy as np
+    >>> import nibabel as nib
+    >>> from nbica import NiftiLabelsMasker, datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> maps = cohort.maps_img.get_fdata()
+    >>> regions = np.where(maps.max(axis=3) > 0.3, maps.argmax(axis=3) + 1, 0)
+    >>> atlas = nib.Nifti1Image(regions.astype("int16"), cohort.maps_img.affine)
+    >>> masker = NiftiLabelsMasker(atlas, labels=cohort.labels, standardize=True)
+    >>> masker.fit_transform(cohort.func[0], confounds=cohort.confounds[0]).shape
+    (40, 12)
+    >>> masker.get_feature_names_out()[:2].tolist()
+    ['default mode', 'dorsal attention']
     """
 
     def __init__(
-        self, labels_img=None, labels=None, lut=None, background_label=0, mask_img=None,
-        smoothing_fwhm=None, standardize=False, standardize_confounds=True,
-        high_variance_confounds=False, detrend=False, low_pass=None, high_pass=None, t_r=None,
-        dtype=None, resampling_target="data", memory=None, memory_level=1, verbose=0,
-        strategy="mean", keep_masked_labels=False, reports=True, cmap=None, clean_args=None,
-    ):  # fmt: skip
+        self, labels_img: ImageLike | None = None, labels: Sequence[str] | None = None,
+        lut: DataFrame | AnyPath | None = None, background_label: int = 0,
+        mask_img: ImageLike | None = None, smoothing_fwhm: Fwhm = None,
+        standardize: Standardize = False, standardize_confounds: bool = True,
+        high_variance_confounds: bool = False, detrend: bool = False, low_pass: float | None = None,
+        high_pass: float | None = None, t_r: float | None = None, dtype: DTypeLike | None = None,
+        resampling_target: Literal["data", "labels"] | None = "data", memory: MemoryLike = None,
+        memory_level: int = 1, verbose: int = 0, strategy: str = "mean",
+        keep_masked_labels: bool = False, reports: bool = True, cmap: Colors = None,
+        clean_args: dict | None = None,
+    ) -> None:  # fmt: skip
         self.labels_img = labels_img
         self.labels = labels
         self.lut = lut
@@ -251,7 +285,7 @@ class NiftiLabelsMasker(_RegionMasker, auto_wrap_output_keys=None):
         self.cmap = cmap
         self.clean_args = clean_args
 
-    def fit(self, imgs=None, y=None):
+    def fit(self, imgs: Images | None = None, y: object = None) -> Self:
         """Load the atlas, and bring it to the grid of an image if one is given.
 
         Parameters
@@ -302,13 +336,13 @@ class NiftiLabelsMasker(_RegionMasker, auto_wrap_output_keys=None):
         )
 
     @property
-    def labels_(self):
+    def labels_(self) -> list[int]:
         """Numbers of the background, if the atlas has one, and of the columns, in order."""
         check_is_fitted(self)
         return list(self.region_ids_.values())
 
     @property
-    def region_ids_(self):
+    def region_ids_(self) -> dict:
         """The number in the atlas of each column, and of the "background" if the atlas has one."""
         check_is_fitted(self)
         has_background = self.background_label in set(self.lut_["index"])
@@ -316,13 +350,13 @@ class NiftiLabelsMasker(_RegionMasker, auto_wrap_output_keys=None):
         return background | dict(enumerate(self._numbers.tolist()))
 
     @property
-    def region_names_(self):
+    def region_names_(self) -> dict[int, str]:
         """The name of each column; of "background" as well, if it is asked for."""
         check_is_fitted(self)
         return NamesOfColumns(enumerate(self._names))
 
     @property
-    def labels_img_(self):
+    def labels_img_(self) -> Nifti1Image:
         """The atlas on the grid that is used."""
         check_is_fitted(self)
         numbers = self.lut_["index"].to_numpy()
@@ -331,12 +365,12 @@ class NiftiLabelsMasker(_RegionMasker, auto_wrap_output_keys=None):
         return _image_of(labelled_regions(self._labels, self._affine, numbers, grid), numbers)
 
     @property
-    def region_atlas_(self):
+    def region_atlas_(self) -> Nifti1Image:
         """The atlas in the voxels that are used: within the mask."""
         check_is_fitted(self)
         return _image_of(self.regions_, self._numbers)
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
         """Names of the regions."""
         del input_features
         return np.array(list(self.region_names_.values()), dtype=object)
@@ -362,7 +396,7 @@ class NamesOfColumns(dict):
 
 
 class NiftiMapsMasker(_RegionMasker, auto_wrap_output_keys=None):
-    """Take the time course of each map of a probabilistic atlas out of an image, and clean it.
+    """Extract the time course of each map of a probabilistic atlas from an image, and clean it.
 
     Each frame is fitted by all maps together, by least squares: where maps overlap, each gets its
     own part. Peak memory of `transform` is n_timepoints x n_maps x 8 B, the maps twice, and a few
@@ -404,15 +438,32 @@ class NiftiMapsMasker(_RegionMasker, auto_wrap_output_keys=None):
     kept_ : ndarray of int
         Indices of the maps that the mask leaves, one per column.
     regions_ : regions.MapRegions
+
+    See Also
+    --------
+    NiftiLabelsMasker : regions that are numbers of an image.
+
+    Examples
+    --------
+    >>> from nbica import NiftiMapsMasker, datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> masker = NiftiMapsMasker(cohort.maps_img, standardize=True)
+    >>> signals = masker.fit_transform(cohort.func[0], confounds=cohort.confounds[0])
+    >>> signals.shape == (40, len(cohort.labels))
+    True
     """
 
     def __init__(
-        self, maps_img=None, mask_img=None, allow_overlap=True, smoothing_fwhm=None,
-        standardize=False, standardize_confounds=True, high_variance_confounds=False,
-        detrend=False, low_pass=None, high_pass=None, t_r=None, dtype=None,
-        resampling_target="data", keep_masked_maps=False, memory=None, memory_level=0, verbose=0,
-        reports=True, cmap="CMRmap_r", clean_args=None,
-    ):  # fmt: skip
+        self, maps_img: ImageLike | None = None, mask_img: ImageLike | None = None,
+        allow_overlap: bool = True, smoothing_fwhm: Fwhm = None, standardize: Standardize = False,
+        standardize_confounds: bool = True, high_variance_confounds: bool = False,
+        detrend: bool = False, low_pass: float | None = None, high_pass: float | None = None,
+        t_r: float | None = None, dtype: DTypeLike | None = None,
+        resampling_target: Literal["data", "maps", "mask"] | None = "data",
+        keep_masked_maps: bool = False, memory: MemoryLike = None, memory_level: int = 0,
+        verbose: int = 0, reports: bool = True, cmap: Colors = "CMRmap_r",
+        clean_args: dict | None = None,
+    ) -> None:  # fmt: skip
         self.maps_img = maps_img
         self.mask_img = mask_img
         self.allow_overlap = allow_overlap
@@ -434,7 +485,7 @@ class NiftiMapsMasker(_RegionMasker, auto_wrap_output_keys=None):
         self.cmap = cmap
         self.clean_args = clean_args
 
-    def fit(self, imgs=None, y=None):
+    def fit(self, imgs: Images | None = None, y: object = None) -> Self:
         """Load the maps, and bring them to the grid of an image if one is given.
 
         Parameters, returns and errors are those of :meth:`NiftiLabelsMasker.fit`.
@@ -457,12 +508,12 @@ class NiftiMapsMasker(_RegionMasker, auto_wrap_output_keys=None):
         return map_regions(self._maps, self._affine, grid, self._mask_on(grid))
 
     @property
-    def maps_img_(self):
+    def maps_img_(self) -> Nifti1Image:
         """The maps, in the voxels and on the grid that are used."""
         check_is_fitted(self)
         return unmask(self.regions_.maps, self.regions_.mask)
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
         """Names of the columns: niftimapsmasker0, niftimapsmasker1, and so on."""
         del input_features
         return np.array([f"niftimapsmasker{i}" for i in range(self.n_elements_)], dtype=object)

@@ -274,7 +274,7 @@ def names_of(numbers, labels, lut, background=0):
     Parameters
     ----------
     numbers : ndarray of int
-        Of the regions in the image, increasing.
+        Numbers of the regions in the image, increasing.
     labels : list of str, optional
         As many as regions, in order; or more where regions are missing from the image: the n-th is
         then that of number n. One for the background may come first.
@@ -312,6 +312,7 @@ _BACKGROUND = ("background", "bg", "unknown", "???", "0", "")
 
 
 def _names_of_table(numbers, lut, background):
+    """Names of the regions by a lookup table; a region without one is named by its number."""
     found = dict(zip(lut["index"].tolist(), map(as_text, lut["name"]), strict=True))
     if len(found) < len(lut):
         twice = lut["index"][lut["index"].duplicated()].tolist()

@@ -1,6 +1,9 @@
 """What all maskers have in common: images in, one array of cleaned signals out."""
 
+from __future__ import annotations
+
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -15,6 +18,9 @@ from nbica.runtime.tables import TableOutput
 from nbica.signal.cleaning import Cleaning, butterworth_options
 from nbica.signal.confounds import load_confounds
 
+if TYPE_CHECKING:
+    from nbica.hints import Confounds, Images, SampleMask
+
 # What `clean_args` may hold, besides options of the Butterworth filter.
 _CLEAN_ARGS = ("filter", "extrapolate")
 
@@ -25,14 +31,19 @@ class RunTransformer(TableOutput, TransformerMixin, BaseEstimator, auto_wrap_out
     A subclass has `_signals(run, confounds, sample_mask)` and `get_feature_names_out()`.
     """
 
-    def fit_transform(self, imgs=None, y=None, confounds=None, sample_mask=None, *, X=None):
+    def fit_transform(
+        self, imgs: Images | None = None, y: Any = None, confounds: Confounds = None,
+        sample_mask: SampleMask = None, *, X: Images | None = None,
+    ) -> np.ndarray:  # fmt: skip
         """Fit to one image and transform it; see :meth:`fit` and :meth:`transform`."""
         imgs = X if imgs is None else imgs
         if np.ndim(y) != 1:  # labels of frames, in a Pipeline, are; a table of confounds is not
             warn_of_y(y, stacklevel=2)
         return self.fit(imgs, y)._transformed(imgs, confounds, sample_mask)
 
-    def transform(self, imgs, confounds=None, sample_mask=None):
+    def transform(
+        self, imgs: Images, confounds: Confounds = None, sample_mask: SampleMask = None
+    ) -> np.ndarray:
         """Cleaned signals of one image, a column for each voxel or region.
 
         Peak memory is the result and a few frames.
@@ -63,6 +74,7 @@ class RunTransformer(TableOutput, TransformerMixin, BaseEstimator, auto_wrap_out
         return self._transformed(imgs, confounds, sample_mask)
 
     def _transformed(self, imgs, confounds, sample_mask):
+        """What `transform` gives: signals cleaned of the user's confounds and of the run's own."""
         check_is_fitted(self)
         run, is_volume = run_of_images(imgs)
         confounds = load_confounds(confounds, run.n_timepoints, run.name)
@@ -100,7 +112,7 @@ class RunTransformer(TableOutput, TransformerMixin, BaseEstimator, auto_wrap_out
             butterworth=butterworth_options(options, "clean_args"), **named,
         ).check()  # fmt: skip
 
-    def as_nilearn(self):
+    def as_nilearn(self) -> BaseEstimator:
         """Make nilearn's masker with the same parameters, fitted if this one is.
 
         Returns
@@ -119,7 +131,9 @@ class RunTransformer(TableOutput, TransformerMixin, BaseEstimator, auto_wrap_out
         """Parameters that take the place of what was computed in `fit`."""
         return {}
 
-    def generate_report(self, engine="matplotlib", title=None, **kwargs):
+    def generate_report(
+        self, engine: str = "matplotlib", title: str | None = None, **kwargs: Any
+    ) -> Any:
         """A page about the masker, by nilearn: what was masked, over the image given to `fit`.
 
         Costs nilearn's own `fit` of that image.

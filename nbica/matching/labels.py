@@ -1,8 +1,10 @@
 """What a component may be: the known network most like it, or noise. Images in, tables out."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy import ndimage, special
@@ -14,6 +16,15 @@ from nbica.image.grid import Grid, volume_on_grid
 from nbica.masking.extract import apply_mask
 from nbica.masking.mask import Mask, load_mask
 from nbica.matching.pairing import DIGITS, correlate, match
+from nbica.runtime.checks import is_number
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pandas import DataFrame
+    from sklearn.utils import Bunch
+
+    from nbica.hints import ImageLike, Images
 
 # A component is called after a network from this |r| on. What chance gives, measured with random
 # maps as smooth as the components (`selection.Null`): of 20 real runs at 10 mm, whose maps have
@@ -34,7 +45,11 @@ class Networks(NamedTuple):
     affine: np.ndarray
 
 
-def label(components_img, networks, names=None, *, mask_img=None, bar=BAR, one_to_one=False):
+def label(
+    components_img: ImageLike, networks: Images | Bunch,
+    names: Sequence[str] | Mapping[int, str] | None = None, *, mask_img: ImageLike | None = None,
+    bar: float = BAR, one_to_one: bool = False,
+) -> DataFrame:  # fmt: skip
     """Name components after the known networks most like them.
 
     Costs one resampling per network, to the grid of the components, and one correlation of each
@@ -74,13 +89,33 @@ def label(components_img, networks, names=None, *, mask_img=None, bar=BAR, one_t
     ValueError
         If the number of names is not that of the networks.
 
+    See Also
+    --------
+    match : pairs of maps, as arrays.
+    flag_noise : suggests which components are noise.
+
     Notes
     -----
     Networks of smaller voxels are smoothed to the components' voxel size first. Spatial r as a
     measure of likeness to a template: Smith et al., PNAS 106 (2009), 13040-13045.
+
+    Examples
+    --------
+    >>> from nbica import CanICA, datasets, matching
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> ica = CanICA(cohort.mask_img, n_components=6, random_state=0).fit(cohort)
+    >>> names = matching.label(ica.components_img_, cohort)
+    >>> names.columns.tolist()
+    ['label', 'r', 'network']
+    >>> set(names["label"]) <= {*cohort.labels, "unlabelled"}
+    True
     """
     import pandas as pd
 
+    if not is_number(bar):
+        msg = f"bar is {bar!r}; expected a number, such as {BAR}."
+        raise ValueError(msg)
+    # Components and networks in the same voxels.
     mask = load_mask(mask_img) if mask_img is not None else _support(components_img)
     maps = np.atleast_2d(apply_mask(components_img, mask))
     known = load_networks(networks, names)
@@ -88,6 +123,7 @@ def label(components_img, networks, names=None, *, mask_img=None, bar=BAR, one_t
     if not references.any():
         msg = "All networks are 0 inside the mask: are they in the components' space (such as MNI)?"
         raise DataError(msg)
+    # The best network of each component, and its name if r is at the bar or above.
     r = correlate(maps, references)
     which = _assigned(maps, references) if one_to_one else np.abs(r).round(DIGITS).argmax(axis=1)
     found = [(known.names[n], r[c, n]) if n >= 0 else ("", 0.0) for c, n in enumerate(which)]
@@ -156,7 +192,7 @@ def _parcels_of(volume):
 def _names_for(volumes, names):
     if names is None:
         return [f"network {number}" for number in range(1, len(volumes) + 1)]
-    if len(names) != len(volumes):
+    if isinstance(names, str) or len(names) != len(volumes):
         msg = f"{len(names)} names for {len(volumes)} networks; give one each."
         raise ValueError(msg)
     return [str(name) for name in names]
@@ -185,6 +221,7 @@ def on_mask(volume, affine, mask):
 
 
 def _support(components_img):
+    """A mask of the voxels in which any component is not 0."""
     img, name = open_image(components_img, "The components' image")
     data = read_array(img, name)
     if data.ndim != 4:
@@ -197,8 +234,11 @@ def _support(components_img):
     return Mask(inside, checked_affine(img, name))
 
 
-def flag_noise(components_img, mask_img, *, csf_img=None, time_courses=None, t_r=None):
-    """Signs that a component is noise: suggestions to look at it, not verdicts.
+def flag_noise(
+    components_img: ImageLike, mask_img: ImageLike, *, csf_img: ImageLike | None = None,
+    time_courses: Sequence[np.ndarray] | None = None, t_r: float | None = None,
+) -> DataFrame:  # fmt: skip
+    """Look for signs that a component is noise: suggestions to look at it, not verdicts.
 
     Costs a few passes over the maps.
 
@@ -231,14 +271,37 @@ def flag_noise(components_img, mask_img, *, csf_img=None, time_courses=None, t_r
           response is left; white noise at a `t_r` of 2 s has .6, flagged from .5 on;
         * suggestion: names of the signs that are flagged.
 
+    See Also
+    --------
+    label : names of known networks.
+
     Notes
     -----
     The features are those of ICA-AROMA (Pruim et al., NeuroImage 112 (2015), 267-277), in a form
     that needs no other software; its trained decision is not reproduced.
+
+    Examples
+    --------
+    A map at the border of the brain is flagged, one inside it is not:
+
+    >>> import numpy as np
+    >>> import nibabel as nib
+    >>> from nbica import matching
+    >>> brain = np.zeros((12, 12, 12))
+    >>> brain[1:11, 1:11, 1:11] = 1
+    >>> inside = np.zeros_like(brain)
+    >>> inside[4:8, 4:8, 4:8] = 1
+    >>> border = brain.copy()
+    >>> border[2:10, 2:10, 2:10] = 0
+    >>> maps_img = nib.Nifti1Image(np.stack([inside, border], axis=-1), np.eye(4))
+    >>> table = matching.flag_noise(maps_img, nib.Nifti1Image(brain, np.eye(4)))
+    >>> table["suggestion"].tolist()
+    ['', 'edge']
     """
     import pandas as pd
 
     mask = load_mask(mask_img)
+    # Where the energy of each map lies: at the border of the mask, in fluid.
     energy = np.atleast_2d(apply_mask(components_img, mask)).astype(float) ** 2
     energy /= np.maximum(energy.sum(axis=1, keepdims=True), np.finfo(float).tiny)
     core = ndimage.binary_erosion(np.pad(mask.array, 1))[1:-1, 1:-1, 1:-1]
@@ -246,6 +309,7 @@ def flag_noise(components_img, mask_img, *, csf_img=None, time_courses=None, t_r
     signs["edge"] = _excess(energy, (~core[mask.array]).astype(float))
     if csf_img is not None:
         signs["csf"] = _excess(energy, apply_mask(csf_img, mask).astype(float))
+    # When: in single frames, or at frequencies that blood does not follow.
     if time_courses is not None:
         signs["spike"] = np.mean([_has_spike(courses) for courses in time_courses], axis=0)
         if t_r is not None:
@@ -267,7 +331,7 @@ def _excess(energy, where):
 def _has_spike(courses):
     """Whether one frame holds a fifth of a course's variance, and more than chance gives.
 
-    Of n normal numbers the share of one is (n - 1) / n times a Beta(1/2, n/2 - 1), after Thompson
+    The share of one of n normal numbers is (n - 1) / n times a Beta(1/2, n/2 - 1), after Thompson
     (Annals of Mathematical Statistics 6 (1935), 214-219).
     """
     n = len(courses)

@@ -1,9 +1,17 @@
 """Pair maps with reference maps, one to one; arrays only."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
 
 # Of a correlation, when maps are paired: two copies of a map are equally like a third.
 DIGITS = 6
@@ -19,13 +27,30 @@ class Match:
         Row of the map paired with each reference; -1 where there were too few maps.
     correlations : ndarray of shape (n_references,)
         Signed Pearson r of each pair; 0 where there is no map.
+
+    See Also
+    --------
+    match : makes one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import matching
+    >>> rng = np.random.default_rng(0)
+    >>> references = rng.normal(size=(2, 500))
+    >>> maps = np.vstack([rng.normal(size=500), -references[1], references[0]])
+    >>> found = matching.match(maps, references)
+    >>> found.signs.tolist(), round(found.mean, 3)
+    ([1, -1], 1.0)
+    >>> found.labels(["visual", "motor"], n_maps=3, unmatched="?")
+    ['?', 'motor', 'visual']
     """
 
     indices: np.ndarray
     correlations: np.ndarray
 
     @property
-    def signs(self):
+    def signs(self) -> np.ndarray:
         """What to multiply the paired maps by to point like their references: 1 or -1.
 
         1 for a correlation of 0, to six digits.
@@ -33,11 +58,11 @@ class Match:
         return np.where(self.correlations.round(DIGITS) < 0, -1, 1)
 
     @property
-    def mean(self):
+    def mean(self) -> float:
         """Mean |r| over all references; one without a map counts as 0."""
         return float(np.abs(self.correlations).mean())
 
-    def labels(self, names, n_maps, unmatched=""):
+    def labels(self, names: Sequence[str], n_maps: int, unmatched: str = "") -> list[str]:
         """Name the maps: the reference's name for each paired map, else `unmatched`.
 
         Parameters
@@ -59,7 +84,7 @@ class Match:
         return labels
 
 
-def match(maps, references):
+def match(maps: np.ndarray, references: np.ndarray) -> Match:
     """Pair each reference with the map most like it, up to sign, no map twice.
 
     Memory: one float64 copy of both arrays. Time: n_maps x n_references x n_voxels operations.
@@ -77,9 +102,24 @@ def match(maps, references):
         The assignment with the largest sum of |r|, each to six digits (Hungarian algorithm [1]_),
         by reference. A map that is constant or holds a NaN or Inf correlates 0 with all.
 
+    See Also
+    --------
+    correlate : all correlations.
+    label : names of known networks, for images.
+
     References
     ----------
     .. [1] Kuhn (1955), Naval Research Logistics Quarterly 2, doi:10.1002/nav.3800020109.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import matching
+    >>> rng = np.random.default_rng(0)
+    >>> references = rng.normal(size=(3, 500))
+    >>> found = matching.match(-references[[2, 0, 1]], references)
+    >>> found.indices.tolist(), found.correlations.round(3).tolist()
+    ([1, 2, 0], [-1.0, -1.0, -1.0])
     """
     maps, references = np.asarray(maps), np.asarray(references)
     _check_same_voxels(maps, references)
@@ -92,12 +132,26 @@ def match(maps, references):
     return Match(indices, correlations)
 
 
-def correlate(maps, references):
-    """Return Pearson's r between all rows, of shape (n_maps, n_references); 0 where undefined."""
+def correlate(maps: ArrayLike, references: ArrayLike) -> np.ndarray:
+    """Return Pearson's r between all rows, of shape (n_maps, n_references); 0 where undefined.
+
+    See Also
+    --------
+    match : pairs of maps, one to one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import matching
+    >>> maps = np.array([[0.0, 1, 2, 3], [1, 0, 1, 0]])
+    >>> matching.correlate(maps, [[3.0, 2, 1, 0]]).round(3).tolist()
+    [[-1.0], [0.447]]
+    """
     return np.clip(_unit_rows(maps) @ _unit_rows(references).T, -1, 1)
 
 
 def _unit_rows(maps):
+    """Rows of mean 0 and norm 1; 0 where a map is constant or not finite."""
     maps = np.array(maps, dtype=np.float64)
     maps[~np.isfinite(maps).all(axis=1)] = 0
     largest = np.abs(maps).max(axis=1, initial=0, keepdims=True)

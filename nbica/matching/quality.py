@@ -1,7 +1,10 @@
 """What each run was like: its motion, how much of it the components explain, what was noticed."""
 
+from __future__ import annotations
+
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -10,14 +13,20 @@ from nbica.image.run import iter_runs
 from nbica.signal.confounds import list_confounds
 from nbica.signal.tables import read_table
 
+if TYPE_CHECKING:
+    from pandas import DataFrame
+    from sklearn.base import BaseEstimator
+
+    from nbica.hints import AnyPath, RunConfounds, Runs
+
 _TRANSLATIONS = ["trans_x", "trans_y", "trans_z"]
 _ROTATIONS = ["rot_x", "rot_y", "rot_z"]
 _HEAD_RADIUS = 50.0  # mm
 _MUCH = 0.5  # mm from one frame to the next
 
 
-def framewise_displacement(confounds):
-    """How far the head moved since the frame before.
+def framewise_displacement(confounds: DataFrame | AnyPath) -> np.ndarray | None:
+    """Compute how far the head moved since the frame before.
 
     The measure is that of Power et al. [1]_.
 
@@ -37,10 +46,25 @@ def framewise_displacement(confounds):
     FileNotFoundError, DataError
         If there is no such table, or it cannot be read.
 
+    See Also
+    --------
+    nbica.matching.quality.quality_table : motion of all runs of a fit.
+
     References
     ----------
     .. [1] J. D. Power et al., "Spurious but systematic correlations in functional connectivity MRI
        networks arise from subject motion", NeuroImage 59 (2012), 2142-2154.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from nbica import matching
+    >>> axes = ["trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z"]
+    >>> motion = pd.DataFrame(0.0, index=range(3), columns=axes)
+    >>> motion.loc[1:, "trans_z"] = 0.2
+    >>> motion.loc[2, "rot_x"] = 0.01
+    >>> matching.framewise_displacement(motion).round(3).tolist()
+    [0.0, 0.2, 0.5]
     """
     if isinstance(confounds, str | os.PathLike):
         confounds = read_table(confounds, f"The confounds {confounds}")
@@ -55,8 +79,10 @@ def framewise_displacement(confounds):
     return (moved + turned).to_numpy(dtype=float)
 
 
-def quality_table(estimator, imgs=None, confounds=None):
-    """One row per run of a fit: what to look at before its maps are trusted.
+def quality_table(
+    estimator: BaseEstimator, imgs: Runs | None = None, confounds: RunConfounds = None
+) -> DataFrame:
+    """Make a table with a row per run of a fit: what to look at before its maps are trusted.
 
     Takes one pass over the runs if they are given, else nothing; memory is that of one run.
 
@@ -78,6 +104,22 @@ def quality_table(estimator, imgs=None, confounds=None):
     ------
     ValueError
         If there are not as many images or tables as runs.
+
+    See Also
+    --------
+    framewise_displacement : motion from one frame to the next.
+
+    Examples
+    --------
+    >>> from nbica import CanICA, datasets
+    >>> from nbica.matching.quality import quality_table
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> ica = CanICA(cohort.mask_img, n_components=4, random_state=0).fit(cohort)
+    >>> table = quality_table(ica, cohort.func, cohort.confounds)
+    >>> table.columns.tolist()
+    ['run', 'n_timepoints', 'mean_fd', 'max_fd', 'moved', 'explained', 'warnings']
+    >>> bool((table["explained"] > 0).all())
+    True
     """
     runs = estimator.runs_
     imgs, tables = as_fitted(estimator, imgs, confounds)

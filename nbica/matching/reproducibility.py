@@ -10,11 +10,14 @@ References
    NeuroImage 51 (2010), 288-299; their pairing is greedy, ours the best one (Hungarian).
 """
 
+from __future__ import annotations
+
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import gettempdir
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.base import clone
@@ -27,6 +30,11 @@ from nbica.matching.pairing import correlate, match
 from nbica.runtime.checks import check_count
 from nbica.runtime.leftovers import own_folder
 from nbica.signal.confounds import list_confounds
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
+    from nbica.hints import RunConfounds, Runs
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +50,23 @@ class SplitHalf:
     reproducibility : ndarray of shape (n_splits, n_components)
         |r| between the two maps that stand for each component in the two halves.
     n_runs : int
+
+    See Also
+    --------
+    split_half : makes one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica.matching import SplitHalf
+    >>> halves = SplitHalf(
+    ...     e=np.array([0.8, 0.9]),
+    ...     t=np.array([0.6, 0.7]),
+    ...     reproducibility=np.array([[0.9, 0.3], [0.9, 0.5]]),
+    ...     n_runs=20,
+    ... )
+    >>> halves.per_component.round(3).tolist()
+    [0.9, 0.4]
     """
 
     e: np.ndarray
@@ -50,7 +75,7 @@ class SplitHalf:
     n_runs: int
 
     @property
-    def per_component(self):
+    def per_component(self) -> np.ndarray:
         """Mean reproducibility of each component over the splits."""
         return self.reproducibility.mean(axis=0)
 
@@ -61,7 +86,10 @@ class SplitHalf:
         )
 
 
-def split_half(estimator, imgs, n_splits=10, confounds=None, random_state=0):
+def split_half(
+    estimator: BaseEstimator, imgs: Runs, n_splits: int = 10, confounds: RunConfounds = None,
+    random_state: int = 0,
+) -> SplitHalf:  # fmt: skip
     """Fit random halves of a group, and compare their components.
 
     Costs one fit of all runs, unless the estimator is fitted, and 2 n_splits fits of half of them.
@@ -92,10 +120,25 @@ def split_half(estimator, imgs, n_splits=10, confounds=None, random_state=0):
     DataError
         For fewer than four runs.
 
+    See Also
+    --------
+    nbica.plotting.plot_split_half : draws what is found.
+
     Notes
     -----
     A component is sought in either half by the best one-to-one match with the maps of all runs;
     what is compared are the two maps that were found, which share no run.
+
+    Examples
+    --------
+    >>> from nbica import CanICA, datasets, matching
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> ica = CanICA(cohort.mask_img, n_components=4, random_state=0)
+    >>> halves = matching.split_half(ica, cohort.func, n_splits=3, confounds=cohort.confounds)
+    >>> halves.reproducibility.shape, halves.n_runs
+    ((3, 4), 4)
+    >>> bool(0 < halves.t.mean() < 1)
+    True
     """
     check_count("n_splits", n_splits)
     confounds = confounds_of(imgs, confounds)

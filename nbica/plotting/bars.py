@@ -4,8 +4,14 @@ import numpy as np
 from matplotlib.colors import to_rgb
 
 from nbica.plotting.figures import as_written
+from nbica.runtime.checks import as_flag
 
 BAR_WIDTH = 0.62  # inches, with its labels
+
+
+def bar_width(colorbar):
+    """Inches to leave for a colour bar: none where there is to be none."""
+    return BAR_WIDTH * as_flag("colorbar", colorbar)
 
 
 def key_width(names):
@@ -20,13 +26,13 @@ def draw_colorbar(axes, scale, *, ink, vertical=True, fontsize=6.5, tick_format=
     """
     low, high = scale.limits
     values = np.linspace(low, high, 512)
-    colours = scale.colours(values)
-    colours[colours[:, 3] == 0] = (0.5, 0.5, 0.5, 0.35)
+    colors = scale.colors(values)
+    colors[colors[:, 3] == 0] = (0.5, 0.5, 0.5, 0.35)
     axes.set_axis_on()
     axes.patch.set_alpha(0)
-    strip, extent = colours[np.newaxis], (low, high, 0, 1)
+    strip, extent = colors[np.newaxis], (low, high, 0, 1)
     if vertical:
-        strip, extent = colours[:, np.newaxis], (0, 1, low, high)
+        strip, extent = colors[:, np.newaxis], (0, 1, low, high)
     axes.imshow(strip, aspect="auto", extent=extent, origin="lower", interpolation="nearest")
     ticks = ticks_of(scale, apart=0.1 if vertical else 0.2)
     write = in_short if tick_format is None else _writer(tick_format)
@@ -65,11 +71,11 @@ def in_short(value):
     return text.replace("-", "−")
 
 
-def draw_key(axes, colours, names, *, ink, fontsize=6.5):
+def draw_key(axes, colors, names, *, ink, fontsize=6.5):
     """Draw named colours below each other."""
     axes.set_axis_on()
     axes.patch.set_alpha(0)
-    strip = np.array([to_rgb(colour) for colour in colours])[:, np.newaxis]
+    strip = np.array([to_rgb(color) for color in colors])[:, np.newaxis]
     axes.imshow(strip, aspect="auto", interpolation="nearest")
     axes.yaxis.tick_right()
     axes.set(xticks=[], yticks=range(len(names)), yticklabels=names)

@@ -1,6 +1,8 @@
 """The grey plot: every voxel of a run over time, to see motion, drifts and jumps at a glance."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from matplotlib.colors import to_rgb
@@ -15,7 +17,16 @@ from nbica.plotting.figures import BLACK, WHITE, as_written
 from nbica.plotting.layout import add_axes
 from nbica.plotting.options import Frame
 from nbica.plotting.volumes import load_map
+from nbica.runtime.checks import check_positive
 from nbica.signal.cleaning import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from matplotlib.figure import Figure
+    from numpy.typing import ArrayLike
+
+    from nbica.hints import AnyPath, AxesOrPlace, Colors, FigureOrSize, ImageLike
 
 _N_ROWS = 1200  # voxels that paper can show; of more, evenly many are taken
 _SIZE = (8.0, 4.2)
@@ -31,10 +42,13 @@ class _Rows(NamedTuple):
 
 
 def plot_carpet(
-    img, mask_img=None, *, mask_labels=None, t_r=None, detrend=True, standardize=True,
-    framewise_displacement=None, vmin=None, vmax=None, cmap="gray", cmap_labels=None, title=None,
-    output_file=None, figure=None, axes=None,
-):  # fmt: skip
+    img: ImageLike, mask_img: ImageLike | None = None, *,
+    mask_labels: Mapping[str, int] | None = None, t_r: float | None = None, detrend: bool = True,
+    standardize: bool = True, framewise_displacement: ArrayLike | None = None,
+    vmin: float | None = None, vmax: float | None = None, cmap: Colors = "gray",
+    cmap_labels: Colors = None, title: str | None = None, output_file: AnyPath | None = None,
+    figure: FigureOrSize = None, axes: AxesOrPlace = None,
+) -> Figure:  # fmt: skip
     """Show the voxels of a run as grey rows over time.
 
     Memory: n_timepoints x n_voxels x 4 B. Time: that of reading the run. The plot is that of [1]_.
@@ -64,11 +78,27 @@ def plot_carpet(
     -------
     matplotlib.figure.Figure
 
+    See Also
+    --------
+    nbica.matching.framewise_displacement : motion to draw above it.
+
     References
     ----------
     .. [1] J. D. Power, "A simple but useful way to assess fMRI scan qualities", NeuroImage 154
        (2017), 150-158, doi:10.1016/j.neuroimage.2016.08.009.
+
+    Examples
+    --------
+    >>> from nbica import datasets, matching, plotting
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> motion = matching.framewise_displacement(cohort.full_confounds[0])
+    >>> figure = plotting.plot_carpet(
+    ...     cohort.func[0], cohort.mask_img, framewise_displacement=motion, output_file="carpet.png"
+    ... )
+    >>> motion.shape
+    (40,)
     """
+    check_positive("t_r", t_r)
     run = load_run(img)
     motion = _check_motion(framewise_displacement, run.n_timepoints)
     rows = _rows_of(img, mask_img, mask_labels)
@@ -94,6 +124,7 @@ def plot_carpet(
 
 
 def _rows_of(img, mask_img, mask_labels):
+    """Which voxels are drawn, in the order of their regions."""
     if mask_labels is None and mask_img is not None:
         mask_labels = _names_by_number(mask_img)
     if mask_labels is None:
@@ -116,6 +147,7 @@ def _names_by_number(mask_img):
 
 
 def _labelled(img, mask_img, mask_labels):
+    """The mask of all named regions, and the region of each of its voxels."""
     if mask_img is None:
         msg = "mask_labels name the numbers of mask_img, but mask_img is None; pass both"
         raise ValueError(msg)
@@ -172,8 +204,8 @@ def _draw_greys(axes, signals, duration, cmap, vmin, vmax):
 
 
 def _draw_regions(axes, rows, cmap):
-    palette = np.array([to_rgb(colour[:3] if isinstance(colour, tuple) else colour)
-                        for colour in listed(len(rows.names), cmap)])  # fmt: skip
+    palette = np.array([to_rgb(color[:3] if isinstance(color, tuple) else color)
+                        for color in listed(len(rows.names), cmap)])  # fmt: skip
     axes.imshow(palette[rows.regions][:, np.newaxis], aspect="auto", interpolation="nearest")
     present = np.unique(rows.regions)
     middles = [np.flatnonzero(rows.regions == region).mean() for region in present]

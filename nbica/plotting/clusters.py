@@ -1,5 +1,9 @@
 """Do the starts of an ICA agree? All that they found, as ICASSO shows it."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib.patches import Polygon
 from scipy.spatial import ConvexHull, QhullError
@@ -10,11 +14,20 @@ from nbica.plotting.layout import add_axes
 from nbica.plotting.options import Frame
 from nbica.signal.icasso import cluster, plane_of
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from sklearn.base import BaseEstimator
+
+    from nbica.hints import AnyPath, FigureOrSize
+
 _DATA, _WEAK = "#1f62d0", "#c8641a"
 _SHAKY = 0.8
 
 
-def plot_icasso(ica, *, title=None, output_file=None, figure=None):
+def plot_icasso(
+    ica: BaseEstimator, *, title: str | None = None, output_file: AnyPath | None = None,
+    figure: FigureOrSize = None,
+) -> Figure:  # fmt: skip
     """Show what all starts of the ICA found, and which of it all found.
 
     Costs some hundred operations on (n_starts x n_components)² numbers: 2 s for 30 starts of 20
@@ -39,6 +52,19 @@ def plot_icasso(ica, *, title=None, output_file=None, figure=None):
     ----------
     .. [1] J. Himberg, A. Hyvärinen, F. Esposito, "Validating the independent components of
        neuroimaging time series via clustering and visualization", NeuroImage 22 (2004), 1214-1222.
+
+    See Also
+    --------
+    plot_split_half : whether other people have a component.
+
+    Examples
+    --------
+    >>> from nbica import CanICA, datasets, plotting
+    >>> cohort = datasets.simulate_group(n_subjects=2, n_timepoints=40, voxel_size=8.0)
+    >>> ica = CanICA(n_components=4, n_init=5, mask=cohort.mask_img, random_state=0)
+    >>> figure = plotting.plot_icasso(ica.fit(cohort.func))
+    >>> len(figure.axes)
+    2
     """
     check_is_fitted(ica, "rotations_")
     rotations = ica.rotations_

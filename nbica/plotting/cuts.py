@@ -1,8 +1,11 @@
 """Where to cut: from display modes, coordinates and counts to rows of slices."""
 
+import warnings
+
 import numpy as np
 from scipy import ndimage
 
+from nbica.exceptions import DataWarning
 from nbica.plotting.views import Slice
 from nbica.signal.ties import KNOWN_OF_MAPS, first_of_largest
 
@@ -49,6 +52,7 @@ def rows_of_slices(display_mode, cut_coords, volume, threshold=0.0, strongest=20
 
 
 def _axes_of(display_mode):
+    """World axes that a display mode cuts across."""
     if display_mode in ("ortho", "mosaic"):
         return [0, 1, 2]
     if display_mode == "tiled":
@@ -61,38 +65,78 @@ def _axes_of(display_mode):
 
 
 def _one_each(display_mode, cut_coords, axes, seen):
+    """One coordinate for each axis, given or that of the largest blob."""
     if cut_coords is None:
         return [float(seen.centre()[axis]) for axis in sorted(axes)]
-    if np.shape(cut_coords) != (len(axes),):
+    found = _as_mm(cut_coords)
+    if found is None or found.shape != (len(axes),):
         names = ", ".join("xyz"[axis] for axis in sorted(axes))
         msg = (
             f"cut_coords={cut_coords!r} does not fit display_mode={display_mode!r}; give {names} "
             "in mm"
         )
         raise ValueError(msg)
-    return [float(mm) for mm in cut_coords]
+    return found.tolist()
+
+
+def _as_mm(cut_coords):
+    """Finite coordinates as an array; None for what is none."""
+    try:
+        found = np.asarray(cut_coords, dtype=float)
+    except (TypeError, ValueError):
+        return None
+    return found if np.isfinite(found).all() else None
+
+
+def are_counted(display_mode, cut_coords):
+    """Whether it was said how many cuts there are to be along an axis, and not where."""
+    if display_mode == "mosaic":
+        return not isinstance(cut_coords, dict)
+    return len(display_mode) == 1 and (
+        cut_coords is None or isinstance(cut_coords, int | np.integer)
+    )
+
+
+def warn_of_cuts_outside(rows, *boxes):
+    """Say which slices miss one of some boxes in mm: they show nothing of the image."""
+    low, high = np.max([box[:, 0] for box in boxes], axis=0), np.min([b[:, 1] for b in boxes], 0)
+    slices = [view for row in rows for view in row]
+    outside = [s.label for s in slices if not low[s.axis] <= s.mm <= high[s.axis]]
+    if outside:
+        ends = [f"{a} from {lo:g} to {hi:g}" for a, lo, hi in zip("xyz", low, high, strict=True)]
+        msg = (
+            f"The cuts {', '.join(outside)} seem to be out of the image ({', '.join(ends)} mm): "
+            "they show nothing of it. Are all images in one space, and cut_coords in mm?"
+        )
+        warnings.warn(msg, DataWarning, stacklevel=5)
 
 
 def _along(axis, cut_coords, seen):
+    """Slices across one axis, at given places or spread over what is seen."""
     if isinstance(cut_coords, int | np.integer) and not isinstance(cut_coords, bool):
         if cut_coords < 1:
             msg = f"cut_coords={cut_coords} must be 1 or more cuts, or a list of mm"
             raise ValueError(msg)
         return [Slice(axis, mm) for mm in seen.spread(axis, cut_coords)]
-    coordinates = np.atleast_1d(np.asarray(cut_coords, dtype=float))
-    if coordinates.ndim != 1 or not coordinates.size or not np.isfinite(coordinates).all():
+    found = _as_mm(cut_coords)
+    coordinates = np.zeros(0) if found is None else np.atleast_1d(found)
+    if coordinates.ndim != 1 or not coordinates.size:
         msg = f"cut_coords={cut_coords!r}; expected a list of mm along {'xyz'[axis]}, or a count"
         raise ValueError(msg)
     return [Slice(axis, float(mm)) for mm in coordinates]
 
 
 def _mosaic(cut_coords, seen):
+    """A row of slices across each axis."""
     wanted = _N_CUTS if cut_coords is None else cut_coords
     if isinstance(wanted, dict):
+        if not wanted or set(wanted) - set("xyz"):
+            msg = f"cut_coords={cut_coords!r}; a mosaic takes a dict with keys of x, y, z"
+            raise ValueError(msg)
         return [_along("xyz".index(letter), cuts, seen) for letter, cuts in wanted.items()]
     if np.ndim(wanted) == 0:
         wanted = [wanted] * 3
-    if len(wanted) != 3:
+    if not hasattr(wanted, "__len__") or len(wanted) != 3:
         msg = f"cut_coords={cut_coords!r}; a mosaic takes a count, or one for each of x, y, z"
         raise ValueError(msg)
     return [_along(axis, cuts, seen) for axis, cuts in enumerate(wanted)]

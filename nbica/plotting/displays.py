@@ -1,6 +1,8 @@
 """Panels of a figure, all in mm of the world, over which more can be laid."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,15 +11,24 @@ from nbica.image.slicing import plane_of
 from nbica.plotting.bars import draw_colorbar, draw_key
 from nbica.plotting.figures import BLACK, INK, PAPER, WHITE
 from nbica.plotting.layout import add_axes, arrange, size_for
-from nbica.plotting.scales import scale_of
+from nbica.plotting.scales import scale_of, warn_if_blank
 from nbica.plotting.volumes import Volume, load_map
+from nbica.runtime.checks import as_flag, is_number
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
+
+    from nbica.hints import AnyPath, Colors, ImageLike
+    from nbica.plotting.options import Frame
 
 
 class Panel(NamedTuple):
     """Axes whose coordinates are mm, and what they show."""
 
     axes: Axes
-    view: object
+    view: Any  # a Slice or a Projection
 
 
 class Display:
@@ -41,12 +52,28 @@ class Display:
         Inches to leave for a colour bar and its labels.
     align : {"centre", "left"}
         Place of shorter rows.
+
+    See Also
+    --------
+    plot_stat_map : makes one.
+
+    Examples
+    --------
+    >>> from nbica import datasets, image, plotting
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> network = image.index_img(cohort.maps_img, cohort.labels.index("salience"))
+    >>> display = plotting.plot_anat(cohort.anat_img, cut_coords=(0, 20, 30))
+    >>> display.add_contours(network, levels=[0.3, 0.6])
+    >>> display.add_markers([(0, 20, 30)])
+    >>> display.title("Salience")
+    >>> display.savefig("salience.png")
     """
 
     def __init__(
-        self, rows, bounds, frame, *, annotate=True, black_bg=True, radiological=False,
-        bar_width=0.0, align="centre",
-    ):  # fmt: skip
+        self, rows: Sequence[Sequence], bounds: np.ndarray, frame: Frame, *, annotate: bool = True,
+        black_bg: bool = True, radiological: bool = False, bar_width: float = 0.0,
+        align: Literal["centre", "left"] = "centre",
+    ) -> None:  # fmt: skip
         self.bounds = bounds
         self._radiological = radiological
         self._paper, self.ink = (PAPER, INK) if black_bg else (WHITE, BLACK)
@@ -69,7 +96,7 @@ class Display:
             self.annotate()
 
     @property
-    def axes(self):
+    def axes(self) -> dict[str, Axes]:
         """The panels' axes by name."""
         letters = [panel.view.letter for panel in self.panels]
         names = [
@@ -79,7 +106,7 @@ class Display:
         return dict(zip(names, (panel.axes for panel in self.panels), strict=True))
 
     @property
-    def cut_coords(self):
+    def cut_coords(self) -> list | dict:
         """Where slices are cut, in mm, as `cut_coords` takes it: to draw others alike."""
         cuts = {}
         for panel in self.panels:
@@ -93,9 +120,11 @@ class Display:
     # ---- things to lay over -----------------------------------------------------------------
 
     def add_overlay(
-        self, img, threshold=1e-6, cmap="viridis", *, vmin=None, vmax=None, symmetric_cbar="auto",
-        colorbar=False, alpha=1.0, resampling_interpolation="continuous",
-    ):  # fmt: skip
+        self, img: ImageLike, threshold: float | Literal["auto"] | None = 1e-6,
+        cmap: Colors = "viridis", *, vmin: float | None = None, vmax: float | None = None,
+        symmetric_cbar: bool | Literal["auto"] = "auto", colorbar: bool = False, alpha: float = 1.0,
+        resampling_interpolation: str = "continuous",
+    ) -> None:  # fmt: skip
         """Colour where an image has values; arguments as in :func:`plot_stat_map`."""
         volume = load_map(img, "img")
         scale = scale_of(
@@ -103,28 +132,36 @@ class Display:
             symmetric_cbar=symmetric_cbar,
         )  # fmt: skip
         self.paint(volume, scale, alpha=alpha, order=interpolation_order(resampling_interpolation))
-        if colorbar:
+        if as_flag("colorbar", colorbar):
             self.draw_bar(scale)
 
-    def add_contours(self, img, threshold=0.5, levels=None, colors="#ffd166", **options):
+    def add_contours(
+        self, img: ImageLike, threshold: float = 0.5, levels: Sequence[float] | None = None,
+        colors: str = "#ffd166", **options: Any
+    ) -> None:  # fmt: skip
         """Draw lines where an image passes some levels (by default one, the threshold).
 
         Further options are those of matplotlib's `Axes.contour`; ``filled=True`` fills between
         the levels.
         """
-        levels = [threshold] if levels is None else sorted(levels)
-        self.contour(load_map(img, "img"), levels, colors=colors, **options)
+        levels = _checked_levels([threshold] if levels is None else levels)
+        volume = load_map(img, "img")
+        warn_if_blank(volume.data, levels[0], "the lowest level")
+        self.contour(volume, levels, colors=colors, **options)
 
-    def add_edges(self, img, color="#ff5a36"):
+    def add_edges(self, img: ImageLike, color: str = "#ff5a36") -> None:
         """Draw the outline of what is above half of an image's strong values (98th percentile)."""
         volume = load_map(img, "img")
         data = np.nan_to_num(volume.data)
         strong = np.percentile(data[data > 0], 98) if (data > 0).any() else 1.0
         self.contour(Volume(data, volume.affine), [0.5 * strong], colors=color, linewidths=0.8)
 
-    def add_markers(self, marker_coords, marker_color="#ff5a36", marker_size=30, **options):
+    def add_markers(
+        self, marker_coords: ArrayLike, marker_color: str = "#ff5a36", marker_size: float = 30,
+        **options: Any
+    ) -> None:  # fmt: skip
         """Draw points, given in mm, in the panels that show their place."""
-        points = np.atleast_2d(np.asarray(marker_coords, dtype=float))
+        points = check_points(marker_coords, "marker_coords")
         for panel in self.panels:
             near = panel.view.near(points)
             color, size = (_of_points(value, near) for value in (marker_color, marker_size))
@@ -133,36 +170,42 @@ class Display:
                 points[near, across], points[near, up], c=color, s=size, zorder=5, **options
             )
 
-    def title(self, text):
+    def title(self, text: str) -> None:
         """Write a title above all panels."""
         self.figure.suptitle(text, color=self.ink, fontsize=10, parse_math=False)
 
-    def savefig(self, filename, **options):
+    def savefig(self, filename: AnyPath, **options: Any) -> None:
         """Write the picture to a file."""
         self.figure.savefig(filename, **options)
 
-    def close(self):
-        """Let go of the drawing; it is not shown any more."""
+    def close(self) -> None:
+        """Release the drawing; it is not shown any more."""
         self.figure.is_shown = True
         self.figure.clear()
 
     # ---- with arrays ------------------------------------------------------------------------
 
-    def paint(self, volume, scale, *, alpha=1.0, order=1, **drawing):
+    def paint(
+        self, volume: Any, scale: Any, *, alpha: Any = 1.0, order: int = 1, **drawing: Any
+    ) -> None:
         """Colour a volume by a scale, in every panel; `alpha` is a number or a Volume."""
         drawing.setdefault("interpolation", "nearest" if order == 0 else "bilinear")
         prepare = self.panels[0].view.prepare
         ready = prepare(volume, self.bounds)
         varies = isinstance(alpha, Volume)
+        if not varies:
+            check_opacity(alpha)
         opacity = prepare(alpha, self.bounds) if varies else alpha
         for panel in self.panels:
             values = panel.view.picture(ready, self.bounds, order)
-            rgba = scale.colours(values)
+            rgba = scale.colors(values)
             here = panel.view.picture(opacity, self.bounds, order) if varies else opacity
             rgba[..., 3] *= np.nan_to_num(here)
             self.draw(panel, rgba, **drawing)
 
-    def draw(self, panel, rgba, interpolation="bilinear", **drawing):
+    def draw(
+        self, panel: Any, rgba: np.ndarray, interpolation: str = "bilinear", **drawing: Any
+    ) -> None:
         """Put a picture in its place; `drawing` goes on to matplotlib's `imshow`."""
         half = panel.view.step / 2
         across, up = plane_of(panel.view.axis)
@@ -177,7 +220,7 @@ class Display:
         )  # fmt: skip
         panel.axes.axis(limits)
 
-    def contour(self, volume, levels, **options):
+    def contour(self, volume: Any, levels: Sequence[float], **options: Any) -> None:
         """Draw level lines of a volume in every panel; see :meth:`draw_lines`."""
         finite = Volume(np.nan_to_num(volume.data), volume.affine)
         ready = self.panels[0].view.prepare(finite, self.bounds)
@@ -185,7 +228,10 @@ class Display:
             picture = np.nan_to_num(panel.view.picture(ready, self.bounds))
             self.draw_lines(panel, picture, levels, **options)
 
-    def draw_lines(self, panel, picture, levels, *, filled=False, **options):
+    def draw_lines(
+        self, panel: Any, picture: np.ndarray, levels: Sequence[float], *, filled: bool = False,
+        **options: Any
+    ) -> None:  # fmt: skip
         """Draw level lines of a picture in its place, or fill above the first."""
         if picture.max() <= levels[0]:
             return
@@ -201,16 +247,16 @@ class Display:
             panel.axes.contour(x, y, picture, levels, **options)
         panel.axes.axis(limits)
 
-    def draw_bar(self, scale, **options):
+    def draw_bar(self, scale: Any, **options: Any) -> None:
         """Draw the colour bar, if there is room for one."""
         if self._bar is not None:
             draw_colorbar(self._bar, scale, ink=self.ink, **options)
 
-    def draw_key(self, colours, names):
+    def draw_key(self, colors: Sequence, names: Sequence[str]) -> None:
         """Draw names of colours where the colour bar would be."""
-        draw_key(self._bar, colours, names, ink=self.ink)
+        draw_key(self._bar, colors, names, ink=self.ink)
 
-    def draw_cross(self):
+    def draw_cross(self) -> None:
         """Mark in every slice where the others cut."""
         cuts = {panel.view.axis: panel.view.mm for panel in self.panels}
         for panel in self.panels:
@@ -222,9 +268,11 @@ class Display:
                 panel.axes.axhline(cuts[up], **style)
 
     def annotate(
-        self, radiological=None, *, left_right=True, positions=True, scalebar=False, size=None,
-        scale_size=5.0, scale_units="cm", scale_loc=4, decimals=0, **options,
-    ):  # fmt: skip
+        self, radiological: bool | None = None, *, left_right: bool = True, positions: bool = True,
+        scalebar: bool = False, size: float | None = None, scale_size: float = 5.0,
+        scale_units: Literal["cm", "mm"] = "cm", scale_loc: Literal[1, 2, 3, 4] = 4,
+        decimals: int = 0, **options: Any
+    ) -> None:  # fmt: skip
         """Write coordinates, and which side is left; draw a bar of a length.
 
         Parameters
@@ -233,7 +281,7 @@ class Display:
             Which side is where; by default as the panels show it.
         left_right, positions, scalebar : bool
         size : float, optional
-            Of the letters, in points.
+            Size of the letters, in points.
         scale_size : float
             Length of the bar.
         scale_units : {"cm", "mm"}
@@ -242,7 +290,7 @@ class Display:
         decimals
             Accepted so that scripts port: coordinates have those that they need.
         **options
-            Of matplotlib's texts, such as `color`.
+            Options of matplotlib's texts, such as `color`.
         """
         del decimals
         radiological = self._radiological if radiological is None else radiological
@@ -287,6 +335,7 @@ class Display:
         return tuple(np.ptp(self.bounds[[across, up]], axis=1))
 
     def _open_panel(self, place, view, radiological):
+        """Axes in mm for one view, with the attributes that nilearn's displays have."""
         axes = add_axes(self.figure, place)
         axes.set_axis_off()
         across, up = plane_of(view.axis)
@@ -298,7 +347,7 @@ class Display:
         axes.radiological = radiological
         return axes
 
-    def describe(self, what):
+    def describe(self, what: str) -> None:
         """Say what the figure shows, and from where: what strict notebook tests compare."""
         views = [panel.view.label or "xyz"[panel.view.axis] for panel in self.panels]
         self.figure.sentence = f"{what}: {', '.join(views)}"
@@ -319,6 +368,37 @@ def _of_points(values, near):
     return np.asarray(values)[near] if np.ndim(values) and len(values) == len(near) else values
 
 
+def _checked_levels(levels):
+    try:
+        found = sorted(np.ravel(np.asarray(levels, dtype=float)).tolist())
+    except (TypeError, ValueError):
+        found = []
+    if not found or not np.isfinite(found).all():
+        msg = f"levels={levels!r}; expected one or more numbers"
+        raise ValueError(msg)
+    return found
+
+
+def check_points(coordinates, name):
+    """Points in mm as an array of shape (n_points, 3); a ValueError for what is none."""
+    try:
+        points = np.atleast_2d(np.asarray(coordinates, dtype=float))
+    except (TypeError, ValueError):
+        points = np.empty(0)
+    if points.ndim != 2 or points.shape[1] != 3 or not np.isfinite(points).all():
+        found = f"has shape {points.shape}" if points.size else f"is {coordinates!r}"
+        msg = f"{name} {found}; expected (n_points, 3): finite x, y, z in mm"
+        raise ValueError(msg)
+    return points
+
+
+def check_opacity(alpha):
+    """Raise ValueError unless it is a number from 0, invisible, to 1, opaque."""
+    if not is_number(alpha) or not 0 <= alpha <= 1:
+        msg = f"alpha={alpha!r}; expected 0 (invisible) to 1 (opaque)"
+        raise ValueError(msg)
+
+
 def interpolation_order(name):
     """0 for "nearest", 1 for "continuous" or "linear".
 
@@ -328,7 +408,7 @@ def interpolation_order(name):
         For another name.
     """
     orders = {"nearest": 0, "continuous": 1, "linear": 1}
-    if name not in orders:
+    if not isinstance(name, str) or name not in orders:
         msg = f"resampling_interpolation={name!r} is unknown; use one of {', '.join(orders)}"
         raise ValueError(msg)
     return orders[name]

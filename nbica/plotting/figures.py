@@ -1,10 +1,13 @@
 """Figures that show themselves in a notebook and are saved whole."""
 
+from __future__ import annotations
+
 import os
 import sys
 import warnings
 from collections import deque
 from io import BytesIO
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -17,7 +20,23 @@ WHITE, BLACK = "#ffffff", "#1c1c1c"
 
 
 class MapsFigure(Figure):
-    """A matplotlib Figure that notebooks show as a picture, with or without pyplot imported."""
+    """A matplotlib Figure that notebooks show as a picture, with or without pyplot imported.
+
+    See Also
+    --------
+    plot_components : makes one.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from nbica.plotting import MapsFigure
+    >>> figure = MapsFigure(figsize=(3, 2))
+    >>> axes = figure.subplots()
+    >>> _ = axes.plot([0, 1, 0])
+    >>> figure.savefig("peak.png")
+    >>> Path("peak.png").exists()
+    True
+    """
 
     sentence = "figure of brain maps"
     is_shown = False
@@ -43,7 +62,7 @@ class MapsFigure(Figure):
         picture.save(small, format="png", optimize=True)
         return small.getvalue()
 
-    def savefig(self, fname, **options):
+    def savefig(self, fname: Any, **options: Any) -> None:
         """Write a picture to a file, whose suffix chooses the format; never half of it.
 
         Raises
@@ -54,7 +73,11 @@ class MapsFigure(Figure):
         if not isinstance(fname, str | os.PathLike):
             super().savefig(fname, **options)
             return
-        with atomic(to_write(fname)) as temporary:
+        path = to_write(fname)
+        if not (path.suffix or options.get("format")):
+            msg = f"{str(path)!r} is no picture's name: a suffix such as .png chooses the format."
+            raise ValueError(msg)
+        with atomic(path) as temporary:
             super().savefig(temporary, **options)
 
 
@@ -79,12 +102,26 @@ def present(figure):
     _drawn.append(figure)
 
 
-def show():
+def show() -> None:
     """Show the figures that were drawn, as nilearn's function of this name does.
 
     A notebook shows them here instead of at the end of the cell. A script opens a window for each
     of the latest 20, and those of pyplot, and waits until they are closed; that needs one of
     matplotlib's interactive backends.
+
+    See Also
+    --------
+    MapsFigure : what is shown.
+
+    Examples
+    --------
+    In a script, after all figures were drawn:
+
+    >>> from nbica import plotting
+    >>> image = plotting.plot_matrix([[1.0, 0.2], [0.2, 1.0]])
+    >>> len(image.figure.axes)
+    2
+    >>> plotting.show()  # doctest: +SKIP
     """
     if _notebook() is not None:
         _show_the_rest()

@@ -1,7 +1,10 @@
 """Glass brains: maximum-intensity projections, and networks of nodes and edges, in an outline."""
 
+from __future__ import annotations
+
 import warnings
 from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from matplotlib.collections import LineCollection
@@ -12,13 +15,22 @@ from scipy.sparse import issparse
 from nbica.exceptions import DataWarning, IgnoredWarning
 from nbica.image import template
 from nbica.image.slicing import plane_of
-from nbica.plotting.bars import BAR_WIDTH
+from nbica.plotting.bars import bar_width
 from nbica.plotting.colors import BLUE_ORANGE, BLUE_ORANGE_ON_WHITE, colormap, distinct
-from nbica.plotting.displays import Display, interpolation_order
+from nbica.plotting.displays import Display, check_points, interpolation_order
+from nbica.plotting.large import largest, outline
 from nbica.plotting.options import Frame, look_of
 from nbica.plotting.scales import Scale, scale_of
 from nbica.plotting.views import Projection
 from nbica.plotting.volumes import Volume, box_around, load_map, load_opacity
+from nbica.runtime.checks import as_flag, check_flags, is_number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import ArrayLike
+
+    from nbica.hints import AnyPath, AxesOrPlace, Colors, FigureOrSize, ImageLike
 
 _VIEWS = {letter: Projection("xyz".index(letter)) for letter in "xyz"} | {
     side: Projection(0, side) for side in "lr"
@@ -28,12 +40,17 @@ _SOFT = 3.0  # mm over which the surface of a mask is softened
 
 
 def plot_glass_brain(
-    stat_map_img, *, mask_img=None, display_mode="ortho", threshold="auto", plot_abs=True,
-    cmap=None, vmin=None, vmax=None, symmetric_cbar="auto", colorbar=True, cbar_tick_format=None,
-    alpha=0.9, title=None, output_file=None, figure=None, axes=None, annotate=True, black_bg=False,
-    radiological=False, resampling_interpolation="continuous", transparency=None,
-    transparency_range=None, **kwargs,
-):  # fmt: skip
+    stat_map_img: ImageLike | None, *, mask_img: ImageLike | None = None,
+    display_mode: str = "ortho", threshold: float | Literal["auto"] | None = "auto",
+    plot_abs: bool = True, cmap: Colors = None, vmin: float | None = None,
+    vmax: float | None = None, symmetric_cbar: bool | Literal["auto"] = "auto",
+    colorbar: bool = True, cbar_tick_format: str | Callable | None = None, alpha: float = 0.9,
+    title: str | None = None, output_file: AnyPath | None = None, figure: FigureOrSize = None,
+    axes: AxesOrPlace = None, annotate: bool = True, black_bg: bool = False,
+    radiological: bool = False, resampling_interpolation: str = "continuous",
+    transparency: float | ImageLike | None = None,
+    transparency_range: tuple[float, float] | None = None, **kwargs: Any
+) -> Display:  # fmt: skip
     """Show a map through a brain of glass: the strongest value along each line of sight.
 
     Memory: the map as float32. Time: some 0.3 s per view.
@@ -64,6 +81,20 @@ def plot_glass_brain(
     Returns
     -------
     Display
+
+    See Also
+    --------
+    plot_stat_map : slices instead of lines of sight.
+    plot_connectome : nodes and edges in the same brain.
+
+    Examples
+    --------
+    >>> from nbica import datasets, image, plotting
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> network = image.index_img(cohort.maps_img, cohort.labels.index("salience"))
+    >>> display = plotting.plot_glass_brain(network, display_mode="lr", threshold=0.3)
+    >>> sorted(display.axes)
+    ['l', 'r']
     """
     interpolation_order(resampling_interpolation)
     _, drawing = look_of(kwargs)
@@ -72,6 +103,7 @@ def plot_glass_brain(
         display = open_glass(display_mode, mask_img, frame, 0.0, annotate, black_bg, radiological)
         return _finish(display, frame, "a brain of glass")
     volume = load_map(stat_map_img, "stat_map_img")
+    plot_abs = as_flag("plot_abs", plot_abs)
     if plot_abs and vmin is not None and vmin < 0:
         msg = "vmin is negative but plot_abs is True: no absolute value is below 0."
         warnings.warn(msg, IgnoredWarning, stacklevel=2)
@@ -82,9 +114,9 @@ def plot_glass_brain(
         volume.data[np.newaxis], cmap=default if cmap is None else cmap, threshold=threshold,
         vmin=vmin, vmax=vmax, symmetric_cbar=symmetric_cbar,
     )  # fmt: skip
-    bar_width = BAR_WIDTH * colorbar
+    width = bar_width(colorbar)
     display = open_glass(
-        display_mode, mask_img, frame, bar_width, annotate, black_bg, radiological, volume
+        display_mode, mask_img, frame, width, annotate, black_bg, radiological, volume
     )
     opacity = alpha if transparency is None else load_opacity(transparency, transparency_range)
     display.paint(volume, scale, alpha=opacity, **drawing)
@@ -93,12 +125,15 @@ def plot_glass_brain(
 
 
 def plot_connectome(
-    adjacency_matrix, node_coords, *, node_color="auto", node_size=40,
-    edge_threshold=None, edge_cmap=None, edge_vmin=None, edge_vmax=None, mask_img=None,
-    display_mode="ortho", colorbar=True, alpha=0.8, title=None, output_file=None, figure=None,
-    axes=None, annotate=True, black_bg=False, radiological=False, edge_kwargs=None,
-    node_kwargs=None,
-):  # fmt: skip
+    adjacency_matrix: ArrayLike, node_coords: ArrayLike, *, node_color: str | Sequence = "auto",
+    node_size: float | Sequence[float] = 40, edge_threshold: float | str | None = None,
+    edge_cmap: Colors = None, edge_vmin: float | None = None, edge_vmax: float | None = None,
+    mask_img: ImageLike | None = None, display_mode: str = "ortho", colorbar: bool = True,
+    alpha: float = 0.8, title: str | None = None, output_file: AnyPath | None = None,
+    figure: FigureOrSize = None, axes: AxesOrPlace = None, annotate: bool = True,
+    black_bg: bool = False, radiological: bool = False, edge_kwargs: dict | None = None,
+    node_kwargs: dict | None = None,
+) -> Display:  # fmt: skip
     """Show a network in a glass brain: nodes at their places, edges in the colour of their weight.
 
     Memory and time: some KB and microseconds per edge that is drawn.
@@ -132,6 +167,21 @@ def plot_connectome(
     ------
     ValueError
         If the matrix is not square, or does not fit the coordinates.
+
+    See Also
+    --------
+    plot_matrix : the same numbers as a matrix.
+    nbica.connectivity.connectomes : gives the matrix.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import plotting
+    >>> matrix = np.array([[0, 0.8, 0], [0.8, 0, -0.5], [0, -0.5, 0]])
+    >>> places = [(-40, -60, 30), (40, -60, 30), (0, 50, 10)]
+    >>> display = plotting.plot_connectome(matrix, places, edge_threshold="50%")
+    >>> sorted(display.axes)
+    ['x', 'y', 'z']
     """
     weights, points = check_network(adjacency_matrix, node_coords)
     node_kwargs = _check_node_kwargs(node_kwargs)
@@ -149,9 +199,9 @@ def plot_connectome(
     )
     values = weights[tuple(pairs.T)]
     frame = Frame(title, output_file, figure, axes)
-    has_bar = colorbar and len(values) > 0
+    has_bar = as_flag("colorbar", colorbar) and len(values) > 0
     display = open_glass(
-        display_mode, mask_img, frame, BAR_WIDTH * has_bar, annotate, black_bg, radiological
+        display_mode, mask_img, frame, bar_width(has_bar), annotate, black_bg, radiological
     )
     default = BLUE_ORANGE if black_bg else BLUE_ORANGE_ON_WHITE
     scale = _edge_scale(values, default if edge_cmap is None else edge_cmap, edge_vmin, edge_vmax)
@@ -171,17 +221,18 @@ def plot_connectome(
 
 
 def open_glass(
-    display_mode, mask_img, frame, bar_width, annotate, black_bg, radiological, volume=None
+    display_mode, mask_img, frame, width, annotate, black_bg, radiological, volume=None
 ):  # fmt: skip
     """A display of projections with the glass drawn."""
+    check_flags(annotate=annotate, black_bg=black_bg, radiological=radiological)
     views = _views_of(display_mode)
     brain = _brain_of(mask_img)
     boxes = [Volume(brain.data > 0.05, brain.affine)]
-    if volume is not None and np.nan_to_num(volume.data).any():
-        boxes.append(Volume(np.nan_to_num(np.abs(volume.data)), volume.affine))
+    if volume is not None and largest(volume.data):
+        boxes.append(Volume(*outline(*volume)))
     display = Display(
         [views], box_around(*boxes), frame, annotate=annotate, black_bg=black_bg,
-        radiological=radiological, bar_width=bar_width,
+        radiological=radiological, bar_width=width,
     )  # fmt: skip
     world = views[0].prepare(brain, display.bounds)
     for panel in display.panels:
@@ -233,11 +284,12 @@ def check_network(adjacency_matrix, node_coords):
     """Weights (n_nodes, n_nodes), 0 where there is no edge, and points (n_nodes, 3), checked."""
     if issparse(adjacency_matrix):
         adjacency_matrix = adjacency_matrix.toarray()
-    weights = np.nan_to_num(np.array(adjacency_matrix, dtype=float))
-    points = np.asarray(node_coords, dtype=float)
-    if points.ndim != 2 or points.shape[1] != 3:
-        msg = f"node_coords has shape {points.shape}; expected (n_nodes, 3): x, y, z in mm"
-        raise ValueError(msg)
+    try:
+        weights = np.nan_to_num(np.array(adjacency_matrix, dtype=float))
+    except (TypeError, ValueError):
+        msg = f"adjacency_matrix is a {type(adjacency_matrix).__name__}; expected numbers"
+        raise ValueError(msg) from None
+    points = check_points(node_coords, "node_coords")
     if weights.shape != (len(points), len(points)):
         msg = (
             f"adjacency_matrix has shape {weights.shape}, but there are {len(points)} node_coords; "
@@ -270,7 +322,17 @@ def keep_strong(weights, edge_threshold):
         others = np.triu(magnitude > 0, 1) if is_symmetric else magnitude > 0
         edges = magnitude[others & ~np.eye(len(magnitude), dtype=bool)]
         edge_threshold = np.percentile(edges, float(text)) if edges.size else 0.0
-    return np.where(magnitude >= edge_threshold, weights, 0)
+    elif not is_number(edge_threshold):
+        msg = f"edge_threshold={edge_threshold!r}; expected a number or such as '80%'"
+        raise ValueError(msg)
+    kept = np.where(magnitude >= edge_threshold, weights, 0)
+    if magnitude.any() and not kept.any():
+        msg = (
+            f"edge_threshold={edge_threshold:g} is above the largest absolute weight, "
+            f"{magnitude.max():.4g}: no edge is shown. Lower it."
+        )
+        warnings.warn(msg, DataWarning, stacklevel=3)
+    return kept
 
 
 def _is_percentage(text):
@@ -281,9 +343,12 @@ def _is_percentage(text):
 
 
 def _edge_scale(values, cmap, vmin, vmax):
-    largest = float(np.abs(values).max(initial=0)) or 1.0
-    vmax = largest if vmax is None else vmax
+    peak = float(np.abs(values).max(initial=0)) or 1.0
+    vmax = peak if vmax is None else vmax
     vmin = -vmax if vmin is None else vmin
+    if not (is_number(vmin) and is_number(vmax) and vmin < vmax):
+        msg = f"edge_vmin={vmin!r} and edge_vmax={vmax!r}; expected two numbers, the first smaller"
+        raise ValueError(msg)
     return Scale(colormap(cmap), vmin, vmax, None)
 
 
@@ -304,7 +369,7 @@ def _draw_arrows(display, points, pairs, values, scale, style):
 
 
 def _edges_by_panel(display, points, pairs, values, scale):
-    """Of each panel, the edges that are seen: their ends, colours and widths."""
+    """For each panel, the edges that are seen: their ends, colours and widths."""
     order = np.argsort(np.abs(values))  # the strong ones above
     pairs, values = pairs[order], values[order]
     widths = 0.6 + 2.4 * np.abs(values) / max(abs(scale.vmin), abs(scale.vmax))
@@ -312,7 +377,7 @@ def _edges_by_panel(display, points, pairs, values, scale):
         near = panel.view.near(points)
         seen = near[pairs].all(axis=1) if len(pairs) else np.zeros(0, bool)
         plane = points[:, list(plane_of(panel.view.axis))]
-        yield panel, plane[pairs[seen]], scale.colours(values[seen]), widths[seen]
+        yield panel, plane[pairs[seen]], scale.colors(values[seen]), widths[seen]
 
 
 def _finish(display, frame, sentence):

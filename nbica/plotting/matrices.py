@@ -1,5 +1,9 @@
 """Matrices, such as those of connectivity, in colours."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
@@ -7,9 +11,17 @@ from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import squareform
 
 from nbica.plotting.colors import BLUE_ORANGE_ON_WHITE, colormap
-from nbica.plotting.figures import BLACK, WHITE, as_written
+from nbica.plotting.figures import BLACK, WHITE, MapsFigure, as_written
 from nbica.plotting.layout import add_axes
 from nbica.plotting.options import Frame, root_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.figure import Figure
+    from numpy.typing import ArrayLike
+
+    from nbica.hints import AnyPath, AxesOrPlace, Colors, FigureOrSize
 
 # Behind a name that lies on cells.
 _PATCH = {"facecolor": WHITE, "alpha": 0.75, "edgecolor": "none", "pad": 0.8}
@@ -17,10 +29,13 @@ _TRI = {"full": None, "lower": -1, "diag": 0}
 
 
 def plot_matrix(
-    mat, labels=None, *, title=None, colorbar=True, cmap=None, vmin=None, vmax=None, tri="full",
-    grid=False, reorder=False, figure=None, axes=None, output_file=None, auto_fit=True,
-    domains=None, **kwargs,
-):  # fmt: skip
+    mat: ArrayLike, labels: Sequence[str] | None = None, *, title: str | None = None,
+    colorbar: bool = True, cmap: Colors = None, vmin: float | None = None,
+    vmax: float | None = None, tri: Literal["full", "lower", "diag"] = "full",
+    grid: bool | str = False, reorder: bool = False, figure: FigureOrSize = None,
+    axes: AxesOrPlace = None, output_file: AnyPath | None = None, auto_fit: bool = True,
+    domains: Sequence[str] | None = None, **kwargs: Any
+) -> Figure:  # fmt: skip
     """Show a matrix, such as correlations between regions.
 
     Memory and time: next to nothing.
@@ -56,7 +71,20 @@ def plot_matrix(
 
     Returns
     -------
-    matplotlib.figure.Figure
+    matplotlib.image.AxesImage
+        As nilearn's function does; its ``figure`` has the figure, which a notebook shows.
+
+    See Also
+    --------
+    plot_connectome : the same numbers in the brain.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import plotting
+    >>> matrix = np.corrcoef(np.random.default_rng(0).normal(size=(3, 50)))
+    >>> image = plotting.plot_matrix(matrix, labels=["visual", "motor", "salience"], tri="lower")
+    >>> image.figure.savefig("matrix.png")
     """
     del auto_fit
     mat = np.array(mat, dtype=float)
@@ -92,7 +120,9 @@ def plot_matrix(
             bar.spines[:].set_visible(False)
     figure.sentence = f"matrix of {mat.shape[0]} rows and {mat.shape[1]} columns"
     frame.close(figure)
-    return figure
+    if isinstance(figure, MapsFigure):  # the image alone is no picture to show
+        image._repr_mimebundle_, image._repr_png_ = figure._repr_mimebundle_, figure._repr_png_
+    return image
 
 
 def similar_first(mat):
@@ -145,6 +175,7 @@ def _check(mat, labels, tri, reorder):
 
 
 def _range(mat, vmin, vmax):
+    """Ends of the colors: given, or symmetric about 0 up to the largest value off the diagonal."""
     values = mat
     if mat.shape[0] == mat.shape[1] and len(mat) > 1:
         values = mat[~np.eye(len(mat), dtype=bool)]
@@ -157,6 +188,7 @@ def _range(mat, vmin, vmax):
 
 
 def _open(frame, labels, colorbar):
+    """A figure, axes for a square matrix with room for its labels, and axes for a bar or None."""
     if isinstance(frame.axes, Axes):
         return root_of(frame.axes), frame.axes, None
     longest = max(map(len, labels)) if labels else 2
@@ -201,8 +233,8 @@ def _frame_domains(axes, runs, *, names_them):
         as_written([*axes.get_xticklabels(), *axes.get_yticklabels()])
 
 
-def _draw_lines(axes, shape, colour):
+def _draw_lines(axes, shape, color):
     axes.set_xticks(np.arange(shape[1] + 1) - 0.5, minor=True)
     axes.set_yticks(np.arange(shape[0] + 1) - 0.5, minor=True)
-    axes.grid(which="minor", color=colour, linewidth=0.5)
+    axes.grid(which="minor", color=color, linewidth=0.5)
     axes.tick_params(which="minor", length=0)

@@ -1,7 +1,10 @@
 """Where a picture is drawn: a figure of its own, or the figure or axes that a user gives."""
 
+from __future__ import annotations
+
 import inspect
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,6 +13,10 @@ from matplotlib.patches import Rectangle as Patch
 
 from nbica.plotting.figures import MapsFigure, present
 from nbica.plotting.layout import Rectangle
+from nbica.runtime.checks import check_flags
+
+if TYPE_CHECKING:
+    from nbica.hints import AnyPath, AxesOrPlace, CutCoords, FigureOrSize
 
 
 @dataclass(frozen=True)
@@ -26,9 +33,9 @@ class Frame:
     """
 
     title: str | None = None
-    output_file: object = None
-    figure: object = None
-    axes: object = None
+    output_file: AnyPath | None = None
+    figure: FigureOrSize = None
+    axes: AxesOrPlace = None
 
     def open(self, size, paper):
         """A figure, and the rectangle of it to draw in, in inches."""
@@ -44,8 +51,11 @@ class Frame:
     def _figure(self, size, paper):
         if isinstance(self.figure, Figure):
             return self.figure
-        if self.figure is not None and np.shape(self.figure) != (2,):
+        if self.figure is not None and not _are_sizes(self.figure, 2):
             msg = f"figure is {self.figure!r}; expected a Figure, or width and height in inches"
+            raise TypeError(msg)
+        if self.axes is not None and not _are_sizes(self.axes, 4, least=-10):
+            msg = f"axes is {self.axes!r}; expected Axes, or left, bottom, width and height"
             raise TypeError(msg)
         return MapsFigure(
             figsize=size if self.figure is None else self.figure, dpi=120, facecolor=paper
@@ -64,11 +74,17 @@ class SliceOptions(Frame):
     """How slices are looked at; see :func:`nbica.plotting.plot_stat_map`."""
 
     display_mode: str = "ortho"
-    cut_coords: object = None
+    cut_coords: CutCoords = None
     draw_cross: bool = True
     annotate: bool = True
     black_bg: bool = True
     radiological: bool = False
+
+    def __post_init__(self):
+        check_flags(
+            draw_cross=self.draw_cross, annotate=self.annotate, black_bg=self.black_bg,
+            radiological=self.radiological,
+        )  # fmt: skip
 
 
 # What goes on to matplotlib, where a picture is drawn.
@@ -108,14 +124,27 @@ def takes(options):
         signature = inspect.signature(function)
         own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
         more = [
-            inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default)
+            inspect.Parameter(
+                field.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=field.default,
+                annotation=field.type,
+            )
             for field in fields(options)
         ]
-        rest = inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD)
+        rest = inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD, annotation=Any)
         function.__signature__ = signature.replace(parameters=[*own, *more, rest])
         return function
 
     return decorate
+
+
+def _are_sizes(values, n, least=1e-3):
+    try:
+        found = np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        return False
+    return found.shape == (n,) and np.isfinite(found).all() and (found >= least).all()
 
 
 def root_of(axes):

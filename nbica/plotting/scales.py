@@ -1,13 +1,17 @@
 """From values to colours: where a scale begins and ends, and what stays transparent."""
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.colors import Colormap, ListedColormap, to_rgba
 
+from nbica.exceptions import DataWarning
 from nbica.image.display import display_threshold
 from nbica.plotting.colors import colormap
+from nbica.plotting.large import largest, limits, sample, smallest
 from nbica.plotting.volumes import grey_range
+from nbica.runtime.checks import as_flag, is_number
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class Scale:
         """Ends of the colour bar."""
         return self.shown or (self.vmin, self.vmax)
 
-    def colours(self, values):
+    def colors(self, values):
         """RGBA of an array: one axis more, of length 4.
 
         What is hidden keeps its colour under an alpha of 0, so that pictures interpolated between
@@ -68,9 +72,9 @@ class LabelScale:
     numbers: np.ndarray
     palette: list
 
-    def colours(self, values):
+    def colors(self, values):
         """RGBA of an array: one axis more, of length 4."""
-        table = np.array([to_rgba(colour) for colour in self.palette] or [(0.0, 0.0, 0.0, 0.0)])
+        table = np.array([to_rgba(color) for color in self.palette] or [(0.0, 0.0, 0.0, 0.0)])
         values = np.nan_to_num(values, nan=np.inf)
         place = np.clip(np.searchsorted(self.numbers, values), 0, len(table) - 1)
         rgba = table[place]
@@ -80,15 +84,16 @@ class LabelScale:
 
 def grey_scale(data, cmap, vmin=None, vmax=None, threshold=None, brightness=1.0):
     """The scale of anatomical and functional images; by default it ends where they are dense."""
+    _check_ends(vmin, vmax)
     if vmin is None or vmax is None:
-        low, high = grey_range(np.nan_to_num(data))
+        low, high = grey_range(data)
         vmin, vmax = low if vmin is None else vmin, high if vmax is None else vmax
     if not vmax > vmin:
         vmax = vmin + 1  # a constant image is black
     cmap = colormap(cmap)
-    colours = cmap(np.linspace(0, 1, 256))
-    colours[:, :3] = np.clip(brightness * colours[:, :3], 0, 1)
-    return Scale(ListedColormap(colours), float(vmin), float(vmax), threshold)
+    colors = cmap(np.linspace(0, 1, 256))
+    colors[:, :3] = np.clip(brightness * colors[:, :3], 0, 1)
+    return Scale(ListedColormap(colors), float(vmin), float(vmax), threshold)
 
 
 def scale_of(maps, *, cmap, threshold=0.0, vmin=None, vmax=None, symmetric_cbar="auto"):
@@ -113,6 +118,9 @@ def scale_of(maps, *, cmap, threshold=0.0, vmin=None, vmax=None, symmetric_cbar=
     ValueError
         If the range is empty, or below the threshold.
     """
+    _check_ends(vmin, vmax)
+    if not isinstance(symmetric_cbar, str) or symmetric_cbar != "auto":
+        symmetric_cbar = as_flag("symmetric_cbar", symmetric_cbar)
     threshold = check_threshold(maps, threshold)
     rim = _without_rim(maps, threshold)
     # Below a scale that ends early there is no place for a rim: colours are full at once.
@@ -126,10 +134,12 @@ def scale_of(maps, *, cmap, threshold=0.0, vmin=None, vmax=None, symmetric_cbar=
         raise ValueError(msg)
     if vmin is not None and vmin != -vmax:
         _check_range(vmin, vmax)
+        warn_if_blank(maps, threshold, stacklevel=4)
         return Scale(colormap(cmap), vmin, vmax, threshold)
     if not vmax > (threshold or 0):
         msg = f"vmax={vmax:.3g} is not above threshold={threshold or 0:.3g}; lower the threshold"
         raise ValueError(msg)
+    warn_if_blank(maps, threshold, stacklevel=4)
     signs = _signs(maps, threshold) if symmetric_cbar == "auto" else (symmetric_cbar, True)
     shown = {(True, False): (-vmax, 0.0), (False, True): (0.0, vmax)}.get(tuple(signs))
     return Scale(colormap(cmap), -vmax, vmax, threshold, shown)
@@ -146,20 +156,33 @@ def check_threshold(maps, threshold):
     if threshold is None:
         return None
     if isinstance(threshold, str) and threshold == "auto":
-        return auto_threshold(np.nan_to_num(np.abs(maps)))
-    if isinstance(threshold, str) or not threshold >= 0:
+        return auto_threshold(np.nan_to_num(np.abs(sample(maps))))
+    if not is_number(threshold) or threshold < 0:
         msg = f"threshold={threshold!r} must be a number from 0 on, 'auto' or None"
         raise ValueError(msg)
     return float(threshold)
+
+
+def warn_if_blank(maps, threshold, what="threshold", stacklevel=3):
+    """Say that a threshold hides everything: a blank picture does not tell why it is blank."""
+    strongest = largest(maps)
+    if not strongest:
+        msg = "The image holds nothing but 0, NaN and infinity: nothing is shown."
+        warnings.warn(msg, DataWarning, stacklevel=stacklevel)
+    if (threshold or 0) > strongest > 0:
+        msg = (
+            f"{what}={threshold:g} is above the largest absolute value, {strongest:.4g}: nothing "
+            "is shown. Lower it."
+        )
+        warnings.warn(msg, DataWarning, stacklevel=stacklevel)
 
 
 def _without_rim(maps, threshold):
     """At least half of the smallest value: interpolated, voxels would else reach into zeros."""
     if threshold is None:
         return None
-    magnitude = np.abs(np.nan_to_num(maps))
-    values = magnitude[magnitude > 0]
-    return max(threshold, 0.5 * float(values.min())) if values.size else threshold
+    least = smallest(maps)
+    return threshold if least is None else max(threshold, 0.5 * least)
 
 
 def auto_threshold(magnitudes):
@@ -168,7 +191,7 @@ def auto_threshold(magnitudes):
 
 
 def _peak(maps, threshold):
-    peaks = np.nan_to_num(np.abs(maps)).max(axis=(1, 2, 3))
+    peaks = np.array([largest(one) for one in maps])
     peak = float(np.median(peaks[peaks > 0])) if peaks.any() else 1.0
     # Above every map: nothing is shown, which is what was asked for.
     return peak if peak > (threshold or 0) else 2 * threshold
@@ -176,10 +199,17 @@ def _peak(maps, threshold):
 
 def _signs(maps, threshold):
     """Whether negative and positive values are shown."""
-    finite = np.nan_to_num(maps)
+    low, high = limits(maps)
     at_least = max(threshold or 0, np.finfo(np.float32).tiny)
-    negative, positive = bool((finite <= -at_least).any()), bool((finite >= at_least).any())
+    negative, positive = low <= -at_least, high >= at_least
     return (negative, positive) if negative or positive else (True, True)
+
+
+def _check_ends(vmin, vmax):
+    for name, value in (("vmin", vmin), ("vmax", vmax)):
+        if value is not None and not is_number(value):
+            msg = f"{name}={value!r}; expected a number, or None to find it"
+            raise ValueError(msg)
 
 
 def _check_range(vmin, vmax):

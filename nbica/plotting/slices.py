@@ -1,18 +1,21 @@
 """Slices of anatomy, functional images, maps, regions and atlases."""
 
+from __future__ import annotations
+
 import warnings
-from numbers import Real
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from nbica.exceptions import DataWarning, IgnoredWarning
+from nbica.exceptions import DataError, DataWarning, IgnoredWarning
 from nbica.image.template import template_file
-from nbica.plotting.bars import BAR_WIDTH, key_width
+from nbica.plotting.bars import bar_width, key_width
 from nbica.plotting.colors import BLUE_ORANGE, listed
-from nbica.plotting.cuts import rows_of_slices
+from nbica.plotting.cuts import are_counted, rows_of_slices, warn_of_cuts_outside
 from nbica.plotting.displays import Display, interpolation_order
+from nbica.plotting.large import largest, outline
 from nbica.plotting.options import SliceOptions, look_of, takes
-from nbica.plotting.scales import LabelScale, check_threshold, grey_scale, scale_of
+from nbica.plotting.scales import LabelScale, check_threshold, grey_scale, scale_of, warn_if_blank
 from nbica.plotting.volumes import (
     Volume,
     box_around,
@@ -22,6 +25,14 @@ from nbica.plotting.volumes import (
     load_maps,
     load_opacity,
 )
+from nbica.runtime.checks import as_flag, is_number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from pandas import DataFrame
+
+    from nbica.hints import Background, Colors, ImageLike
 
 # What the greys behind colours are multiplied with: white matter must not outshine them.
 _DIM = 0.72
@@ -30,9 +41,10 @@ _KEY_LENGTH = 16  # names that a key holds
 
 @takes(SliceOptions)
 def plot_anat(
-    anat_img=None, *, threshold=None, cmap="gray", vmin=None, vmax=None, dim=0, colorbar=False,
-    cbar_tick_format=None, **look,
-):  # fmt: skip
+    anat_img: ImageLike | None = None, *, threshold: float | None = None, cmap: Colors = "gray",
+    vmin: float | None = None, vmax: float | None = None, dim: float | Literal["auto"] = 0,
+    colorbar: bool = False, cbar_tick_format: str | Callable | None = None, **look: Any
+) -> Display:  # fmt: skip
     """Show slices of an anatomical image.
 
     Memory: the image as float32. Time: some 10 ms per slice, and as much to draw it.
@@ -58,9 +70,22 @@ def plot_anat(
     Returns
     -------
     Display
+
+    See Also
+    --------
+    plot_epi : functional images.
+
+    Examples
+    --------
+    >>> from nbica import datasets, plotting
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> display = plotting.plot_anat(cohort.anat_img, cut_coords=(0, -52, 18))
+    >>> display.cut_coords, sorted(display.axes)
+    ([0.0, -52.0, 18.0], ['x', 'y', 'z'])
     """
     volume = load_map(template_file() if anat_img is None else anat_img, "anat_img")
     threshold = check_threshold(volume.data[np.newaxis], threshold)
+    warn_if_blank(volume.data, threshold)
     scale = grey_scale(volume.data, cmap, vmin, vmax, threshold, brightness=_brightness(dim, 0))
     what = "slices of an anatomical image"
     return _plot_greys(volume, scale, colorbar, look_of(look), what, cbar_tick_format)
@@ -68,12 +93,26 @@ def plot_anat(
 
 @takes(SliceOptions)
 def plot_epi(
-    epi_img, *, cmap="gray", vmin=None, vmax=None, colorbar=False, cbar_tick_format=None, **look
-):
+    epi_img: ImageLike, *, cmap: Colors = "gray", vmin: float | None = None,
+    vmax: float | None = None, colorbar: bool = False,
+    cbar_tick_format: str | Callable | None = None, **look: Any
+) -> Display:  # fmt: skip
     """Show slices of a functional image: one frame, or a mean over time.
 
     Cost, parameters and result are those of :func:`plot_anat`. A 4D image is refused:
     `nbica.image.index_img` takes one frame of it.
+
+    See Also
+    --------
+    plot_anat : anatomical images.
+
+    Examples
+    --------
+    >>> from nbica import datasets, image, plotting
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> display = plotting.plot_epi(image.mean_img(cohort.func[0]), display_mode="z", cut_coords=3)
+    >>> len(display.cut_coords)
+    3
     """
     volume = load_map(epi_img, "epi_img")
     scale = grey_scale(volume.data, cmap, vmin, vmax)
@@ -83,10 +122,14 @@ def plot_epi(
 
 @takes(SliceOptions)
 def plot_stat_map(
-    stat_map_img, bg_img="auto", *, threshold=1e-6, cmap=None, vmin=None, vmax=None,
-    symmetric_cbar="auto", colorbar=True, cbar_tick_format=None, dim=1,
-    resampling_interpolation="continuous", transparency=None, transparency_range=None, **look,
-):  # fmt: skip
+    stat_map_img: ImageLike, bg_img: Background = "auto", *,
+    threshold: float | Literal["auto"] | None = 1e-6, cmap: Colors = None,
+    vmin: float | None = None, vmax: float | None = None,
+    symmetric_cbar: bool | Literal["auto"] = "auto", colorbar: bool = True,
+    cbar_tick_format: str | Callable | None = None, dim: float | Literal["auto"] = 1,
+    resampling_interpolation: str = "continuous", transparency: float | ImageLike | None = None,
+    transparency_range: tuple[float, float] | None = None, **look: Any
+) -> Display:  # fmt: skip
     """Show slices of a map over anatomy.
 
     Memory: map and anatomy as float32. Time: some 20 ms per slice, and as much to draw it.
@@ -117,8 +160,8 @@ def plot_stat_map(
     resampling_interpolation : {"continuous", "nearest"}
         Between voxels, or the voxels as they are.
     transparency : float, image or path, optional
-        How opaque the colours are: from 0, invisible, to 1 (nilearn's name for it). Of an image,
-        such as the same map or its statistic, the absolute values count, so that what is weak is
+        How opaque the colours are: from 0, invisible, to 1 (nilearn's name for it). An image, such
+        as the same map or its statistic, counts by its absolute values, so that what is weak is
         seen through instead of cut off.
     transparency_range : (float, float), optional
         Absolute values of that image at which colours are invisible and opaque; by default 0 and
@@ -157,6 +200,22 @@ def plot_stat_map(
         For modes, coordinates, thresholds or ranges that cannot be.
     DataError, FileNotFoundError, TypeError
         For images that cannot be used.
+
+    See Also
+    --------
+    plot_components : all components at a glance.
+    plot_glass_brain : the whole brain in one view.
+    nbica.view_img : the same to click through.
+
+    Examples
+    --------
+    >>> from nbica import datasets, image, plotting
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> salience = image.index_img(cohort.maps_img, cohort.labels.index("salience"))
+    >>> display = plotting.plot_stat_map(salience, cohort.anat_img, threshold=0.3, title="salience")
+    >>> display.savefig("salience.png")
+    >>> len(display.cut_coords)
+    3
     """
     volume = load_map(stat_map_img, "stat_map_img")
     order = interpolation_order(resampling_interpolation)
@@ -166,7 +225,7 @@ def plot_stat_map(
     )  # fmt: skip
     look, drawing = look_of(look)
     opacity = load_opacity(transparency, transparency_range)
-    display = _open_over(volume, bg_img, look, scale.threshold, BAR_WIDTH * colorbar, dim)
+    display = _open_over(volume, bg_img, look, scale.threshold, bar_width(colorbar), dim)
     display.paint(volume, scale, alpha=opacity, order=order, **drawing)
     display.draw_bar(scale, tick_format=cbar_tick_format)
     return _finish(display, look, "slices of a brain map")
@@ -174,10 +233,13 @@ def plot_stat_map(
 
 @takes(SliceOptions)
 def plot_roi(
-    roi_img, bg_img="auto", *, labels=None, cmap=None, alpha=0.7, view_type="continuous",
-    linewidths=1.5, threshold=0.5, colorbar=True, cbar_tick_format=None, vmin=None, vmax=None,
-    resampling_interpolation="nearest", dim=1, **look,
-):  # fmt: skip
+    roi_img: ImageLike, bg_img: Background = "auto", *,
+    labels: Sequence[str] | Mapping[int, str] | None = None, cmap: Colors | DataFrame = None,
+    alpha: float = 0.7, view_type: str = "continuous", linewidths: float = 1.5,
+    threshold: float = 0.5, colorbar: bool = True, cbar_tick_format: str | Callable | None = None,
+    vmin: float | None = None, vmax: float | None = None, resampling_interpolation: str = "nearest",
+    dim: float | Literal["auto"] = 1, **look: Any
+) -> Display:  # fmt: skip
     """Show regions: a mask, or an image of integer labels; or any values above a threshold.
 
     Memory: regions and anatomy as float32. Time: as :func:`plot_stat_map`; outlines take some
@@ -205,7 +267,7 @@ def plot_roi(
     colorbar : bool
         A key of the regions, if they are not more than 16.
     cbar_tick_format, vmin, vmax
-        Of values that are no labels; see :func:`plot_stat_map`.
+        For values that are no labels; see :func:`plot_stat_map`.
     resampling_interpolation : {"nearest"}
         Accepted so that scripts port: between voxels there is no region.
     dim, display_mode, cut_coords, draw_cross, annotate, black_bg, radiological, title, \
@@ -215,11 +277,23 @@ def plot_roi(
     Returns
     -------
     Display
+
+    See Also
+    --------
+    plot_prob_atlas : regions that overlap.
+
+    Examples
+    --------
+    >>> from nbica import datasets, plotting
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> display = plotting.plot_roi(cohort.mask_img, cohort.anat_img, view_type="contours")
+    >>> display.savefig("mask.png")
     """
     del resampling_interpolation
     volume = load_map(roi_img, "roi_img")
     look, drawing = look_of(look)
     style = {"linewidths": linewidths} | drawing
+    threshold = check_threshold(volume.data[np.newaxis], threshold) or 0.0
     numbers = _numbers(volume.data, threshold)
     if view_type not in ("continuous", "contours"):
         msg = f"view_type={view_type!r} is unknown; use 'continuous' or 'contours'"
@@ -229,21 +303,21 @@ def plot_roi(
             volume.data[np.newaxis], cmap="viridis" if cmap is None else cmap, threshold=threshold,
             vmin=vmin, vmax=vmax,
         )  # fmt: skip
-        display = _open_over(volume, bg_img, look, threshold, BAR_WIDTH * colorbar, dim)
+        display = _open_over(volume, bg_img, look, threshold, bar_width(colorbar), dim)
         _draw_values(display, volume, scale, view_type, alpha, threshold, drawing, style)
         display.draw_bar(scale, tick_format=cbar_tick_format)
         return _finish(display, look, "slices of values")
-    colours, names = colors_of_regions(numbers, cmap), _names_of(numbers, _labels(labels, cmap))
-    has_key = colorbar and 0 < len(numbers) <= _KEY_LENGTH
+    colors, names = colors_of_regions(numbers, cmap), _names_of(numbers, _labels(labels, cmap))
+    has_key = as_flag("colorbar", colorbar) and 0 < len(numbers) <= _KEY_LENGTH
     regions = Volume((volume.data >= threshold).astype(np.float32), volume.affine)
     display = _open_over(regions, bg_img, look, 0.5, key_width(names) if has_key else 0.0, dim)
     if view_type == "continuous":
-        display.paint(volume, LabelScale(numbers, colours), alpha=alpha, order=0, **drawing)
-    for number, colour in zip(numbers, colours, strict=True) if view_type == "contours" else ():
+        display.paint(volume, LabelScale(numbers, colors), alpha=alpha, order=0, **drawing)
+    for number, color in zip(numbers, colors, strict=True) if view_type == "contours" else ():
         one = Volume((volume.data == number).astype(np.float32), volume.affine)
-        display.contour(one, [0.5], colors=[colour], **style)
+        display.contour(one, [0.5], colors=[color], **style)
     if has_key:
-        display.draw_key(colours, names)
+        display.draw_key(colors, names)
     return _finish(display, look, f"slices of {len(numbers)} regions")
 
 
@@ -278,9 +352,11 @@ def _labels(labels, cmap):
 
 @takes(SliceOptions)
 def plot_prob_atlas(
-    maps_img, bg_img="auto", *, labels=None, view_type="auto", threshold="auto", cmap=None,
-    alpha=0.6, linewidths=1.5, colorbar=True, vmin=None, vmax=None, dim=1, **look,
-):  # fmt: skip
+    maps_img: ImageLike, bg_img: Background = "auto", *, labels: Sequence[str] | None = None,
+    view_type: str = "auto", threshold: float | Literal["auto"] = "auto", cmap: Colors = None,
+    alpha: float = 0.6, linewidths: float = 1.5, colorbar: bool = True, vmin: float | None = None,
+    vmax: float | None = None, dim: float | Literal["auto"] = 1, **look: Any
+) -> Display:  # fmt: skip
     """Show the maps of an atlas, or the components of an ICA, together: where each is strong.
 
     Memory: the maps as float32. Time: some 20 ms per map and slice.
@@ -310,16 +386,29 @@ def plot_prob_atlas(
     Returns
     -------
     Display
+
+    See Also
+    --------
+    plot_components : one row for each map.
+
+    Examples
+    --------
+    >>> from nbica import datasets, plotting
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> display = plotting.plot_prob_atlas(cohort.maps_img, cohort.anat_img, labels=cohort.labels)
+    >>> sorted(display.axes)
+    ['x', 'y', 'z']
     """
     maps, affine = load_maps(maps_img, "maps_img")
     maps = np.nan_to_num(maps)
     level = check_threshold(maps, threshold) or np.finfo(np.float32).tiny
+    warn_if_blank(maps, level)
     names = _names_of(range(len(maps)), labels)
-    colours = listed(len(maps), cmap)
+    colors = listed(len(maps), cmap)
     del vmin, vmax
     look, drawing = look_of(look)
     linewidths = drawing.pop("linewidths", linewidths)
-    has_key = colorbar and len(maps) <= _KEY_LENGTH
+    has_key = as_flag("colorbar", colorbar) and len(maps) <= _KEY_LENGTH
     key = key_width(names) if has_key else 0.0
     strongest = Volume(np.where(maps.max(axis=0) >= level, maps.max(axis=0), 0), affine)
     display = _open_over(strongest, bg_img, look, level, key, dim)
@@ -329,14 +418,14 @@ def plot_prob_atlas(
         winner = np.where(strongest.data > 0, 1 + maps.argmax(axis=0), 0).astype(np.float32)
         numbers = np.arange(1, 1 + len(maps))
         display.paint(
-            Volume(winner, affine), LabelScale(numbers, colours), alpha=alpha, order=0, **drawing
+            Volume(winner, affine), LabelScale(numbers, colors), alpha=alpha, order=0, **drawing
         )
     elif view_type in ("contours", "filled_contours"):
-        for one, colour in zip(maps, colours, strict=True):
-            style = {"linewidths": linewidths, "colors": [colour]}
+        for one, color in zip(maps, colors, strict=True):
+            style = {"linewidths": linewidths, "colors": [color]}
             if view_type == "filled_contours":
                 display.contour(
-                    Volume(one, affine), [level], filled=True, alpha=alpha, colors=[colour]
+                    Volume(one, affine), [level], filled=True, alpha=alpha, colors=[color]
                 )
                 style["linewidths"] = 0.6 * linewidths
             display.contour(Volume(one, affine), [level], **style, **drawing)
@@ -347,15 +436,15 @@ def plot_prob_atlas(
         )
         raise ValueError(msg)
     if has_key:
-        display.draw_key(colours, names)
+        display.draw_key(colors, names)
     return _finish(display, look, f"slices of {len(maps)} maps together")
 
 
 def _plot_greys(volume, scale, colorbar, look, sentence, tick_format=None):
     look, drawing = look
-    positive = Volume(np.clip(np.nan_to_num(volume.data), 0, None), volume.affine)
-    whole = Volume((positive.data > 0.2 * scale.vmax).astype(np.float32), volume.affine)
-    display = _open(whole, box_around(positive), look, 0.0, BAR_WIDTH * colorbar, strongest=100)
+    positive = Volume(*outline(*volume, of=lambda values: np.maximum(values, 0)))
+    whole = Volume((positive.data > 0.2 * scale.vmax).astype(np.float32), positive.affine)
+    display = _open(whole, box_around(positive), look, 0.0, bar_width(colorbar), strongest=100)
     display.paint(volume, scale, **drawing)
     display.draw_bar(scale, tick_format=tick_format)
     return _finish(display, look, sentence)
@@ -364,30 +453,29 @@ def _plot_greys(volume, scale, colorbar, look, sentence, tick_format=None):
 def _brightness(dim, usual):
     """What greys are multiplied with."""
     dim = usual if isinstance(dim, str) and dim == "auto" else dim
-    if not isinstance(dim, Real):
+    if not is_number(dim):
         msg = f"dim={dim!r}; expected a number (0: as it is, above darker) or 'auto'"
         raise ValueError(msg)
     return _DIM ** float(dim)
 
 
-def _open_over(volume, bg_img, look, threshold, bar_width, dim):
+def _open_over(volume, bg_img, look, threshold, width, dim):
     """A display with the anatomy drawn."""
+    greys = grey_scale(None, "gray", 0.0, 1.0, 1e-6, brightness=_brightness(dim, 1))
     background = load_background(bg_img, volume)
-    box = box_of_scene(background, volume)
-    display = _open(volume, box, look, threshold, bar_width)
-    display.paint(
-        background, grey_scale(None, "gray", 0.0, 1.0, 1e-6, brightness=_brightness(dim, 1))
-    )
+    support = Volume(*outline(*volume))
+    display = _open(support, box_of_scene(background, support), look, threshold, width)
+    display.paint(background, greys)
     return display
 
 
-def _open(volume, bounds, look, threshold, bar_width, strongest=20):
+def _open(volume, bounds, look, threshold, width, strongest=20):
     rows = rows_of_slices(look.display_mode, look.cut_coords, volume, threshold, strongest)
-    if look.cut_coords is not None and not isinstance(look.cut_coords, int | np.integer):
-        _warn_of_cuts_outside([cut for row in rows for cut in row], field_of_view(volume))
+    if not are_counted(look.display_mode, look.cut_coords):
+        warn_of_cuts_outside(rows, field_of_view(volume), bounds)
     return Display(
         rows, bounds, look, annotate=look.annotate, black_bg=look.black_bg,
-        radiological=look.radiological, bar_width=bar_width,
+        radiological=look.radiological, bar_width=width,
         align="left" if look.display_mode == "tiled" else "centre",
     )  # fmt: skip
 
@@ -402,16 +490,6 @@ def field_of_view(volume):
     return np.column_stack([np.min(corners, axis=0) - half, np.max(corners, axis=0) + half])
 
 
-def _warn_of_cuts_outside(cuts, bounds):
-    """Say which slices lie outside of the image: they are empty."""
-    outside = [
-        cut.label for cut in cuts if not bounds[cut.axis][0] <= cut.mm <= bounds[cut.axis][1]
-    ]
-    if outside:
-        msg = f"The cuts {', '.join(outside)} seem to be out of the image: they show nothing of it."
-        warnings.warn(msg, DataWarning, stacklevel=5)
-
-
 def _finish(display, look, sentence):
     n_axes = len({panel.view.axis for panel in display.panels})
     if look.draw_cross and n_axes == len(display.panels) > 1:
@@ -423,13 +501,24 @@ def _finish(display, look, sentence):
 
 def _numbers(data, threshold):
     """Numbers of regions, or None where the values are no labels."""
+    warn_if_blank(data, threshold, stacklevel=4)
     values = np.unique(data[np.isfinite(data) & (data >= threshold)])
+    if not values.size and largest(data) >= threshold:
+        msg = f"roi_img has no value from threshold={threshold:g} on: no region is shown."
+        warnings.warn(msg, DataWarning, stacklevel=3)
+    if values.size and values.max() >= 2**24:
+        msg = (
+            f"roi_img has numbers up to {values.max():.0f}; above 16777216 float32 merges some. "
+            "Number its regions anew, such as by numpy.unique(data, return_inverse=True)"
+        )
+        raise DataError(msg)
     if len(values) > 1000 or (values != np.round(values)).any():
         return None
     return values.astype(int)
 
 
 def _names_of(numbers, labels):
+    """A name for each region, by position or by number."""
     if labels is None:
         return [str(number) for number in numbers]
     if isinstance(labels, dict):

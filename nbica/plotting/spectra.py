@@ -1,5 +1,9 @@
 """Power spectra of time courses: networks are slow, noise often is not."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from scipy import signal
 
@@ -7,13 +11,23 @@ from nbica.plotting.figures import BLACK, WHITE
 from nbica.plotting.layout import add_axes
 from nbica.plotting.options import Frame
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.figure import Figure
+    from numpy.typing import ArrayLike
+
+    from nbica.hints import AnyPath, AxesOrPlace, FigureOrSize
+
 # Frames per window: at 2 s 4 mHz apart, and several windows in most runs.
 _WINDOW = 128
 BAND = (0.01, 0.1)  # Hz, in which resting-state fluctuations have most of their power
 
 
-def power_spectrum(time_courses, t_r):
-    """Power over frequency, averaged over windows (Welch) and runs.
+def power_spectrum(
+    time_courses: ArrayLike | Sequence[np.ndarray], t_r: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Compute power over frequency, averaged over windows (Welch) and runs.
 
     Parameters
     ----------
@@ -33,10 +47,24 @@ def power_spectrum(time_courses, t_r):
     ------
     ValueError
         For shapes that do not fit each other, or a `t_r` that is not above 0.
+
+    See Also
+    --------
+    plot_spectrum : draws it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import plotting
+    >>> seconds = 2.0 * np.arange(200)
+    >>> wave = np.sin(2 * np.pi * 0.05 * seconds)[:, np.newaxis]
+    >>> frequencies, power = plotting.power_spectrum(wave, t_r=2.0)
+    >>> bool(abs(frequencies[power[0].argmax()] - 0.05) < 0.01), round(float(power.sum()), 6)
+    (True, 1.0)
     """
     runs = _check_runs(time_courses, t_r)
     window = min(_WINDOW, *(len(run) for run in runs))
-    power = 0.0
+    power: Any = 0.0
     for run in runs:
         deviation = run.std(axis=0)
         scaled = (run - run.mean(axis=0)) / np.where(deviation > 0, deviation, 1)
@@ -53,9 +81,11 @@ def share_in_band(frequencies, power, band=BAND):
 
 
 def plot_spectrum(
-    time_courses, t_r, *, labels=None, band=BAND, n_columns=None, color="#1f62d0", title=None,
-    output_file=None, figure=None, axes=None,
-):  # fmt: skip
+    time_courses: ArrayLike | Sequence[np.ndarray], t_r: float, *,
+    labels: Sequence[str] | None = None, band: tuple[float, float] = BAND,
+    n_columns: int | None = None, color: str = "#1f62d0", title: str | None = None,
+    output_file: AnyPath | None = None, figure: FigureOrSize = None, axes: AxesOrPlace = None,
+) -> Figure:  # fmt: skip
     """Show the power spectrum of each time course, and how much of it is slow.
 
     Memory and time: next to nothing.
@@ -83,6 +113,19 @@ def plot_spectrum(
     ------
     ValueError
         See :func:`power_spectrum`.
+
+    See Also
+    --------
+    power_spectrum : the numbers that are drawn.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import plotting
+    >>> time_courses = np.random.default_rng(0).normal(size=(120, 2))
+    >>> figure = plotting.plot_spectrum(time_courses, t_r=2.0, labels=["visual", "motor"])
+    >>> len(figure.axes)
+    2
     """
     frequencies, power = power_spectrum(time_courses, t_r)
     labels = [f"IC {i}" for i in range(len(power))] if labels is None else list(labels)

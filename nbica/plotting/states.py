@@ -1,5 +1,9 @@
 """States of changing connectivity, as matrices, sequences and beside chance."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib.colors import ListedColormap
 
@@ -11,11 +15,21 @@ from nbica.plotting.matrices import plot_matrix
 from nbica.plotting.options import Frame
 from nbica.plotting.scales import Scale
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.figure import Figure
+
+    from nbica.hints import AnyPath, FigureOrSize
+
 _SIDE, _GAP, _BELOW = 1.35, 0.18, 1.75  # inches
 _MOST_IN_A_ROW = 5
 
 
-def plot_states(found, *, domains=None, title=None, output_file=None, figure=None):
+def plot_states(
+    found: object, *, domains: Sequence[str] | None = None, title: str | None = None,
+    output_file: AnyPath | None = None, figure: FigureOrSize = None,
+) -> Figure:  # fmt: skip
     """Show states of connectivity, which run was in which when, and the same of chance.
 
     Memory and time: next to nothing.
@@ -35,6 +49,20 @@ def plot_states(found, *, domains=None, title=None, output_file=None, figure=Non
         A matrix per state with its share of the windows, most frequent first; the sequence of each
         run, a row each; and, where there are surrogates, two measures of the runs (line) and of
         each surrogate (dots), with p.
+
+    See Also
+    --------
+    nbica.connectivity.dynamic_connectivity : finds the states.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import connectivity, plotting
+    >>> runs = [np.random.default_rng(seed).standard_normal((80, 4)) for seed in range(4)]
+    >>> found = connectivity.dynamic_connectivity(runs, n_states=2, n_surrogates=3)
+    >>> figure = plotting.plot_states(found)
+    >>> len(figure.axes)
+    6
     """
     n_states = len(found.states)
     n_columns = min(n_states, _MOST_IN_A_ROW)

@@ -1,5 +1,9 @@
 """How many components there are, and which can be trusted, as curves and bars."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -8,10 +12,20 @@ from nbica.plotting.layout import add_axes
 from nbica.plotting.options import Frame
 from nbica.signal.ties import in_order
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.figure import Figure
+
+    from nbica.hints import AnyPath, AxesOrPlace, FigureOrSize
+
 _DATA, _CHANCE = "#1f62d0", "#c8641a"
 
 
-def plot_component_spectrum(spectrum, *, title=None, output_file=None, figure=None, axes=None):
+def plot_component_spectrum(
+    spectrum: Any, *, title: str | None = None,
+    output_file: AnyPath | None = None, figure: FigureOrSize = None, axes: AxesOrPlace = None,
+) -> Figure:  # fmt: skip
     """Show the canonical correlations of a group, and where chance begins.
 
     Memory and time: next to nothing.
@@ -27,6 +41,18 @@ def plot_component_spectrum(spectrum, *, title=None, output_file=None, figure=No
     Returns
     -------
     matplotlib.figure.Figure
+
+    See Also
+    --------
+    nbica.decomposition.selection.choose : counts the dimensions.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import plotting
+    >>> from nbica.decomposition.selection import ComponentSpectrum
+    >>> spectrum = ComponentSpectrum(np.linspace(0.9, 0.1, 20), np.array([0.4, 0.3]), n_runs=10)
+    >>> figure = plotting.plot_component_spectrum(spectrum, output_file="spectrum.png")
     """
     correlations = np.asarray(getattr(spectrum, "correlations", spectrum), dtype=float)
     _check_curve(correlations)
@@ -44,7 +70,10 @@ def plot_component_spectrum(spectrum, *, title=None, output_file=None, figure=No
     return figure
 
 
-def plot_split_half(found, names=None, *, title=None, output_file=None, figure=None, axes=None):
+def plot_split_half(
+    found: Any, names: Sequence[str] | None = None, *, title: str | None = None,
+    output_file: AnyPath | None = None, figure: FigureOrSize = None, axes: AxesOrPlace = None,
+) -> Figure:  # fmt: skip
     """Show how well each component is reproduced in halves of the group.
 
     Memory and time: next to nothing.
@@ -64,6 +93,21 @@ def plot_split_half(found, names=None, *, title=None, output_file=None, figure=N
         A bar per component, its mean over the splits, best first (means that are equal to a
         thousandth by number); a dot per split. e and t of the
         whole group in the title.
+
+    See Also
+    --------
+    nbica.matching.split_half : fits the halves.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import plotting
+    >>> from nbica.matching import SplitHalf
+    >>> rng = np.random.default_rng(0)
+    >>> e, t, per_component = rng.uniform(size=8), rng.uniform(size=8), rng.uniform(size=(8, 3))
+    >>> halves = SplitHalf(e, t, per_component, n_runs=20)
+    >>> figure = plotting.plot_split_half(halves, names=["visual", "motor", "vessels"])
+    >>> figure.savefig("halves.png")
     """
     values = np.asarray(found.reproducibility, dtype=float)
     names = list(range(values.shape[1])) if names is None else list(names)
@@ -108,6 +152,7 @@ def _draw_chance(axes, spectrum):
 
 
 def _open(frame, size):
+    """A figure and axes in it, or those of the user."""
     if isinstance(frame.axes, Axes):
         return frame.axes.get_figure(), frame.axes
     figure, place = frame.open(size, WHITE)

@@ -9,8 +9,10 @@ from nbica.exceptions import DataError
 from nbica.image import template
 from nbica.image.files import checked_affine, open_image, read_array
 from nbica.image.slicing import world_box
+from nbica.plotting.large import outline, sample, slabs
 
 _MARGIN = 4.0  # mm around a brain
+_WIDEST = 2000.0  # mm: a picture of more has no end
 
 _SILHOUETTE = 0.3  # how bright a brain is of which only the outline is known
 
@@ -56,7 +58,9 @@ def load_maps(img, name):
 
 def _finite(data):
     data = np.asarray(data, dtype=np.float32)
-    return np.where(np.isinf(data), np.float32(np.nan), data)
+    if any(np.isinf(slab).any() for slab in slabs(data)):
+        return np.where(np.isinf(data), np.float32(np.nan), data)
+    return data
 
 
 def load_opacity(transparency, transparency_range=None):
@@ -84,11 +88,21 @@ def load_opacity(transparency, transparency_range=None):
         return float(transparency)
     volume = load_map(transparency, "transparency")
     strength = np.nan_to_num(np.abs(volume.data))
-    low, high = transparency_range or (0.0, float(strength.max()) or 1.0)
+    low, high = 0.0, float(strength.max()) or 1.0
+    if transparency_range is not None:
+        low, high = _two_numbers(transparency_range)
     if not 0 <= low < high:
         msg = f"transparency_range={transparency_range!r}; expected two numbers, 0 <= low < high"
         raise ValueError(msg)
     return Volume(np.clip((strength - low) / (high - low), 0, 1), volume.affine)
+
+
+def _two_numbers(values):
+    try:
+        found = np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        found = np.zeros(0)
+    return found.tolist() if found.shape == (2,) else (np.nan, np.nan)
 
 
 def load_background(bg_img, shown):
@@ -106,29 +120,34 @@ def load_background(bg_img, shown):
     -------
     Volume
     """
-    support = np.nan_to_num(np.abs(shown.data)) > 0
-    anatomy = template.resolve_background(bg_img, support, shown.affine)
+    strength, affine = outline(*shown)
+    support = strength > 0
+    anatomy = template.resolve_background(bg_img, support, affine)
     if anatomy is not None:
         return scale_anatomy(load_map(anatomy, "bg_img"))
-    return Volume(np.float32(_SILHOUETTE * template.is_auto(bg_img)) * support, shown.affine)
+    return Volume(np.float32(_SILHOUETTE * template.is_auto(bg_img)) * support, affine)
 
 
 def box_of_scene(background, shown):
     """The box to show, in mm: that of the anatomy, without one that of the map."""
-    support = Volume(np.nan_to_num(np.abs(shown.data)), shown.affine)
-    return box_around(background if background.data.any() else support)
+    is_drawn = background.data.any()
+    return box_around(Volume(*outline(*(background if is_drawn else shown))))
 
 
 def scale_anatomy(volume):
     """Anatomy from 0 to 1: the darkest tissue stays lighter than the paper."""
-    data = np.nan_to_num(volume.data)
-    low, high = grey_range(data)
-    scaled = 0.15 + 0.85 * (data - low) / max(high - low, np.finfo(np.float32).tiny)
-    return Volume(np.where(data > 0, np.clip(scaled, 0.05, 1), 0), volume.affine)
+    low, high = grey_range(volume.data)
+    width = max(high - low, np.finfo(np.float32).tiny)
+    greys = np.empty_like(volume.data)
+    for data, out in zip(slabs(volume.data), slabs(greys), strict=True):
+        data = np.nan_to_num(data)
+        out[:] = np.where(data > 0, np.clip(0.15 + 0.85 * (data - low) / width, 0.05, 1), 0)
+    return Volume(greys, volume.affine)
 
 
 def grey_range(data):
     """Values between which an anatomical or functional image has its greys."""
+    data = sample(data)
     inside = data[data > 0]
     if not inside.size:
         return 0.0, 1.0
@@ -139,4 +158,8 @@ def grey_range(data):
 def box_around(*volumes):
     """The box in mm that holds what is above 0 in all of some volumes."""
     boxes = np.array([world_box(*volume, margin=_MARGIN) for volume in volumes])
-    return np.column_stack([boxes[:, :, 0].min(axis=0), boxes[:, :, 1].max(axis=0)])
+    box = np.column_stack([boxes[:, :, 0].min(axis=0), boxes[:, :, 1].max(axis=0)])
+    if np.ptp(box, axis=1).max() > _WIDEST:
+        msg = f"The images span {np.ptp(box, axis=1).max() / 1000:.3g} m: are their affines in mm?"
+        raise DataError(msg)
+    return box

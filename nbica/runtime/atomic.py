@@ -3,7 +3,9 @@
 import contextlib
 from pathlib import Path
 
-from nbica.runtime.leftovers import own_path
+from nbica.runtime.leftovers import own_folder, own_path
+
+_READY = ".nbica-ready"  # holds new files that are whole and on their way to their places
 
 
 @contextlib.contextmanager
@@ -20,36 +22,71 @@ def atomic(path):
     if path.exists() and not (path.is_file() or path.is_dir()):
         yield path
         return
-    with atomic_set([path]) as (temporary,):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Two suffixes: formats are chosen by them, .nii.gz too.
+    temporary = own_path(path.parent, "".join(path.suffixes[-2:]))
+    try:
         yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def atomic_set(paths):
-    """Yield temporary paths of files that belong together; on success all get their places.
+def file_set(folder, names):
+    """Yield a folder for new files that belong together; on success all get their places.
 
-    In the order given and one right after the other: no system renames several at once, so what
-    tells that they belong together comes last.
+    No system renames several files at once, so one renaming decides: the folder that holds all of
+    them, whole, becomes what is ready. Whoever is killed before it has changed nothing; whoever is
+    killed after it leaves what :func:`finish_set` completes.
 
     Parameters
     ----------
-    paths : sequence of Path
+    folder : Path
+        Made if it does not exist.
+    names : sequence of str
+        The files, in the order in which they get their places.
 
     Yields
     ------
-    list of Path
+    Path
     """
-    for path in paths:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    # Two suffixes: formats are chosen by them, .nii.gz too.
-    temporaries = [own_path(path.parent, "".join(path.suffixes[-2:])) for path in paths]
-    try:
-        yield temporaries
-        for temporary, path in zip(temporaries, paths, strict=True):
-            temporary.replace(path)
-    finally:
-        for temporary in temporaries:
-            temporary.unlink(missing_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    with own_folder(folder) as work:
+        yield Path(work)
+        _become_ready(Path(work), folder, names)
+    finish_set(folder, names)
+
+
+def _become_ready(work, folder, names):
+    """Rename the folder of new files, once another process's set is out of the way."""
+    while True:
+        finish_set(folder, names)
+        try:
+            work.rename(folder / _READY)
+        except OSError:
+            if not (folder / _READY).is_dir():
+                raise
+        else:
+            return
+
+
+def finish_set(folder, names):
+    """Complete a set of files whose process was killed while they got their places.
+
+    Parameters
+    ----------
+    folder, names : as in :func:`file_set`
+        Nothing happens where nothing is ready.
+    """
+    ready = folder / _READY
+    if ready.is_symlink() or not ready.is_dir():
+        return
+    for name in names:
+        with contextlib.suppress(FileNotFoundError):  # in its place, or another process is at it
+            (ready / name).replace(folder / name)
+    with contextlib.suppress(OSError):
+        ready.rmdir()
 
 
 def to_write(path):

@@ -6,8 +6,11 @@ fit.stop()              # within two seconds; what is done is in the cache
 ica = fit.result()      # waits; the fitted estimator, or what went wrong
 """
 
+from __future__ import annotations
+
 import threading
 from contextvars import copy_context
+from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from joblib import parallel_config
@@ -15,8 +18,18 @@ from joblib.parallel import get_active_backend
 
 from nbica.runtime.progress import Event, watched
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
 
-def start(estimator, imgs, confounds=None, *, listeners=()):
+    from sklearn.base import BaseEstimator
+
+    from nbica.hints import RunConfounds, Runs
+
+
+def start(
+    estimator: BaseEstimator, imgs: Runs, confounds: RunConfounds = None, *,
+    listeners: Sequence[Callable] = (),
+) -> RunningFit:  # fmt: skip
     """Fit an estimator in a thread of its own and return at once.
 
     Costs what `estimator.fit` costs; the kernel stays free for other cells.
@@ -32,6 +45,19 @@ def start(estimator, imgs, confounds=None, *, listeners=()):
     Returns
     -------
     RunningFit
+
+    See Also
+    --------
+    nbica.FitPanel : the same with buttons and pictures.
+
+    Examples
+    --------
+    >>> from nbica import CanICA, datasets, start
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> running = start(CanICA(cohort.mask_img, n_components=5, random_state=0), cohort)
+    >>> ica = running.result(timeout=60)
+    >>> ica.components_img_.shape, running.is_running
+    ((13, 16, 14, 5), False)
     """
     return RunningFit(estimator, imgs, confounds, listeners)
 
@@ -45,9 +71,27 @@ def running_fits():
 
 
 class RunningFit:
-    """Handle of a fit in the background; made by :func:`start`."""
+    """Handle of a fit in the background; made by :func:`start`.
 
-    def __init__(self, estimator, imgs, confounds, listeners):
+    See Also
+    --------
+    start : makes one.
+
+    Examples
+    --------
+    >>> from nbica import CanICA, datasets, start
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> running = start(CanICA(cohort.mask_img, n_components=5, random_state=0), cohort)
+    >>> ica = running.result(timeout=60)
+    >>> running.stop()
+    >>> running.progress.state, running.is_running
+    ('done', False)
+    """
+
+    def __init__(
+        self, estimator: BaseEstimator, imgs: Runs, confounds: RunConfounds,
+        listeners: Iterable[Callable],
+    ) -> None:  # fmt: skip
         self._estimator = estimator
         self._name = type(estimator).__name__
         self._event = Event(self._name)
@@ -77,23 +121,23 @@ class RunningFit:
         self._event = event
 
     @property
-    def progress(self):
+    def progress(self) -> Event:
         """The latest `progress.Event`."""
         return self._event
 
     @property
-    def is_running(self):
+    def is_running(self) -> bool:
         """Whether the fit has yet to end, in whatever way."""
         return self._thread.is_alive()
 
-    def stop(self):
+    def stop(self) -> None:
         """Ask the fit to stop; it does within two seconds, and `result` then raises RunCancelled.
 
         A fit that has ended is not changed.
         """
         self._stop.set()
 
-    def result(self, timeout=None):
+    def result(self, timeout: float | None = None) -> BaseEstimator:
         """Wait for the end and return the fitted estimator.
 
         Parameters

@@ -5,9 +5,12 @@ What the runs are and take (`workload.py`) and what the machine allows (`machine
 file. `CanICA.plan` shows it, `CanICA.fit` follows it. The result of a fit does not depend on it.
 """
 
+from __future__ import annotations
+
 import math
 import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from joblib import effective_n_jobs
 
@@ -26,6 +29,9 @@ from nbica.runtime.workload import (
     rows_waiting,
     worker_transient,
 )
+
+if TYPE_CHECKING:
+    from nbica.hints import AnyPath
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,18 @@ class Plan:
         Bytes that the cache will grow by, with a `memory`.
     seconds : dict
         Predicted seconds of each stage.
+
+    See Also
+    --------
+    make_plan : makes one.
+
+    Examples
+    --------
+    >>> from nbica import CanICA, datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> ica = CanICA(cohort.mask_img, n_components=5, random_state=0, ram="4GB").fit(cohort)
+    >>> ica.plan_.n_workers, ica.plan_.in_ram, ica.plan_.peak < 4e9
+    (1, True, True)
     """
 
     workload: Workload
@@ -73,7 +91,7 @@ class Plan:
     seconds: dict
 
     @property
-    def scratch_path(self):
+    def scratch_path(self) -> str | None:
         """Folder of the scratch files; None where the matrices are in RAM."""
         return None if self.in_ram else self.scratch_folder
 
@@ -132,8 +150,11 @@ def plan_for(workload, n_jobs, ram, memory_folder=None):
     return make_plan(workload, n_slots, ram, base, folder, slot)
 
 
-def make_plan(workload, n_jobs, ram, base, scratch_folder, slot=None):
-    """The fastest way that stays within a budget.
+def make_plan(
+    workload: Workload, n_jobs: int, ram: int, base: int, scratch_folder: AnyPath,
+    slot: int | None = None,
+) -> Plan:  # fmt: skip
+    """Find the fastest way that stays within a budget.
 
     Parameters
     ----------
@@ -156,17 +177,39 @@ def make_plan(workload, n_jobs, ram, base, scratch_folder, slot=None):
     ------
     MemoryError
         If nothing fits; it says the least budget that would.
+
+    See Also
+    --------
+    nbica.CanICA : makes its own, from the headers of its runs.
+
+    Examples
+    --------
+    >>> from nbica.runtime.budget import make_plan
+    >>> from nbica.runtime.workload import Workload
+    >>> workload = Workload(
+    ...     n_runs=100, n_timepoints=1200, total_timepoints=120_000, n_voxels=200_000,
+    ...     frame_voxels=902_629, itemsize=4, compressed_bytes=100 * 10**9, plain_bytes=430 * 10**9,
+    ...     n_components=50, n_stored=64, smooth=True, confounds=True, band_pass=False,
+    ...     mask_pass=False,
+    ... )
+    >>> roomy = make_plan(workload, n_jobs=2, ram=16 * 10**9, base=200 * 10**6, scratch_folder=".")
+    >>> tight = make_plan(workload, n_jobs=2, ram=2 * 10**9, base=200 * 10**6, scratch_folder=".")
+    >>> roomy.n_workers, roomy.in_ram, tight.in_ram
+    (2, True, False)
     """
+    # No more processes than runs.
     most = max(1, min(n_jobs, workload.n_runs or n_jobs))
     on_cluster = slot is not None and n_jobs > 1  # for one, joblib works in this process
     if on_cluster:
         _check_slot(workload, slot)
+    # All that could be done, the fastest first: more workers before matrices in RAM.
     plans = [
         _costed(workload, n_workers, on_cluster, in_ram, ram, base, scratch_folder)
         for n_workers in ([n_jobs] if on_cluster else range(most, 0, -1))
         for in_ram in (True, False)
         if not on_cluster or worker_transient(workload, in_ram) <= slot
     ]
+    # The first of those within the budget; if there is none, say the least that would do.
     fitting = [plan for plan in plans if plan.peak <= ram]
     if not fitting:
         raise MemoryError(_message_for_least(min(plans, key=lambda plan: plan.peak), base))
@@ -196,16 +239,20 @@ def _message_for_least(plan, base):
 
 
 def _costed(work, n_workers, on_cluster, in_ram, ram, base, scratch_folder):
+    """The plan of one way to do the work, with what it takes of memory, disk and time."""
+    # Who holds memory on this machine: this process, and workers unless it works alone.
     alone = n_workers == 1
     here = 0 if alone or on_cluster else n_workers
     pool = POOL if here else 0
     transient = worker_transient(work, in_ram, here=alone)
     worker = int(transient + (0 if alone else WORKER_BASE))
+    # The parent: its base, and what it merges while runs are reduced, at the end, and in the ICA.
     waiting = rows_waiting(work, n_workers, on_cluster)
     # While the last runs are in hand the stack is not yet full; when it is, workers hold nothing.
     reducing = base + merge_transient(work, waiting, 0 if on_cluster else n_workers)
     merged = base + merge_transient(work, waiting)
     parent = int(max(reducing + (transient if alone else 0), merged, base + ica_transient(work)))
+    # All processes together, at the worst moment of the reduction, of the merge, or of the mask.
     in_all = max(reducing + here * worker, merged + here * WORKER_BASE) + pool
     mask = base + mask_transient(work, here, pool) if work.mask_pass else 0
     return Plan(

@@ -1,19 +1,28 @@
 """What is in a cache, in words, and how to empty it."""
 
+from __future__ import annotations
+
 import time
 import warnings
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nbica.exceptions import CacheWarning
 from nbica.runtime.store import NoStore, open_store
 from nbica.runtime.text import on_one_line
 from nbica.runtime.units import duration, human
 
+if TYPE_CHECKING:
+    import joblib
+    from pandas import DataFrame
 
-def cache_info(folder):
-    """What a cache holds: data set, run, parameters, size, last use of every entry.
+    from nbica.hints import AnyPath
+
+
+def cache_info(folder: AnyPath | joblib.Memory) -> CacheInfo:
+    """List what a cache holds: data set, run, parameters, size and last use of every entry.
 
     Opens one small file per entry.
 
@@ -31,13 +40,28 @@ def cache_info(folder):
     ------
     FileNotFoundError
         If there is no such folder.
+
+    See Also
+    --------
+    cache_clear : removes entries.
+
+    Examples
+    --------
+    >>> from nbica import CanICA, cache_info, datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> ica = CanICA(cohort.mask_img, n_components=5, random_state=0, memory="cache").fit(cohort)
+    >>> info = cache_info("cache")
+    >>> info.table["stage"].value_counts().to_dict()
+    {'reduction': 4, 'subspace': 1}
     """
     store = _existing(folder)
     rows = [_row(store, entry) for entry in store.entries()]
     return CacheInfo(store.location, sorted(rows, key=lambda row: -row["last_used"]))
 
 
-def cache_clear(folder, run=None, older_than=None):
+def cache_clear(
+    folder: AnyPath | joblib.Memory, run: str | None = None, older_than: float | None = None
+) -> CacheInfo:
     """Remove entries of a cache; other files in the folder stay.
 
     Fits that have read these entries are not disturbed. On Windows an entry that a process has in
@@ -62,6 +86,20 @@ def cache_clear(folder, run=None, older_than=None):
         If there is no such folder.
     ValueError
         If `older_than` is below 0.
+
+    See Also
+    --------
+    cache_info : lists them.
+
+    Examples
+    --------
+    >>> from nbica import CanICA, cache_clear, cache_info, datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> ica = CanICA(cohort.mask_img, n_components=5, random_state=0, memory="cache").fit(cohort)
+    >>> len(cache_clear("cache", run="sub-01*").rows)
+    1
+    >>> len(cache_info("cache").rows), len(cache_clear("cache", older_than=180).rows)
+    (4, 0)
     """
     if older_than is not None and not older_than >= 0:
         msg = f"older_than is {older_than!r}; expected days, from 0 on."
@@ -121,18 +159,33 @@ class CacheInfo:
     location : Path
     rows : list of dict
         stage, dataset, run, parameters, n_bytes, last_used (seconds since the epoch), key.
+
+    See Also
+    --------
+    cache_info : makes one.
+
+    Examples
+    --------
+    >>> from nbica import CanICA, cache_info, datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> ica = CanICA(cohort.mask_img, n_components=5, random_state=0, memory="cache").fit(cohort)
+    >>> info = cache_info("cache")
+    >>> info.location.name, len(info.rows) == len(info.table)
+    ('cache', True)
+    >>> info.n_bytes == int(info.table["n_bytes"].sum())
+    True
     """
 
     location: Path
     rows: list
 
     @property
-    def n_bytes(self):
+    def n_bytes(self) -> int:
         """Sum of the sizes of all entries."""
         return sum(row["n_bytes"] for row in self.rows)
 
     @property
-    def table(self):
+    def table(self) -> DataFrame:
         """The same as a DataFrame."""
         import pandas as pd
 

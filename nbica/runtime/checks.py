@@ -57,11 +57,26 @@ def check_fraction(name, value, example):
         raise ValueError(msg)
 
 
+def check_positive(name, value):
+    """Raise ValueError unless a parameter is a number above 0, or None."""
+    if value is not None and (not is_number(value) or not value > 0):
+        msg = f"{name}={value!r} must be a positive number, or None to leave it out"
+        raise ValueError(msg)
+
+
 def check_callback(callback):
-    """Raise TypeError unless it can be called, or is None."""
-    if callback is not None and not callable(callback):
-        msg = f"callback is a {type(callback).__name__}; expected a function of one argument."
-        raise TypeError(msg)
+    """Raise TypeError unless it can be called with one argument, or is None."""
+    if callback is None:
+        return
+    try:
+        signature(callback).bind(None)
+    except TypeError:
+        msg = (
+            f"callback is {callback!r}; expected a function that can be called as callback(state)."
+        )
+        raise TypeError(msg) from None
+    except ValueError:  # of some compiled ones nobody knows
+        return
 
 
 def check_options(name, options, function):

@@ -204,7 +204,7 @@ def _with_name(function, run, arguments, folder, shared):
     try:
         if mark is not None and mark.parent.is_dir():  # a cluster may share no folder
             mark.touch()
-        # Of an image in memory the name is enough: its data need not come back.
+        # The name of an image in memory is enough: its data need not come back.
         result = run.name, function(run, **arguments, **shared)
         if mark is not None:
             mark.unlink(missing_ok=True)

@@ -73,6 +73,20 @@ class Event:
         In the event that tells of a warning, its text.
     merged : decomposition.group_fit.GroupState or None
         In the event that tells of a run that was merged, where the fit stands.
+
+    See Also
+    --------
+    nbica.start : takes listeners, which are called with events.
+
+    Examples
+    --------
+    >>> from nbica import CanICA, datasets, start
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> events = []
+    >>> estimator = CanICA(cohort.mask_img, n_components=5, random_state=0)
+    >>> ica = start(estimator, cohort, listeners=[events.append]).result(timeout=60)
+    >>> events[-1].state, sum(event.merged is not None for event in events)
+    ('done', 4)
     """
 
     task: str

@@ -166,7 +166,10 @@ class _Widget:
         self.bar, self.label, self.box = _box(f"<progress: {text}>", task)
         self._pace, self._began = Pace(), time.monotonic()
         self._shown = self._began
-        self._display = display(self.box, display_id=True)
+        # By hand: a widget of ipywidgets 7 displays itself, under no name to replace it by.
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.box.model_id}
+        data = {"text/plain": repr(self.box), "application/vnd.jupyter.widget-view+json": view}
+        self._display = display(data, raw=True, display_id=True)
 
     def __call__(self, event):
         now = time.monotonic()
@@ -190,6 +193,7 @@ class _Widget:
 
 
 def _box(text, task):
+    """A progress bar, whose text stays the same, and its parts."""
     import ipywidgets
 
     class Box(ipywidgets.HBox):

@@ -85,6 +85,10 @@ def open_store(memory):
     if not isinstance(location, str | os.PathLike):
         msg = f"memory is a {type(memory).__name__}; expected a folder, a joblib.Memory or None."
         raise TypeError(msg)
+    if not os.fspath(location) or Path(location).expanduser().is_file():
+        what = "a file" if os.fspath(location) else "an empty text"
+        msg = f"memory is {location!r}, {what}; expected a folder, a joblib.Memory or None."
+        raise ValueError(msg)
     return Store(location)
 
 
@@ -241,6 +245,7 @@ class Store:
 
 
 def _write_entry(folder, stage, values, about):
+    """Write arrays and plain values of an entry, with checksums, into a folder of its own."""
     arrays, plain = {}, {}
     for name, value in values.items():
         if isinstance(value, np.ndarray):
@@ -279,6 +284,7 @@ def _checksum(path):
 
 
 def _move(folder, target):
+    """Move a whole entry to its place, over the remains of a broken one."""
     try:
         folder.rename(target)
     except OSError:
@@ -292,6 +298,7 @@ def _move(folder, target):
 
 
 def _read_entry(folder):
+    """Values of an entry, arrays mapped, once all checksums hold."""
     entry = _read_frame(folder / FILE)
     try:
         for name, facts in entry["arrays"].items():
@@ -304,6 +311,7 @@ def _read_entry(folder):
 
 
 def _read_frame(path):
+    """The JSON of an entry, if it is as it was written and of this format."""
     found = _FRAME.fullmatch(path.read_bytes())
     if found is None or int(found[1], 16) != crc32(found[2]):
         msg = f"{FILE} is not as it was written"

@@ -1,5 +1,9 @@
 """Results as tables with named columns, where `set_output` asks for them."""
 
+from __future__ import annotations
+
+from typing import Literal, Self
+
 from sklearn import get_config
 
 CONTAINERS = ("default", "pandas", "polars")
@@ -12,7 +16,9 @@ class TableOutput:
     subclass has `get_feature_names_out()`.
     """
 
-    def set_output(self, *, transform=None):
+    def set_output(
+        self, *, transform: Literal["default", "pandas", "polars"] | None = None
+    ) -> Self:
         """Choose what `transform` gives.
 
         Parameters

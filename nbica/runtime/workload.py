@@ -4,6 +4,8 @@ The formulas count what the code allocates; the constants were measured on Linux
 (`benchmarks/`) and are stated where they stand. `budget.py` decides by them.
 """
 
+from __future__ import annotations
+
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +41,7 @@ SECONDS_PER_MULTIPLICATION = 2.5e-11
 
 @dataclass(frozen=True)
 class Workload:
-    """What matters of a fit, as its headers tell.
+    """What a fit has to do, as the headers of its runs tell.
 
     Attributes
     ----------
@@ -69,6 +71,22 @@ class Workload:
         Whether these are multiplied by weights, in a copy.
     resampled_values : int
         Values, over all runs, that are interpolated because a run has another grid than the mask.
+
+    See Also
+    --------
+    nbica.runtime.budget.make_plan : plans a fit of one.
+
+    Examples
+    --------
+    >>> from nbica.runtime.workload import Workload
+    >>> workload = Workload(
+    ...     n_runs=20, n_timepoints=200, total_timepoints=4000, n_voxels=50_000,
+    ...     frame_voxels=271_633, itemsize=2, compressed_bytes=10**9, plain_bytes=2 * 10**9,
+    ...     n_components=20, n_stored=32, smooth=True, confounds=True, band_pass=False,
+    ...     mask_pass=False,
+    ... )
+    >>> workload.rows, workload.matrix_bytes
+    (20, 40000000)
     """
 
     n_runs: int | None
@@ -90,12 +108,12 @@ class Workload:
     resampled_values: int = 0
 
     @property
-    def rows(self):
+    def rows(self) -> int:
         """Rows that each run contributes to the group."""
         return self.n_rows or self.n_components
 
     @property
-    def matrix_bytes(self):
+    def matrix_bytes(self) -> int:
         """The cleaned matrix of the longest run."""
         return 4 * self.n_timepoints * self.n_voxels
 

@@ -6,16 +6,23 @@ step all of this is linear in time, so it is composed once into one small operat
 (`time_operator.py`), which then runs over blocks of voxels in place.
 """
 
+from __future__ import annotations
+
 import warnings
 from dataclasses import dataclass, replace
-from numbers import Real
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from nbica.exceptions import DataWarning, IgnoredWarning
-from nbica.runtime.checks import as_flag
+from nbica.runtime.checks import as_flag, check_positive
 from nbica.signal.confounds import check_sample_mask, load_confounds
 from nbica.signal.time_operator import compose, with_cosines
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from nbica.hints import Confounds, SampleMask, Standardize
 
 _SCALINGS = ("zscore_sample", "psc")
 
@@ -54,6 +61,21 @@ class Cleaning:
         For the Butterworth filter, continue kept frames by splines beyond the first and the last.
     butterworth : tuple of (str, value)
         Options of the Butterworth filter: "order", "padtype", "padlen", as `scipy.signal` has them.
+
+    See Also
+    --------
+    clean : cleans arrays.
+
+    Examples
+    --------
+    >>> from nbica.signal import Cleaning
+    >>> cleaning = Cleaning(low_pass=0.1, high_pass=0.01, t_r=2.0)
+    >>> cleaning.band, cleaning.check().standardize
+    ([0.01, 0.1], 'zscore_sample')
+    >>> Cleaning(low_pass=0.1).check()
+    Traceback (most recent call last):
+        ...
+    ValueError: low_pass=0.1 and high_pass=None are in Hz and need the repetition ...
     """
 
     detrend: bool = True
@@ -66,7 +88,7 @@ class Cleaning:
     extrapolate: bool = False
     butterworth: tuple = ()
 
-    def check(self):
+    def check(self) -> Cleaning:
         """Return the same cleaning with one spelling for each choice, or raise ValueError."""
         self._check_filter()
         self._check_band()
@@ -78,7 +100,7 @@ class Cleaning:
         )
 
     @property
-    def band(self):
+    def band(self) -> list[float]:
         """The cut-offs of the Butterworth filter, in Hz, by increasing frequency."""
         return self._cuts if self.filter == "butterworth" else []
 
@@ -103,7 +125,7 @@ class Cleaning:
 
     def _check_band(self):
         for name in ("low_pass", "high_pass", "t_r"):
-            _check_positive(name, getattr(self, name))
+            check_positive(name, getattr(self, name))
         if self._cuts and self.t_r is None and self.filter:
             msg = (
                 f"low_pass={self.low_pass} and high_pass={self.high_pass} are in Hz and need the "
@@ -131,14 +153,6 @@ def _scaling(standardize):
         raise ValueError(msg) from None
 
 
-def _check_positive(name, value):
-    if value is None:
-        return
-    if not isinstance(value, Real) or isinstance(value, bool) or not 0 < value < np.inf:
-        msg = f"{name}={value!r} must be a positive number, or None to leave it out"
-        raise ValueError(msg)
-
-
 def _check_below_nyquist(name, cut, t_r):
     if cut is not None and t_r is not None and cut >= 0.5 / t_r:
         msg = (
@@ -149,10 +163,13 @@ def _check_below_nyquist(name, cut, t_r):
 
 
 def clean(
-    signals, runs=None, detrend=True, standardize="zscore_sample", sample_mask=None,
-    confounds=None, standardize_confounds=True, filter="butterworth", low_pass=None,
-    high_pass=None, t_r=None, ensure_finite=False, extrapolate=False, **kwargs,
-):  # fmt: skip
+    signals: np.ndarray, runs: ArrayLike | None = None, detrend: bool = True,
+    standardize: Standardize = "zscore_sample", sample_mask: SampleMask = None,
+    confounds: Confounds = None, standardize_confounds: bool = True,
+    filter: Literal["butterworth", "cosine", False] = "butterworth", low_pass: float | None = None,
+    high_pass: float | None = None, t_r: float | None = None, ensure_finite: bool = False,
+    extrapolate: bool = False, **kwargs: Any
+) -> np.ndarray:  # fmt: skip
     """Detrend, band-pass, remove confounds and standardize time series, in this order.
 
     Memory: one copy of the signals. Time: a few passes over it; a band-pass costs
@@ -181,6 +198,10 @@ def clean(
         The cleaned signals. Constant voxels are exactly zero once detrended or standardized; a
         voxel that holds a NaN is NaN, the others do not notice.
 
+    See Also
+    --------
+    Cleaning : the same choices, to be kept and passed on.
+
     Notes
     -----
     Equals `nilearn.signal.clean` [1]_ (Butterworth of order 5, forwards and backwards; signals
@@ -193,6 +214,17 @@ def clean(
     ----------
     .. [1] https://nilearn.github.io/stable/modules/generated/nilearn.signal.clean.html
     .. [2] Lindquist et al. (2019), Human Brain Mapping 40, doi:10.1002/hbm.24528.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import signal
+    >>> rng = np.random.default_rng(0)
+    >>> motion = rng.normal(size=(100, 1))
+    >>> signals = 800 + 5 * motion + rng.normal(size=(100, 3)) + 0.1 * np.arange(100)[:, None]
+    >>> cleaned = signal.clean(signals, confounds=motion)
+    >>> bool(np.abs(cleaned.T @ motion).max() < 1e-6), cleaned.std(axis=0, ddof=1).round(6).tolist()
+    (True, [1.0, 1.0, 1.0])
     """
     cleaning = Cleaning(
         detrend, standardize, standardize_confounds, low_pass, high_pass, t_r, filter, extrapolate,
@@ -247,16 +279,18 @@ def clean_parts(signals, cleaning, confounds=None, parts=None, sample_mask=None,
     Returns
     -------
     signals : ndarray of shape (n_kept, n_voxels)
-        Of the parts by increasing label, as in nilearn, where frames are left out.
+        The parts by increasing label, as in nilearn, where frames are left out.
     cleaners : list of Cleaner
         Who cleaned each part.
     """
+    # The frames of each part, and of these the ones to keep.
     rows = [np.arange(len(signals))]
     if parts is not None:
         rows = [
             np.flatnonzero(parts == label) for label in np.unique(check_parts(parts, len(signals)))
         ]
     kept = _kept_of_parts(sample_mask, rows)
+    # Each part by itself; then they are put together in the order of the run.
     of_parts = [
         _clean_rows(signals, *of_part, cleaning, confounds, baseline)
         for of_part in zip(rows, kept, strict=True)
@@ -284,17 +318,24 @@ def _clean_rows(signals, rows, kept, cleaning, confounds, baseline):
 
 def check_parts(parts, n_timepoints, name="signals"):
     """Labels of parts as an array; a ValueError if there is not one for each timepoint."""
-    parts = np.asarray(parts)
+    try:
+        parts = np.asarray(parts)
+    except ValueError:  # rows of different lengths
+        parts = np.empty(0)
     if parts.shape != (n_timepoints,):
         msg = (
             f"runs has shape {parts.shape}; {name} has {n_timepoints} frames, so expected one "
             f"label for each: ({n_timepoints},)."
         )
         raise ValueError(msg)
+    if parts.dtype.kind == "f" and np.isnan(parts).any():
+        msg = "runs holds NaN; expected a label for each frame."
+        raise ValueError(msg)
     return parts
 
 
 def _kept_of_parts(sample_mask, rows):
+    """The frames to keep of each part; one mask will do where there is one part."""
     if sample_mask is None:
         return [None] * len(rows)
     masks = sample_mask if isinstance(sample_mask, list | tuple) else [sample_mask]
@@ -346,7 +387,7 @@ class Cleaner:
     ----------
     cleaning : Cleaning
     confounds : array, DataFrame, path, list of these, or None
-        Of all frames.
+        One row for each frame of the run.
     n_timepoints : int
     dtype : {float32, float64}
     kept : ndarray of int, optional
@@ -408,6 +449,7 @@ class Cleaner:
 
 @np.errstate(invalid="ignore")  # an Inf makes its voxel NaN; frames.py leaves none in a run
 def _clean_block(block, baseline, operator, standardize, work):
+    """Clean voxels in place; return how many are constant, and how many have no mean."""
     mean = block.mean(axis=0)
     # Off with the baseline first: float32 products of a mean of 1000 and a fluctuation of 5 would
     # lose the fluctuation's last digits. The subtraction itself is exact where it matters.

@@ -1,14 +1,20 @@
 """Confounds of one run: arrays, tables and files become one float64 array."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nbica.signal.tables import read_table, without_row_of_numbers
 
+if TYPE_CHECKING:
+    from nbica.hints import Confounds
 
-def load_confounds(confounds, n_timepoints, name):
+
+def load_confounds(confounds: Confounds, n_timepoints: int, name: str) -> np.ndarray | None:
     """Return one run's confounds as an array, from whatever they were given as.
 
     Parameters
@@ -35,6 +41,26 @@ def load_confounds(confounds, n_timepoints, name):
         For another number of rows, a column that is not numeric, a NaN or Inf anywhere else.
     FileNotFoundError
         For a path that does not exist.
+
+    See Also
+    --------
+    clean : takes confounds in all these forms itself.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from nbica import signal
+    >>> columns = {"trans_x": [0.0, 0.1, 0.3], "trans_x_derivative1": [np.nan, 0.1, 0.2]}
+    >>> table = pd.DataFrame(columns)
+    >>> signal.load_confounds(table, 3, "sub-01")
+    array([[0. , 0.1],
+           [0.1, 0.1],
+           [0.3, 0.2]])
+    >>> signal.load_confounds(table, 4, "sub-01")
+    Traceback (most recent call last):
+        ...
+    ValueError: The confounds of sub-01 have 3 rows but the run has 4 timepoints; ...
     """
     if confounds is None:
         return None
@@ -46,6 +72,7 @@ def load_confounds(confounds, n_timepoints, name):
 
 
 def _load_table(table, n_timepoints, name):
+    """One table as an array, its numbers checked and its first row filled."""
     origin = f"The confounds of {name}"
     if isinstance(table, (str, os.PathLike)):
         origin += f" ({table})"

@@ -54,6 +54,7 @@ def read_table(path, origin, dtype=None):
 
 
 def _parsed(lines, origin, dtype):
+    """A table of text as a DataFrame, whatever separates its columns."""
     import pandas as pd
 
     separator = _separator(lines[0])
@@ -91,6 +92,7 @@ def _without_row_numbers(table, name):
 
 
 def _text(path, origin):
+    """The text of a file that is here and is text."""
     if reason := placeholder(path):
         msg = f"{origin} are not here: {reason}"
         raise FileNotFoundError(msg)

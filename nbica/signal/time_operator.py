@@ -19,16 +19,16 @@ def compose(cleaning, confounds, n_timepoints, kept=None):
     cleaning : signal.Cleaning
         Checked.
     confounds : ndarray of shape (n_timepoints, n_confounds) or None
-        Of the frames that are kept.
+        One row for each frame that is kept.
     n_timepoints : int
-        Of the run, with the frames that are left out.
+        Frames of the run, with those that are left out.
     kept : ndarray of int, optional
         Frames to keep.
 
     Returns
     -------
     TimeOperator
-        Of the kept frames, in float64; `finish` it before it is applied to blocks.
+        A map over the kept frames, in float64; `finish` it before it is applied to blocks.
 
     Raises
     ------
@@ -38,15 +38,18 @@ def compose(cleaning, confounds, n_timepoints, kept=None):
     n_kept = n_timepoints if kept is None else len(kept)
     operator = TimeOperator(n_kept)
     gaps = cleaning.band and n_kept < n_timepoints
+    # A filter runs over frames that follow each other: the missing ones are interpolated.
     if gaps:
         frames = _frames_to_fill(kept, n_timepoints, cleaning.extrapolate)
         operator.filter(_splines(kept, frames))
+    # Trend and band first, as in nilearn; then back to the frames that count.
     if cleaning.detrend:
         operator.project_out(trend(len(operator.left)))
     if cleaning.band:
         operator.filter(_butterworth(cleaning, len(operator.left)))
     if gaps:
         operator.select(np.searchsorted(frames, kept))
+    # Confounds go through the same steps before they are taken out.
     constant = np.full((n_kept, 1), n_kept**-0.5)
     if confounds is not None:
         basis = _confounds_basis(operator, confounds, cleaning)
@@ -168,6 +171,7 @@ class TimeOperator:
 
 
 def _butterworth(cleaning, n_timepoints):
+    """The filter of nilearn's `clean`, forwards and backwards, as a matrix."""
     from scipy import signal as sp_signal  # a second to import, for those who filter
 
     # The filter is linear, its odd padding too, so filtering the identity gives its matrix: one

@@ -1,5 +1,7 @@
 """`nbica.check`: tell a learner whether an answer is right, and give a hint where it is not."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 from html import escape
 
@@ -9,7 +11,7 @@ from nbica.teaching import answers, judging, questions
 
 # What a saved notebook holds for :func:`nbica.teaching.class_report` to read.
 MIMETYPE = "application/vnd.nbica.check+json"
-_COLOURS = {judging.PASSED: "#2e7d32", judging.TRIED: "#b26a00", judging.UNANSWERED: "#757575"}
+_COLORS = {judging.PASSED: "#2e7d32", judging.TRIED: "#b26a00", judging.UNANSWERED: "#757575"}
 
 _wrong = {}  # name of a question -> what was said to each wrong answer in this session
 
@@ -39,17 +41,17 @@ class Checked:
         return f"{self.question}: {self.says}"
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        colour = _COLOURS[self.state]
+        color = _COLORS[self.state]
         told = {"question": self.question, "state": self.state, "n_wrong": self.n_wrong}
         return {
             "text/plain": repr(self),
-            "text/html": f'<div style="border-left: 4px solid {colour}; padding-left: 0.6em">'
+            "text/html": f'<div style="border-left: 4px solid {color}; padding-left: 0.6em">'
             f"<b>{escape(self.question)}</b>: {escape(self.says)}</div>",
             MIMETYPE: told,
         }
 
 
-def check(question, answer=...):
+def check(question: str, answer: object = ...) -> Checked:
     """Check an answer to a question of the notebooks; works without a network.
 
     Costs a millisecond. A wrong answer gets a hint, never the answer: what kind of mistake it is,
@@ -73,9 +75,14 @@ def check(question, answer=...):
     ValueError
         For a question that there is not; the message lists those that there are.
 
+    See Also
+    --------
+    nbica.teaching.class_report : what a class has answered.
+
     Examples
     --------
-    >>> check("q1", ...)
+    >>> import nbica
+    >>> nbica.check("q1", ...)
     q1: not answered yet. Put your answer in the place of the three dots and run the cell.
     """
     asked = questions.find(question)

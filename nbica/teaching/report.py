@@ -1,7 +1,10 @@
 """Which learners' notebooks pass: a table for the teacher."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -9,6 +12,9 @@ from nbica.runtime.atomic import to_write, write_text
 from nbica.runtime.text import for_spreadsheets, on_one_line
 from nbica.teaching import handins, questions, rerun
 from nbica.teaching.judging import PASSED, STATES, TRIED, UNANSWERED
+
+if TYPE_CHECKING:
+    from nbica.hints import AnyPath
 
 # Questions that no tutorial asks and that a notebook may check all the same.
 _MOST_UNKNOWN = 20
@@ -18,7 +24,7 @@ _MARKS = {PASSED: "+", TRIED: "~", UNANSWERED: "."}
 
 @dataclass(frozen=True, eq=False)
 class ClassReport:
-    """Who passed what.
+    """Which learner passed which question.
 
     Attributes
     ----------
@@ -27,6 +33,21 @@ class ClassReport:
     troubles : pandas.DataFrame
         Columns learner, notebook and trouble: what could not be read or run, and what the saved
         outputs said that a new run does not.
+
+    See Also
+    --------
+    class_report : makes one.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from nbica.teaching import ClassReport
+    >>> table = pd.DataFrame({"q1": ["passed", "tried"]}, index=["ada", "bob"])
+    >>> troubles = pd.DataFrame(columns=["learner", "notebook", "trouble"])
+    >>> report = ClassReport(table, troubles)
+    >>> report.to_csv("class.csv")
+    >>> (report.table["q1"] == "passed").sum().item()
+    1
     """
 
     table: pd.DataFrame
@@ -44,7 +65,7 @@ class ClassReport:
         marks.loc[f"{len(self.table)} learners"] = [*is_passed.sum().astype(str), ""]
         return marks.to_string()
 
-    def to_csv(self, path):
+    def to_csv(self, path: AnyPath) -> None:
         """Write the table, with the troubles of each learner in a last column; whole or not at all.
 
         Parameters
@@ -62,7 +83,7 @@ class ClassReport:
         write_text(path, for_spreadsheets(table).to_csv(sep=separator, index_label="learner"))
 
 
-def class_report(folder, *, run=False, timeout=300.0):
+def class_report(folder: AnyPath, *, run: bool = False, timeout: float = 300.0) -> ClassReport:
     """List which learners' notebooks pass.
 
     Reads files only, some 10 ms for a notebook with pictures: what saved outputs of `check` say.
@@ -92,6 +113,25 @@ def class_report(folder, *, run=False, timeout=300.0):
         If there is no notebook in it.
     ImportError
         With `run`, if nbclient is not installed.
+
+    See Also
+    --------
+    nbica.check : what the notebooks call.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import nbformat
+    >>> import nbica
+    >>> from nbica import teaching
+    >>> cell = nbformat.v4.new_code_cell('nbica.check("q1", ...)')
+    >>> bundle = nbica.check("q1", ...)._repr_mimebundle_()
+    >>> cell.outputs = [nbformat.v4.new_output("execute_result", bundle)]
+    >>> Path("class/ada").mkdir(parents=True)
+    >>> nbformat.write(nbformat.v4.new_notebook(cells=[cell]), "class/ada/01.ipynb")
+    >>> report = teaching.class_report("class")
+    >>> report.table.loc["ada"].to_dict()
+    {'q1': 'not answered'}
     """
     found = handins.find(folder)
     if not any(paths for _, paths in found):
@@ -124,6 +164,7 @@ def _hand_in(learner, path, run, timeout):
 
 
 def _look(part, run, timeout):
+    """Note what a notebook was saved with, and with `run` what it gives now."""
     notebook = handins.read(part.path)
     part.digest = handins.digest(notebook)
     part.states = handins.states(notebook)

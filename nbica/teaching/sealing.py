@@ -4,10 +4,18 @@ A digest keeps an answer from being read by accident, no more: whoever tries all
 as he would by asking `check` itself. That is why a fast hash is enough.
 """
 
+from __future__ import annotations
+
 import hashlib
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import ArrayLike
 
 # Arrays up to this size are judged number by number, larger ones by so many projections.
 MAX_SINGLE = 64
@@ -42,8 +50,8 @@ def _signs(number, size):
     return np.unpackbits(np.frombuffer(stream, np.uint8), count=size) * 2.0 - 1.0
 
 
-def seal(name, values, step):
-    """Digests of an array.
+def seal(name: str, values: np.ndarray, step: float) -> list[str]:
+    """Make the digests of an array.
 
     Parameters
     ----------
@@ -57,18 +65,59 @@ def seal(name, values, step):
     -------
     list of str
         One per feature.
+
+    See Also
+    --------
+    seal_names, seal_affine : answers of another kind.
+
+    Examples
+    --------
+    Equal to the step, the digests are the same; in another question they are not:
+
+    >>> import numpy as np
+    >>> from nbica import teaching
+    >>> answer = np.array([0.12, 3.4])
+    >>> teaching.seal("q1", answer, 0.01) == teaching.seal("q1", answer + 0.001, 0.01)
+    True
+    >>> teaching.seal("q1", answer, 0.01) == teaching.seal("q2", answer, 0.01)
+    False
     """
     bins = _bins(features(values), step)
     return [_digest(f"{name}/{i}/{number}") for i, number in enumerate(bins)]
 
 
-def seal_names(name, names):
-    """Digests of names, in no order, whatever their capitals, blanks and dashes."""
+def seal_names(name: str, names: Iterable[str]) -> list[str]:
+    """Make the digests of names, in no order, whatever their capitals, blanks and dashes.
+
+    See Also
+    --------
+    seal : numbers and arrays.
+
+    Examples
+    --------
+    >>> from nbica import teaching
+    >>> first = teaching.seal_names("q1", ["Default Mode", "salience"])
+    >>> first == teaching.seal_names("q1", ["salience", "default-mode"])
+    True
+    """
     return sorted(_digest(f"{name}/{plain(one)}") for one in names)
 
 
-def seal_affine(name, affine):
-    """Digests of the numbers of an affine, to a thousandth of a millimetre."""
+def seal_affine(name: str, affine: ArrayLike) -> list[str]:
+    """Make the digests of the numbers of an affine, to a thousandth of a millimetre.
+
+    See Also
+    --------
+    seal : numbers and arrays.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nbica import teaching
+    >>> affine = np.diag([3.0, 3.0, 3.0, 1.0])
+    >>> teaching.seal_affine("q1", affine) == teaching.seal_affine("q1", affine + 1e-5)
+    True
+    """
     return seal(f"{name}/affine", np.asarray(affine), 0.001)
 
 

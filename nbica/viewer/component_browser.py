@@ -1,6 +1,9 @@
 """The IC desk: look through the components of a decomposition, name them, take the labels away."""
 
+from __future__ import annotations
+
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -18,8 +21,20 @@ from nbica.viewer.scene import anatomy_of, load_scene
 from nbica.viewer.slice_viewer import SliceViewer
 from nbica.viewer.state import as_real, check_names, check_t_r, check_traits
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
-def browse(components, bg_img="auto", **options):
+    from numpy.typing import ArrayLike
+    from pandas import DataFrame
+    from PIL.Image import Image as PILImage
+    from sklearn.base import BaseEstimator
+
+    from nbica.hints import AnyPath, Background, ImageLike, Images
+
+
+def browse(
+    components: ImageLike | BaseEstimator, bg_img: Background = "auto", **options: Any
+) -> ComponentBrowser:
     """Look through components on a contact sheet, in slices and over time, and label them.
 
     Costs as :func:`nbica.view_img`.
@@ -58,6 +73,11 @@ def browse(components, bg_img="auto", **options):
     FileNotFoundError, DataError, TypeError, ValueError
         As :func:`nbica.view_img`.
 
+    See Also
+    --------
+    nbica.view_img : maps that need no labels.
+    nbica.report : the same for others, in one file.
+
     Notes
     -----
     With the keyboard: ] and [ page through; 1 to 9, 0 and e label and go on to the next without a
@@ -67,12 +87,21 @@ def browse(components, bg_img="auto", **options):
     ----------
     .. [1] McCarthy, FSLeyes, doi:10.5281/zenodo.1470761; Griffanti et al. (2017), "Hand
        classification of fMRI ICA noise components", doi:10.1016/j.neuroimage.2016.12.036.
+
+    Examples
+    --------
+    >>> from nbica import CanICA, browse, datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> ica = CanICA(cohort.mask_img, n_components=5, random_state=0).fit(cohort)
+    >>> desk = browse(ica, cohort.anat_img, time_courses=ica.transform(cohort), t_r=cohort.t_r)
+    >>> desk.names, desk.labels_[0]
+    (['IC 0', 'IC 1', 'IC 2', 'IC 3', 'IC 4'], 'Unknown')
     """
     return ComponentBrowser(components, bg_img, **options)
 
 
 class ComponentBrowser(SliceViewer):
-    """The IC desk; see :func:`browse` for what it takes and costs.
+    """Browser of components, the IC desk; see :func:`browse` for its parameters and cost.
 
     Attributes
     ----------
@@ -82,6 +111,23 @@ class ComponentBrowser(SliceViewer):
         The run whose time course is shown.
     component, cut_coords, threshold, …
         As :class:`SliceViewer`.
+
+    See Also
+    --------
+    browse : makes one.
+
+    Examples
+    --------
+    >>> from nbica import browse, datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> desk = browse(cohort.maps_img, cohort.anat_img, names=cohort.labels)
+    >>> desk.marks = {"0": "Signal", "3": "Movement"}
+    >>> desk.to_dataframe()["label"].tolist()[:4]
+    ['Signal', 'Unknown', 'Unknown', 'Movement']
+    >>> desk.save_labels("labels.txt")
+    >>> desk.load_labels("labels.txt")
+    >>> len(desk.labels_)
+    12
     """
 
     _esm = page.module(*page.DESK_SCRIPTS, render="renderComponents")
@@ -92,10 +138,14 @@ class ComponentBrowser(SliceViewer):
     subject = t.Int(0, min=0).tag(sync=True)
 
     def __init__(
-        self, components, bg_img="auto", *, names=None, stability=None, time_courses=None, t_r=None,
-        subjects=None, compare=None, overlays=None, labels_img=None, labels=None, contours=None,
-        quantum=None, threshold="auto", **traits,
-    ):  # fmt: skip
+        self, components: ImageLike | BaseEstimator, bg_img: Background = "auto", *,
+        names: Sequence[str] | None = None, stability: Sequence[float] | None = None,
+        time_courses: ArrayLike | None = None, t_r: float | None = None,
+        subjects: Sequence[str] | None = None, compare: ImageLike | BaseEstimator | None = None,
+        overlays: Images | None = None, labels_img: ImageLike | None = None,
+        labels: Sequence[str] | Mapping[int, str] | None = None, contours: Images | None = None,
+        quantum: float | None = None, threshold: float | Literal["auto"] = "auto", **traits: Any
+    ) -> None:  # fmt: skip
         check_traits(type(self), traits)
         stability = getattr(components, "stability_", None) if stability is None else stability
         if hasattr(components, "mask_img_"):
@@ -135,7 +185,7 @@ class ComponentBrowser(SliceViewer):
             raise t.TraitError(msg)
         return proposal["value"]
 
-    def to_dataframe(self):
+    def to_dataframe(self) -> DataFrame:
         """The labels as a table.
 
         Returns
@@ -159,16 +209,16 @@ class ComponentBrowser(SliceViewer):
         return frame if self.stability is None else frame.assign(stability=self.stability)
 
     @property
-    def labels_(self):
+    def labels_(self) -> list[str]:
         """One class per component; "Unknown" where none was given."""
         return [self.marks.get(str(k), "Unknown") for k in range(len(self.scene.maps.scales))]
 
-    def save_tsv(self, path):
+    def save_tsv(self, path: AnyPath) -> None:
         """Save :meth:`to_dataframe` as tab-separated values; none is taken for a formula."""
         text = for_spreadsheets(self.to_dataframe()).to_csv(sep="\t", lineterminator="\n")
         write_text(to_write(path), text)
 
-    def save_labels(self, path, melodic_dir="."):
+    def save_labels(self, path: AnyPath, melodic_dir: str = ".") -> None:
         """Save the labels as FIX, FSLeyes and Melview read them; components count from 1.
 
         Parameters
@@ -179,7 +229,7 @@ class ComponentBrowser(SliceViewer):
         """
         labelfile.write(path, self.labels_, melodic_dir)
 
-    def load_labels(self, path):
+    def load_labels(self, path: AnyPath) -> None:
         """Take the labels of a file that FIX, FSLeyes, Melview or :meth:`save_labels` wrote.
 
         Raises
@@ -190,7 +240,7 @@ class ComponentBrowser(SliceViewer):
         labels = labelfile.read(path, len(self.scene.maps.scales))
         self.marks = {str(k): label for k, label in enumerate(labels) if label != "Unknown"}
 
-    def picture(self, coarse=1):
+    def picture(self, coarse: int = 1) -> PILImage:
         """The contact sheet, drawn in Python: each component at its peak.
 
         Parameters
@@ -222,7 +272,7 @@ class ComponentBrowser(SliceViewer):
         return sheet.resize((round(sheet.width * scale), round(sheet.height * scale)))
 
     @property
-    def sentence(self):
+    def sentence(self) -> str:
         """What this is, in words that stay the same."""
         return super().sentence.replace("map", "component", 1)
 

@@ -7,10 +7,13 @@ offers both: `panel` with its buttons, and `panel.run()`, which blocks and has n
 The pure functions of `fit_status.py` put into words what is known of a fit.
 """
 
+from __future__ import annotations
+
 import html
 import threading
 import time
 from contextvars import copy_context
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
@@ -30,6 +33,12 @@ from nbica.viewer.fit_status import (
     runs_as_html,
 )
 from nbica.viewer.scene import anatomy_below
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
+    from nbica.hints import Background, RunConfounds, Runs
+    from nbica.runtime.background import RunningFit
 
 # Seconds between two updates of the bar, and between two looks at the maps.
 _INTERVAL, _PICTURE_INTERVAL = 0.1, 4.0
@@ -64,9 +73,31 @@ class FitPanel(ipywidgets.VBox):
         What ended the latest fit.
     messages : list of str
         Warnings of the latest fit.
+
+    See Also
+    --------
+    nbica.start : a fit in the background without a panel.
+
+    Examples
+    --------
+    >>> from nbica import CanICA, FitPanel, datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> estimator = CanICA(cohort.mask_img, n_components=5, random_state=0, memory="cache")
+    >>> panel = FitPanel(estimator, cohort)
+    >>> panel.state
+    'ready'
+    >>> _ = panel.start()
+    >>> panel.wait(timeout=60)
+    >>> panel.state, estimator.components_img_.shape
+    ('done', (13, 16, 14, 5))
     """
 
-    def __init__(self, estimator, imgs, confounds=None, *, bg_img="auto", every=2):
+    handle: Any
+
+    def __init__(
+        self, estimator: BaseEstimator, imgs: Runs, confounds: RunConfounds = None, *,
+        bg_img: Background = "auto", every: int = 2,
+    ) -> None:  # fmt: skip
         self.estimator, self.bg_img = estimator, bg_img
         imgs, confounds = (list(x) if is_iterator(x) else x for x in (imgs, confounds))
         self._imgs, self._confounds, self._every = imgs, confounds, max(1, int(every))
@@ -102,7 +133,7 @@ class FitPanel(ipywidgets.VBox):
 
     # ---- what a user calls ----------------------------------------------------------------------
 
-    def start(self):
+    def start(self) -> RunningFit:
         """Start or resume the fit in the background and return its handle at once.
 
         Returns
@@ -119,13 +150,13 @@ class FitPanel(ipywidgets.VBox):
         threading.Thread(target=context.run, args=ending, daemon=True).start()
         return self.handle
 
-    def stop(self):
+    def stop(self) -> None:
         """Ask the fit to stop, within two seconds; what is done is in the estimator's cache."""
         if self.state == "running" and self.handle is not None:
             self._status.value = escaped("Stopping …")
             self.handle.stop()
 
-    def run(self):
+    def run(self) -> BaseEstimator:
         """Fit in this cell, with the same display but no Stop: the interrupt button stops it.
 
         Returns
@@ -151,7 +182,7 @@ class FitPanel(ipywidgets.VBox):
         self._end(None)
         return self.estimator
 
-    def wait(self, timeout=None):
+    def wait(self, timeout: float | None = None) -> None:
         """Wait until the fit has ended and the panel shows how.
 
         Raises
@@ -257,6 +288,7 @@ class FitPanel(ipywidgets.VBox):
             self._show_progress(event)
 
     def _show_progress(self, event):
+        """Show an event, unless one was shown just before."""
         now = time.monotonic()
         if event.stage != self._stage:
             self._stage, self._began, self._shown = event.stage, now, 0.0
@@ -301,7 +333,7 @@ class FitPanel(ipywidgets.VBox):
         )
         self._plan_box.value = f"{title}: {html.escape(plan_in_words(self.plan))} {details}"
 
-    def picture(self):
+    def picture(self) -> bytes:
         """The maps, so far or at the end, as a PNG; before there are any, the plan.
 
         Returns

@@ -47,7 +47,7 @@ def read(path, n_components):
     """Labels of a file, one per component.
 
     Takes a file with all lines, or one with only the list of noise components, which then are
-    "Unclassified noise". Of several labels of one component, the first.
+    "Unclassified noise". If a component has several labels, the first counts.
 
     Raises
     ------

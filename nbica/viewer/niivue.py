@@ -1,12 +1,22 @@
 """Hand over to NiiVue what it does better: 3D rendering, clipping planes, meshes."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import nibabel as nib
 import numpy as np
 
 from nbica.viewer.payload import NO_DATA
 
+if TYPE_CHECKING:
+    from ipyniivue import NiiVue
 
-def to_niivue(viewer):
+    from nbica.viewer.component_browser import ComponentBrowser
+    from nbica.viewer.slice_viewer import SliceViewer
+
+
+def to_niivue(viewer: SliceViewer | ComponentBrowser) -> NiiVue:
     """Show a viewer's background and the map in view with ipyniivue (WebGL).
 
     Costs sending both as NIfTI, a few MB, and the 5 MB of NiiVue's own script.
@@ -25,6 +35,19 @@ def to_niivue(viewer):
     ------
     ImportError
         If ipyniivue is not installed.
+
+    See Also
+    --------
+    nbica.view_img : makes the viewer.
+
+    Examples
+    --------
+    >>> from nbica import datasets, to_niivue, view_img
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> viewer = view_img(cohort.maps_img, cohort.anat_img)
+    >>> niivue = to_niivue(viewer)
+    >>> len(niivue.volumes)
+    2
     """
     try:
         from ipyniivue import NiiVue

@@ -169,6 +169,7 @@ def squeeze(data):
 
 
 def _arrays_of(volume):
+    """What of a volume crosses as bytes, by name."""
     if volume.role == "courses":
         return {"values": volume.codes}
     if volume.role != "maps":
@@ -181,6 +182,7 @@ def _arrays_of(volume):
 
 
 def _describe(volume):
+    """What of a volume crosses as JSON: its role, grid and scales."""
     if volume.role == "courses":
         return {"role": "courses"}
     grid = volume.grid

@@ -169,6 +169,7 @@ def _enlarged(picture, factor):
 
 
 def _draw_scale(sheet, pen, look, corner, scale=1.0):
+    """Draw the color bar, with its ends and the threshold."""
     volume, layer = look.layers[0]
     low = render.lowest(volume, layer)
     width = round(200 * scale)

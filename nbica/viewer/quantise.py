@@ -1,6 +1,6 @@
 """Values to whole numbers: as finely as fits, with the step between two of them kept beside.
 
-What a reader is told of a value is true to half that step.
+The value that a reader sees is true to half that step.
 
 Memory: one map as float and the codes. Time: 0.1 s per map at 2 mm.
 """
@@ -12,6 +12,7 @@ from numbers import Real
 import numpy as np
 
 from nbica.image.display import display_threshold
+from nbica.runtime.checks import is_number
 from nbica.viewer.geometry import shrink
 from nbica.viewer.payload import NO_DATA, Grey, Labels, Maps, residuals, squeeze
 
@@ -245,10 +246,9 @@ def _estimate(packed, data, scales):
 
 
 def _check_quantum(quantum, peaks):
-    is_number = isinstance(quantum, Real) and not isinstance(quantum, bool | np.bool_)
     if (
-        not is_number
-        or not 0 < quantum < np.inf
+        not is_number(quantum)
+        or not quantum > 0
         or peaks.max(initial=0) > 127 * quantum * (1 + 1e-9)
     ):
         msg = (

@@ -191,6 +191,7 @@ def _places(scene, look, axis, mm, step):
 
 
 def _grey(scene, look, places):
+    """The background of a slice as RGB, black where there is none."""
     rows, columns = len(places.down), len(places.right)
     picture = np.zeros((rows, columns, 3))
     if scene.background is None:
@@ -217,6 +218,7 @@ def _glass_grey(scene, look, places):
 
 
 def _paint_map(picture, volume, layer, look, places):
+    """Color a map where it passes the threshold."""
     dense = volume.dense(layer.frame)
     if look.glass:
         _, right, down = places.tables(volume.grid)
@@ -239,6 +241,7 @@ def lowest(volume, layer):
 
 
 def _paint_outlines(picture, volume, look, places):
+    """Draw the borders between regions in their colors."""
     across, right, down = places.tables(volume.grid)
     if across.nearest[0] < 0:
         return

@@ -1,12 +1,14 @@
 """One self-contained file about a fit: its maps to click through, and what speaks for them."""
 
+from __future__ import annotations
+
 import base64
 import json
 import os
 from dataclasses import dataclass
 from itertools import compress
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import nibabel as nib
 import numpy as np
@@ -27,6 +29,14 @@ from nbica.viewer.page import write_page
 from nbica.viewer.scene import anatomy_of
 from nbica.viewer.slice_viewer import view_img
 from nbica.viewer.state import check_t_r
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nbica.decomposition.canica import CanICA
+    from nbica.decomposition.dict_learning import DictLearning
+    from nbica.hints import AnyPath, Background, RunConfounds, Runs
+    from nbica.matching.reproducibility import SplitHalf
 
 _TEMPLATE = "reporting.html"
 _PICTURE = (4.4, 1.62)  # inches
@@ -57,10 +67,11 @@ class Activity(NamedTuple):
 
 
 def report(
-    ica, output_file, *, bg_img="auto", names=None, imgs=None, confounds=None, t_r=None,
-    split_half=None, title=None,
-):  # fmt: skip
-    """Write what a fit found, and what speaks for it, to one file that needs nothing else.
+    ica: CanICA | DictLearning, output_file: AnyPath, *, bg_img: Background = "auto",
+    names: Sequence[str] | None = None, imgs: Runs | None = None, confounds: RunConfounds = None,
+    t_r: float | None = None, split_half: SplitHalf | None = None, title: str | None = None,
+) -> Path:  # fmt: skip
+    """Write what a fit found, and the evidence for it, to one file that needs nothing else.
 
     Memory: the maps and the background as float32. Time: about half a second per component; with
     `imgs` besides two passes over the runs, one of them in memory at a time.
@@ -100,6 +111,19 @@ def report(
     ValueError
         If there are not as many names, images or tables as there should be, or the images are not
         those of the fit.
+
+    See Also
+    --------
+    nbica.browse : the same in a notebook.
+
+    Examples
+    --------
+    >>> from nbica import CanICA, datasets, report
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> ica = CanICA(cohort.mask_img, n_components=5, random_state=0).fit(cohort)
+    >>> path = report(ica, "canica.html", imgs=cohort, bg_img=cohort.anat_img)
+    >>> path.name, path.stat().st_size < 5_000_000
+    ('canica.html', True)
     """
     check_is_fitted(ica)
     output_file = to_write(output_file)  # said before minutes of work
@@ -174,6 +198,7 @@ def _viewer(ica, bg_img, names):
 
 
 def _components(ica, bg_img, names, activity, split_half):
+    """What the report says of each component, one after the other."""
     maps, affine = load_maps(ica.components_img_, "components_img_")
     scale = scale_of(maps, cmap="gray", threshold="auto")
     stability = _or_none(vars(ica).get("stability_"), len(maps))
@@ -267,6 +292,7 @@ def in_words(value):
 
 
 def _render(**what):
+    """Fill the template, every value escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     folder = FileSystemLoader(Path(__file__).parent)

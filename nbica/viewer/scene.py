@@ -39,6 +39,7 @@ def load_scene(
         What was done to the images that a reader should know.
     """
     notices = []
+    # What is shown: the maps, what lies below them, and what lies on top.
     maps = _load_maps(img, "img", quantum, notices)
     background = _background_of(maps, bg_img, notices)
     over = tuple(
@@ -47,6 +48,7 @@ def load_scene(
     regions = [_load_labels(one, "contours", None) for one in listed(contours)]
     if labels_img is not None:
         regions.append(_load_labels(labels_img, "labels_img", labels))
+    # How much of space: a box around the maps, and around the head if there is one.
     shown = (
         [(maps.mask, maps.grid)]
         if background is None
@@ -54,6 +56,7 @@ def load_scene(
     )
     boxes = np.array([box_around(mask, grid, _MARGIN) for mask, grid in shown])
     bounds = np.column_stack([boxes[..., 0].min(axis=0), boxes[..., 1].max(axis=0)])
+    # One pixel size for all slices, from the finest grid.
     grids = [grid for _, grid in shown]
     return Scene(background, tuple(regions), bounds, pixel_size(grids, bounds), maps, over), notices
 
@@ -106,6 +109,7 @@ def listed(images):
 
 
 def _load_maps(img, role, quantum, notices, single=False):
+    """Maps along the world's axes, quantised; of a run, what differs from its mean."""
     data, affine, name = _read(img, role, (3, 4))
     data = data if data.ndim == 4 else data[..., np.newaxis]
     if single and data.shape[3] != 1:

@@ -1,6 +1,9 @@
 """The slice viewer: brain maps to click through, alive with or without a kernel."""
 
+from __future__ import annotations
+
 import warnings
+from typing import TYPE_CHECKING, Any, Literal
 
 import anywidget
 import numpy as np
@@ -22,11 +25,21 @@ from nbica.viewer.state import (
     public_traits,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import ArrayLike
+    from PIL.Image import Image as PILImage
+
+    from nbica.hints import AnyPath, Background, ImageLike, Images
+    from nbica.viewer.page import Page
+
 VIEWS = ("ortho", "lightbox", "glass")
 _LONGEST_TITLE = 200  # letters in a picture
 
 
-def view_img(img, bg_img="auto", **options):
+def view_img(img: ImageLike, bg_img: Background = "auto", **options: Any) -> SliceViewer:
     """Show brain maps in linked slices, to click, scroll and page through.
 
     Costs one pass over the images, about a second for 20 maps at 2 mm; what crosses to the browser
@@ -78,6 +91,11 @@ def view_img(img, bg_img="auto", **options):
     DataWarning
         If nothing passes the threshold.
 
+    See Also
+    --------
+    browse : components, with labels, time courses and spectra.
+    nbica.plotting.plot_stat_map : a static figure.
+
     Notes
     -----
     Values cross as whole numbers of steps. A step is 1/127 of a map's largest absolute value; 1/63
@@ -86,9 +104,14 @@ def view_img(img, bg_img="auto", **options):
 
     Examples
     --------
-    >>> viewer = view_img(ica.components_img_, cohort.anat_img, threshold=3)  # doctest: +SKIP
-    >>> viewer.component = 4                                                 # doctest: +SKIP
-    >>> viewer.to_html("components.html")                                    # doctest: +SKIP
+    >>> from nbica import datasets, view_img
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> viewer = view_img(cohort.maps_img, cohort.anat_img, names=cohort.labels, threshold=0.3)
+    >>> viewer.component = cohort.labels.index("salience")
+    >>> len(viewer.peaks(2))
+    2
+    >>> viewer.to_html("networks.html").name
+    'networks.html'
     """
     return SliceViewer(img, bg_img, **options)
 
@@ -133,6 +156,22 @@ class SliceViewer(anywidget.AnyWidget):
         visible, threshold, vmax, opacity and colormap of each further map.
     names : list of str
     title : str
+
+    See Also
+    --------
+    view_img : makes one.
+
+    Examples
+    --------
+    >>> import ipywidgets
+    >>> from nbica import datasets, view_img
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> first = view_img(cohort.maps_img, cohort.anat_img, component=0)
+    >>> second = view_img(cohort.maps_img, cohort.anat_img, component=1)
+    >>> link = ipywidgets.jslink((first, "cut_coords"), (second, "cut_coords"))
+    >>> first.cut_coords = [0, -52, 18]
+    >>> first.state["cut_coords"], first.picture().mode
+    ([0.0, -52.0, 18.0], 'RGB')
     """
 
     _esm = page.module(*page.SLICE_SCRIPTS, render="renderSlices")
@@ -162,9 +201,13 @@ class SliceViewer(anywidget.AnyWidget):
     title = t.Unicode("").tag(sync=True)
 
     def __init__(
-        self, img, bg_img="auto", *, overlays=None, labels_img=None, labels=None, contours=None,
-        names=None, time_courses=None, t_r=None, quantum=None, threshold="auto", **traits,
-    ):  # fmt: skip
+        self, img: ImageLike, bg_img: Background = "auto", *, overlays: Images | None = None,
+        labels_img: ImageLike | None = None,
+        labels: Sequence[str] | Mapping[int, str] | None = None, contours: Images | None = None,
+        names: Sequence[str] | None = None, time_courses: ArrayLike | None = None,
+        t_r: float | None = None, quantum: float | None = None,
+        threshold: float | Literal["auto"] = "auto", **traits: Any
+    ) -> None:  # fmt: skip
         check_traits(type(self), traits)
         scene, notices = load_scene(img, bg_img, overlays, labels_img, labels, contours, quantum)
         courses = check_courses(time_courses, len(scene.maps.scales))
@@ -252,11 +295,14 @@ class SliceViewer(anywidget.AnyWidget):
                 f"{largest:.4g}: nothing is shown. Lower it, or leave it to threshold='auto'."
             )
             warnings.warn(msg, DataWarning, stacklevel=4)
+        if not largest:
+            msg = "The maps hold nothing but 0, NaN and infinity: nothing is shown."
+            warnings.warn(msg, DataWarning, stacklevel=4)
 
     # ---- what it says and gives -----------------------------------------------------------------
 
     @property
-    def look(self):
+    def look(self) -> Look:
         """How the scene is drawn now; `nbica.viewer.render` draws the same."""
         own = Layer(self.component, self.threshold, self.vmax, self.opacity, self.colormap)
         layers = [(self.scene.maps, own)]
@@ -269,7 +315,7 @@ class SliceViewer(anywidget.AnyWidget):
             self.view == "glass",
         )  # fmt: skip
 
-    def peaks(self, n_peaks=5):
+    def peaks(self, n_peaks: int = 5) -> list[tuple[float, float, float]]:
         """Where the map in view has its largest absolute values, 15 mm apart at least.
 
         Parameters
@@ -284,7 +330,7 @@ class SliceViewer(anywidget.AnyWidget):
         found = self.scene.maps.peaks_of(self.component, n_peaks)
         return [tuple(float(value) for value in mm) for mm in found]
 
-    def value(self):
+    def value(self) -> float:
         """Value of the map in view at the crosshair, true to half a quantum.
 
         Returns
@@ -308,7 +354,7 @@ class SliceViewer(anywidget.AnyWidget):
         place = np.ravel_multi_index(tuple(voxel), maps.grid.shape, order="F")
         return float(maps.baseline[maps.mask.ravel(order="F")[:place].sum()])
 
-    def picture(self):
+    def picture(self) -> PILImage:
         """The three slices at the crosshair as they stand, drawn in Python.
 
         Returns
@@ -330,7 +376,9 @@ class SliceViewer(anywidget.AnyWidget):
         """What a page shows until its script has run, and where none may run."""
         return self.picture()
 
-    def save(self, path, *, dpi=100, colorbar=True, size=None):
+    def save(
+        self, path: AnyPath, *, dpi: float = 100, colorbar: bool = True, size: float | None = None
+    ) -> None:
         """Save :meth:`picture` as a PNG file, drawn anew for its size.
 
         Parameters
@@ -365,7 +413,7 @@ class SliceViewer(anywidget.AnyWidget):
         with atomic(to_write(path)) as temporary:
             picture.resize(whole).save(temporary, format="png", dpi=(dpi, dpi))
 
-    def to_html(self, path=None):
+    def to_html(self, path: AnyPath | None = None) -> Path | Page:
         """All of the viewer in one file that needs no kernel and makes no request.
 
         Parameters
@@ -389,17 +437,17 @@ class SliceViewer(anywidget.AnyWidget):
         )  # fmt: skip
 
     @property
-    def state(self):
+    def state(self) -> dict:
         """The public traits by name, as JSON can hold them."""
         return {name: getattr(self, name) for name in public_traits(type(self))}
 
     @property
-    def n_bytes(self):
+    def n_bytes(self) -> int:
         """Bytes that cross to the browser, once."""
         return len(self._payload)
 
     @property
-    def sentence(self):
+    def sentence(self) -> str:
         """What this is, in words that stay the same."""
         maps = self.scene.maps
         what = "frame" if maps.baseline is not None else "map"
@@ -407,7 +455,7 @@ class SliceViewer(anywidget.AnyWidget):
         size = " × ".join(str(n) for n in maps.grid.shape)
         return f"{count} of {size} voxels{' over a background' if self.scene.background else ''}"
 
-    def close(self):
+    def close(self) -> None:
         """Close the viewer wherever it is shown, and free what it holds in the browser."""
         self.layout.close()
         super().close()

@@ -317,7 +317,7 @@ TABLE = [
     parameter(ValueError, r"threshold is inf; expected None", threshold=np.inf),
     parameter(ValueError, r"threshold is 50: 50 x n_voxels values, of which 5 maps have only 5",
               threshold=50),
-    parameter(TypeError, r"callback is a str; expected a function", callback="print"),
+    parameter(TypeError, r"callback is .print.; expected a function", callback="print"),
     parameter(TypeError, r"mask_args is a list; expected a dict", mask=None, mask_args=[1]),
     parameter(ValueError, r"mask_args has openin; compute_epi_mask takes .*opening", mask=None,
               mask_args={"openin": 1}),

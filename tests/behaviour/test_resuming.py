@@ -261,6 +261,7 @@ def test_inventory(cohort, tmp_path):
         cache_info(tmp_path / "nowhere")
 
 
+@pytest.mark.slow
 def test_commands(cohort, tmp_path, capsys):
     """plan, run, run --again, cache info and cache clear, as a person types them."""
     out, pattern = tmp_path / "out", str(tmp_path / "sub-*_bold.ni*")

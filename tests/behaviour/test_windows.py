@@ -25,7 +25,10 @@ if __name__ == "__main__":
     cohort = write_cohort(".", n_runs=4)
 """
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="/proc tells the maps")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="/proc tells the maps"),
+]
 
 
 def run(code, folder):

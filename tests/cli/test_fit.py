@@ -17,6 +17,7 @@ from planted import write_cohort
 from nbica import CanICA
 from nbica.__main__ import main
 from nbica.cli.fit import FILES, write
+from nbica.runtime.atomic import file_set
 
 OPTIONS = ["-n", "3", "--smoothing-fwhm", "0", "--threshold", "none"]
 
@@ -118,6 +119,7 @@ def test_a_record_runs_no_code(fitted, tmp_path, capsys):
     assert not (tmp_path / "made").exists()
 
 
+@pytest.mark.slow
 def test_modules_beside_the_data_are_not_imported(tmp_path):
     """`python -m nbica` in a folder of others runs none of its files."""
     for name in ("argparse", "warnings", "difflib", "numpy", "nibabel", "joblib", "sklearn"):
@@ -186,48 +188,76 @@ def test_a_place_that_cannot_be_written_is_refused_at_once(cohort, tmp_path, cap
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["maps.nii.gz"]
 
 
-def killed_before(monkeypatch, function, n_renames):
+def killed_before(function, n_renames):
     """Call a function in a process that is killed before its so-many-th renaming of a file."""
     count = iter(range(1, 1000))
-    replace = Path.replace
 
-    def replace_or_die(self, target):
-        if next(count) == n_renames:
+    def die(event, _):
+        if event == "os.rename" and next(count) == n_renames:
             os.kill(os.getpid(), signal.SIGKILL)
-        return replace(self, target)
 
     pid = os.fork()
     if pid == 0:
-        monkeypatch.setattr(Path, "replace", replace_or_die)
+        sys.addaudithook(die)
         function()
         os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_kill_leaves_each_file_old_or_new(fitted, cohort, monkeypatch):
-    """Killed before any of its renamings, the run leaves files that are whole; the next one tidies.
-
-    Those of two fits are told apart: the record, which comes last, has the hashes of its own.
-    """
+@pytest.mark.slow
+def test_a_kill_leaves_all_files_old_or_all_new(fitted, cohort):
+    """Killed before any of its renamings: each file is whole, and `nbica run` completes the set."""
     old = contents(fitted)
     ica = CanICA(mask=cohort.mask_img, n_components=2, n_init=1).fit(cohort.func[:1])
     write(ica, fitted)
     new = contents(fitted)
-    outcomes = []
-    for n_renames in range(1, 20):
+    outcomes, are_new = [], []
+    for n_renames in range(1, 30):
         for name, content in old.items():
             (fitted / name).write_bytes(content)
 
-        status = killed_before(monkeypatch, lambda: write(ica, fitted), n_renames)
+        outcomes.append(killed_before(lambda: write(ica, fitted), n_renames))
 
         now = contents(fitted)
         assert all(now[name] in (old[name], new[name]) for name in FILES)
         assert is_whole(fitted) == (now in (old, new))
-        outcomes.append(status)
-        if status == 0:
+        assert main(["run", *cohort.func, "-o", str(fitted), *OPTIONS]) == 1  # no --overwrite
+        assert contents(fitted) in (old, new)
+        are_new.append(contents(fitted) == new)
+        if outcomes[-1] == 0:
             break
     assert set(outcomes[:-1]) == {-signal.SIGKILL}
-    assert len(outcomes) > len(FILES)
-    assert now == new
+    assert are_new == sorted(are_new)
+    assert are_new.count(False) > 1
+    assert are_new.count(True) == 1 + len(FILES)
     assert {path.name for path in fitted.iterdir()} == {*FILES, "cache"}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_record_whose_files_a_kill_kept_apart_is_completed_first(fitted, cohort, tmp_path):
+    """--again reads the record of the new set."""
+    ica = CanICA(n_components=2, smoothing_fwhm=None, threshold=None, n_init=1).fit(cohort.func[:1])
+    n_renames = 1
+    while not (fitted / ".nbica-ready").exists():
+        assert killed_before(lambda: write(ica, fitted), n_renames) == -signal.SIGKILL
+        n_renames += 1
+
+    again = ["run", "--again", str(fitted / "record.json"), "-o", str(tmp_path / "again")]
+
+    assert main(again) == 0
+    assert is_whole(fitted)
+    assert json.loads((fitted / "record.json").read_text())["parameters"]["n_components"] == 2
+
+
+def test_two_sets_at_once(tmp_path):
+    """What another process has ready gets its places before one's own, and the last one wins."""
+    names = ["a", "b"]
+    with file_set(tmp_path, names) as mine:
+        (mine / "a").write_text("mine")
+        (mine / "b").write_text("mine")
+        (tmp_path / ".nbica-ready").mkdir()
+        (tmp_path / ".nbica-ready" / "b").write_text("theirs")
+
+    assert [(tmp_path / name).read_text() for name in names] == ["mine", "mine"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names

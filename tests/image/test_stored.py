@@ -18,6 +18,7 @@ from nbica.matching import label
 
 SHAPE = (12, 14, 10)
 AFFINE = np.diag([3.0, 3.0, 3.0, 1.0])
+FINER = np.diag([1.5, 1.5, 1.5, 1.0])
 
 
 def an_image(rng, *more, dtype="i2"):
@@ -316,3 +317,51 @@ def test_values_beyond_float32_are_counted(rng, tmp_path):
 
     with pytest.warns(DataWarning, match="8400 values, scaled, are beyond what float32 holds"):
         apply_mask(tmp_path / "a.nii", nib.Nifti1Image(np.ones(SHAPE, "u1"), AFFINE))
+
+
+@pytest.mark.parametrize(
+    ("offset", "change", "message"),
+    [
+        (42, np.int16(-6), r"has shape \(-6, 14, 10, 4\), of less than no voxels"),
+        (48, np.int16(-1), r"less than no voxels|no frames"),
+        (108, np.float32(0), "numbers begin within the header"),
+        (108, np.float32(1e9), "its header promises"),
+        (280, np.zeros(12, np.float32), "does not say where its voxels are"),
+    ],
+)
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
+def test_headers_that_cannot_be_are_refused(rng, tmp_path, name, offset, change, message):
+    """Negative sizes, numbers inside of the header or behind the file, no place in space."""
+    raw = bytearray(an_image(rng, 4).to_bytes())
+    raw[offset : offset + change.nbytes] = change.tobytes()
+    (tmp_path / name).write_bytes(gzip.compress(raw) if name.endswith("gz") else raw)
+
+    for use in (mean_img, lambda path: CanICA(mask=an_image(rng)).fit(path)):
+        with pytest.raises(DataError, match=message):
+            use(str(tmp_path / name))
+
+
+def test_a_pipe_is_not_read(tmp_path):
+    """It would be waited for until the end of days."""
+    os.mkfifo(tmp_path / "a.nii")
+
+    with pytest.raises(DataError, match="is a pipe or a device; expected a file"):
+        load_mask(tmp_path / "a.nii")
+
+
+def test_numbers_that_went_away_are_missed_by_their_name(rng, tmp_path):
+    """A .hdr without its .img."""
+    nib.save(nib.Nifti1Pair(np.zeros(SHAPE, "i2"), AFFINE), tmp_path / "a.img")
+    (tmp_path / "a.img").unlink()
+
+    with pytest.raises(FileNotFoundError, match=r"a\.hdr has its numbers in .*a\.img"):
+        load_volume(tmp_path / "a.hdr")
+
+
+def test_an_affine_is_a_map_from_voxels_to_mm(rng):
+    """Its last row says so; a row of a projection places nothing."""
+    affine = AFFINE.copy()
+    affine[3, 2] = 1
+
+    with pytest.raises(DataError, match="does not say where its voxels are"):
+        mean_img(nib.Nifti1Image(rng.random(SHAPE), affine))

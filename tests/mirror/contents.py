@@ -15,12 +15,13 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from PIL import Image
 
 from nbica.datasets import registry, simulate_group
 
 from . import tables
 
-MNI = np.array([[3.0, 0, 0, -90], [0, 3, 0, -126], [0, 0, 3, -72], [0, 0, 0, 1]])
+MNI = np.array([[9.0, 0, 0, -90], [0, 9, 0, -126], [0, 0, 9, -72], [0, 0, 0, 1]])
 SHAPE = (20, 24, 20)
 
 
@@ -52,6 +53,18 @@ class Contents:
         img = nib.load(self.cohort.func[index % len(self.cohort.func)])
         return image(img.get_fdata(dtype=np.float32), img.affine, dtype, t_r=t_r, unit=unit)
 
+    def ball(self, radius):
+        """A mask, as the bytes of a .nii.gz: what of the brain lies so near to its back, in mm."""
+        img = self.cohort.mask_img
+        places = nib.affines.apply_affine(img.affine, np.moveaxis(np.indices(img.shape), 0, -1))
+        near = np.linalg.norm(places - (0, -60, -10), axis=-1) < radius
+        return image((near & (img.get_fdata() > 0)).astype(np.uint8), img.affine, np.uint8)
+
+    def anat(self):
+        """A coarse T1, as the bytes of a .nii.gz."""
+        img = self.cohort.anat_img.slicer[::3, ::3, ::3]
+        return image(np.asarray(img.dataobj), img.affine, np.uint8)
+
     def confounds(self, index):
         """The table of a run, with all of fMRIPrep's columns."""
         return Path(self.cohort.full_confounds[index % len(self.cohort.func)]).read_bytes()
@@ -79,7 +92,7 @@ class Contents:
             return tables.development_participants()
         index = int(name[9:12]) - 1
         if name.endswith(".tsv"):
-            return self.confounds(index)
+            return self.confounds(index).replace(b"n/a", b"0.0")  # the published have no gaps
         # Calibrated 8-bit integers, and a header without a repetition time.
         return self.run(index, dtype=np.int8, t_r=1.0, unit="unknown")
 
@@ -93,14 +106,18 @@ class Contents:
             }
             return "".join(f"{digest}  {archive}\n" for archive, digest in sums.items()).encode()
         if name == "mask.nii.gz":
-            return blob(1)
+            return self.ball(200)
         if name.startswith("stimuli"):
-            pictures = {f"stimuli/{kind}/{kind}_1.jpg": b"\xff\xd8" for kind in ("faces", "houses")}
+            pictures = {f"stimuli/{kind}/{kind}_1.jpg": picture() for kind in ("faces", "houses")}
             return tgz({"stimuli/README": b"Pictures"} | pictures)
         number = int(name[4])
-        names = ["mask4_vt", "mask8_face_vt", "mask8_house_vt", "mask8b_face_vt", "mask8b_house_vt"]
-        names += ["anat"] * (number != 6)
-        files = {f"subj{number}/{name}.nii.gz": blob(number) for name in names}
+        radii = {
+            "mask4_vt": 30, "mask8_face_vt": 20, "mask8_house_vt": 21, "mask8b_face_vt": 25,
+            "mask8b_house_vt": 26,
+        }  # fmt: skip
+        files = {f"subj{number}/{name}.nii.gz": self.ball(radius) for name, radius in radii.items()}
+        if number != 6:
+            files[f"subj{number}/anat.nii.gz"] = self.anat()
         files[f"subj{number}/bold.nii.gz"] = self.run(number, t_r=2.5)
         files[f"subj{number}/labels.txt"] = tables.haxby_labels(self._n_timepoints)
         return tgz(files)
@@ -262,13 +279,20 @@ def parcels(n_parcels, has_time=False):
 def _flipped(n_regions, is_prob):
     """As FSL stores its atlases: x runs from right to left."""
     affine = MNI.copy()
-    affine[0] = -3, 0, 0, 90
+    affine[0] = -9, 0, 0, 81
     side = np.arange(n_regions * 8).reshape(1, -1, 8) // 8 + 1  # each region on both sides
     data = np.tile(side, (SHAPE[0], 1, 1)).astype(np.int16)
     data[:, :, 0] = 0
     if is_prob:
         data = np.stack([100 * (data == i + 1) for i in range(n_regions)], axis=-1).astype(np.int16)
     return image(data, affine, np.int16)
+
+
+def picture():
+    """The bytes of a grey picture."""
+    stream = io.BytesIO()
+    Image.new("L", (16, 16), 128).save(stream, format="jpeg")
+    return stream.getvalue()
 
 
 def tgz(files):

@@ -9,6 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 from planted import AFFINES, BOX, one_voxel
 
+from nbica.exceptions import DataWarning
 from nbica.plotting import plot_components
 
 
@@ -71,7 +72,9 @@ def test_one_tile_per_component_with_its_title():
 
 def test_threshold_hides_what_is_smaller():
     """A threshold above all values shows no colour; 0 colours every voxel that is not 0."""
-    assert not any(mask.any() for mask in colored(plot_components(volumes(1), threshold=99)))
+    with pytest.warns(DataWarning, match="nothing is shown"):
+        blank = plot_components(volumes(1), threshold=99)
+    assert not any(mask.any() for mask in colored(blank))
     full = colored(plot_components(volumes(1), threshold=0))
     some = colored(plot_components(volumes(1), threshold=2))
     assert sum(mask.sum() for mask in full) > 5 * sum(mask.sum() for mask in some) > 0
@@ -90,11 +93,12 @@ def test_sparse_maps_show_in_full_by_default():
 
 
 @pytest.mark.parametrize("value", [0.0, np.nan, np.inf])
-def test_empty_maps_are_drawn_without_colour(value):
+def test_empty_maps_are_drawn_without_color(value):
     """A component of zeros, NaN or Inf gets its tile, its anatomy and no error."""
     img = nib.Nifti1Image(np.full((6, 6, 6, 2), value, np.float32), np.diag([8.0, 8, 8, 1]))
 
-    figure = plot_components(img, volumes(1).slicer[..., 0])
+    with pytest.warns(DataWarning, match="nothing but 0, NaN and infinity"):
+        figure = plot_components(img, volumes(1).slicer[..., 0])
 
     assert not any(mask.any() for mask in colored(figure, 1))
     assert figure._repr_png_()

@@ -35,7 +35,7 @@ def anatomy():
     return nib.Nifti1Image(np.where(radius < 1, 200 - 100 * radius, 0).astype(np.float32), affine)
 
 
-def coloured(panel, index=-1):
+def colored(panel, index=-1):
     """Where the last picture of a panel has colour: its middle, in mm across and up."""
     image = panel.axes.images[index]
     rgba = image.get_array()
@@ -49,7 +49,7 @@ def coloured(panel, index=-1):
 
 def fits(panel, mm, within):
     plane = list(plane_of(panel.view.axis))
-    return np.abs(np.array(coloured(panel)) - mm[plane]).max() <= within
+    return np.abs(np.array(colored(panel)) - mm[plane]).max() <= within
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_sides_are_marked(radiological, anatomy):
             to_pixel = panel.axes.transAxes.transform
             at_left = to_pixel(letters["L"].get_position())[0]
             at_right = to_pixel(letters["R"].get_position())[0]
-            blob = panel.axes.transData.transform(coloured(panel))[0]
+            blob = panel.axes.transData.transform(colored(panel))[0]
             assert abs(blob - at_left) < abs(blob - at_right)
             assert (at_left > at_right) == radiological
 
@@ -230,7 +230,7 @@ def test_nan_and_what_is_weak_are_transparent():
     maps = values.reshape(1, 5, 1, 1)
 
     strict, loose, none = (
-        scale_of(maps, cmap="gray", threshold=t).colours(values)[:, 3] for t in (1, 0, None)
+        scale_of(maps, cmap="gray", threshold=t).colors(values)[:, 3] for t in (1, 0, None)
     )
 
     np.testing.assert_array_equal(strict, [0, 0, 0, 1, 1])
@@ -251,7 +251,7 @@ def test_nan_and_what_is_weak_are_transparent():
         ([1, 2], {"vmin": -1, "symmetric_cbar": True}, (-1, 1), (-1, 1)),
     ],
 )
-def test_the_range_of_colours(values, options, limits, ends):
+def test_the_range_of_colors(values, options, limits, ends):
     """Symmetric about 0 unless told otherwise; the bar shows the signs that there are."""
     maps = np.array(values, dtype=np.float32).reshape(1, -1, 1, 1)
 
@@ -275,16 +275,16 @@ def test_a_sparse_map_ends_where_its_voxels_do(anatomy):
         assert [shown.any(axis=axis).sum() for axis in (0, 1)] == [13, 13]
 
 
-def test_colours_are_safe_for_colour_vision():
+def test_colors_are_safe_for_color_vision():
     """Signs and regions stay apart where red, green or blue cones are missing."""
     signs = [[m(0.15), m(0.85)] for m in (BLUE_ORANGE, BLUE_ORANGE_ON_WHITE)]
     for pair in signs:
-        assert smallest_distance([colour[:3] for colour in pair]) > 40
+        assert smallest_distance([color[:3] for color in pair]) > 40
     from matplotlib.colors import to_rgb
 
     # CIELAB units; 2.3 is just noticeable, 10 is clear at a glance.
-    assert smallest_distance([to_rgb(colour) for colour in distinct(8)]) > 24
-    assert smallest_distance([to_rgb(colour) for colour in distinct(14)]) > 15
+    assert smallest_distance([to_rgb(color) for color in distinct(8)]) > 24
+    assert smallest_distance([to_rgb(color) for color in distinct(14)]) > 15
 
 
 # Machado et al. (2009): full protanopia, deuteranopia, tritanopia; of linear RGB.
@@ -297,9 +297,9 @@ DEFICIENCIES = [
 TO_XYZ = np.array([[0.4125, 0.3576, 0.1804], [0.2127, 0.7152, 0.0722], [0.0193, 0.1192, 0.9503]])
 
 
-def smallest_distance(colours):
+def smallest_distance(colors):
     """Between any two colours, for normal and colour-blind readers, in CIELAB units."""
-    rgb = np.array(colours)
+    rgb = np.array(colors)
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     distances = []
     for matrix in DEFICIENCIES:
@@ -417,8 +417,8 @@ def test_the_brain_behind_a_map_is_chosen_by_where_the_map_is():
     masked = np.zeros((30, 30, 30), np.float32)
     masked[2:, 2:, 2:] = 1
     elsewhere = nib.Nifti1Image(masked, np.diag([4.0, 4, 4, 1]))
-    covered = plotting.plot_stat_map(elsewhere, threshold=2, vmax=3)
-    nothing = plotting.plot_stat_map(elsewhere, None, threshold=2, vmax=3)
+    covered = plotting.plot_stat_map(elsewhere, threshold=0.5)
+    nothing = plotting.plot_stat_map(elsewhere, None, threshold=0.5)
 
     np.testing.assert_allclose(in_mni.bounds, [[-76, 76], [-112, 78], [-76, 86]], atol=2)
     assert greys(in_mni) > 0.5
@@ -445,7 +445,7 @@ def test_the_brain_behind_a_map_is_chosen_by_where_the_map_is():
         (lambda: plotting.plot_prob_atlas(four(), view_type="x"), "view_type='x' is unknown"),
         (lambda: plotting.plot_glass_brain(ones(), display_mode="q"), "display_mode='q'"),
         (lambda: plotting.plot_connectome(np.ones((2, 3)), np.ones((2, 3))), r"shape \(2, 3\)"),
-        (lambda: plotting.plot_connectome(np.ones((2, 2)), np.ones((2, 2))), "expected .n_nodes"),
+        (lambda: plotting.plot_connectome(np.ones((2, 2)), np.ones((2, 2))), "expected .n_points"),
         (lambda: plotting.plot_anat(ones(), dim="dark"), "dim='dark'; expected a number"),
         (
             lambda: plotting.plot_connectome(np.ones((2, 2)), np.ones((2, 3)), edge_threshold="9"),
@@ -479,6 +479,7 @@ def test_names_are_written_as_they_are(call):
     assert call()._repr_png_().startswith(b"\x89PNG")
 
 
+@pytest.mark.filterwarnings("ignore:The image holds nothing but 0")
 @pytest.mark.parametrize("value", [0, np.nan, np.inf])
 def test_nothing_to_see_is_drawn_all_the_same(value):
     """Empty maps, regions, atlases and networks get their brain and no error."""

@@ -4,6 +4,7 @@ import nbformat
 import nibabel as nib
 import numpy as np
 import pytest
+from IPython.core.formatters import DisplayFormatter
 from nbclient import NotebookClient
 from planted import write_cohort
 from scipy import signal
@@ -73,12 +74,11 @@ def test_reordering_puts_groups_together():
     """Rows that are alike become neighbours, with their labels."""
     order = np.array([0, 3, 1, 4, 2, 5])
 
-    figure = plotting.plot_matrix(blocks(order), [f"r{i}" for i in order], reorder=True)
+    image = plotting.plot_matrix(blocks(order), [f"r{i}" for i in order], reorder=True)
 
-    axes = figure.axes[0]
-    groups = [int(text.get_text()[1]) // 3 for text in axes.get_yticklabels()]
+    groups = [int(text.get_text()[1]) // 3 for text in image.axes.get_yticklabels()]
     assert groups in ([0, 0, 0, 1, 1, 1], [1, 1, 1, 0, 0, 0])
-    np.testing.assert_allclose(axes.images[0].get_array(), blocks(np.arange(6)))
+    np.testing.assert_allclose(image.get_array(), blocks(np.arange(6)))
     assert sorted(similar_first(blocks(order))) == list(range(6))
 
 
@@ -87,7 +87,7 @@ def test_part_of_a_matrix(tri, n_shown):
     """What is above the diagonal is blank; colours are symmetric, the diagonal does not count."""
     mat = np.array([[9, 1, 2], [1, 9, -3], [2, -3, 9.0]])
 
-    image = plotting.plot_matrix(mat, tri=tri, grid=True).axes[0].images[0]
+    image = plotting.plot_matrix(mat, tri=tri, grid=True)
 
     assert np.isfinite(np.ma.filled(image.get_array(), np.nan)).sum() == n_shown
     assert image.get_clim() == (-3, 3)
@@ -100,10 +100,20 @@ def test_a_matrix_in_axes_of_the_user():
 
     axes = Figure().subplots(1, 2)
 
-    figure = plotting.plot_matrix(np.eye(3), axes=axes[1], colorbar=False)
+    image = plotting.plot_matrix(np.eye(3), axes=axes[1], colorbar=False)
 
-    assert figure is axes[1].figure
-    assert len(axes[1].images) == 1
+    assert image.axes is axes[1]
+    assert list(axes[1].images) == [image]
+
+
+def test_a_matrix_shows_its_figure():
+    """The image that is returned is shown by a notebook as its whole figure, once."""
+    image = plotting.plot_matrix(np.eye(3))
+
+    shown, _ = DisplayFormatter().format(image)
+
+    assert shown["image/png"].startswith(b"\x89PNG")
+    assert image.figure.is_shown
 
 
 # ---- carpets ------------------------------------------------------------------------------------

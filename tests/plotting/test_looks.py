@@ -19,6 +19,7 @@ from PIL import Image
 
 from nbica import plotting
 
+pytestmark = pytest.mark.slow  # draws and compares whole figures
 FOLDER = Path(__file__).parent / "looks"
 
 AFFINE = np.array([[-6.0, 0, 0, 84], [0, 6, 0, -114], [0, 0, 6, -72], [0, 0, 0, 1]])
@@ -102,7 +103,7 @@ LOOKS = {
     "carpet": lambda: plotting.plot_carpet(
         run(), image(np.asanyarray(anatomy().dataobj) > 0), framewise_displacement=np.eye(1, 40, 9)
     ),
-    "matrix": lambda: plotting.plot_matrix(matrix(), ["one", "two", "three"]),
+    "matrix": lambda: plotting.plot_matrix(matrix(), ["one", "two", "three"]).figure,
     "spectrum": lambda: plotting.plot_spectrum(courses(), 2.0),
 }
 
@@ -142,7 +143,7 @@ WRONG = {
         lambda: plotting.plot_glass_brain(stat_map(), threshold=1, display_mode="lyrz"),
     ],
     "connectome": [lambda: plotting.plot_connectome(-matrix(), POINTS, black_bg=True)],
-    "matrix": [lambda: plotting.plot_matrix(matrix().T[::-1], ["one", "two", "three"])],
+    "matrix": [lambda: plotting.plot_matrix(matrix().T[::-1], ["one", "two", "three"]).figure],
 }
 
 

@@ -1,16 +1,15 @@
 """What goes into the site: every notebook and every name, links that hold, live viewers."""
 
-import importlib
 import inspect
 import re
+from logging import makeLogRecord
 from pathlib import Path
 from urllib.parse import unquote
 
 import nbformat
 import numpy as np
 import pytest
-
-import nbica
+from public_names import is_ours, names_in_the_reference, names_that_are_public, value_of
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -21,6 +20,8 @@ pytest.importorskip("latex2mathml", reason="the site needs nbica[docs]")
 import alive  # noqa: E402
 import built_links  # noqa: E402
 import docstrings  # noqa: E402
+import elsewhere  # noqa: E402
+import every_name  # noqa: E402
 import formulas  # noqa: E402
 import gallery  # noqa: E402
 
@@ -75,47 +76,41 @@ def test_a_tag_chooses_the_picture():
         cell.metadata["tags"] = []
 
     assert len(cells) > 1
-    assert own == max(sheets, key=gallery.colourfulness)
+    assert own == max(sheets, key=gallery.colorfulness)
     assert any(sheet != own for sheet in sheets)
-
-
-def names_in_the_reference():
-    for path in sorted((DOCS / "api").glob("*.rst")):
-        module = ""
-        for line in path.read_text(encoding="utf-8").splitlines():
-            if line.startswith(".. currentmodule:: "):
-                module = line.split(":: ")[1]
-            elif re.fullmatch(r" {3}[\w.]+", line) and module:
-                yield f"{module}.{line.strip()}"
-
-
-def names_that_are_public():
-    rooms = [name for name in nbica.__all__ if inspect.ismodule(getattr(nbica, name))]
-    for name in nbica.__all__:
-        if name not in (*rooms, "__version__"):
-            yield f"nbica.{name}"
-    for room in set(rooms) - {"exceptions"}:
-        for name in importlib.import_module(f"nbica.{room}").__all__:
-            if is_ours(f"nbica.{room}.{name}"):
-                yield f"nbica.{room}.{name}"
-
-
-def is_ours(name):
-    """Whether what a door offers is defined here, and not handed on from nilearn or lent to it."""
-    value = _value_of(name)
-    is_lent = name.split(".")[1] in ("decoding", "glm", "interfaces", "regions")
-    at_home = getattr(value, "__module__", "nbica").startswith("nbica")
-    return at_home and not is_lent and not inspect.ismodule(value)
 
 
 def test_every_public_name_is_in_the_reference():
     """What a user may import has its page, and every page its name."""
     there = list(names_in_the_reference())
 
-    documented = [_value_of(name) for name in there]
+    documented = [value_of(name) for name in there]
 
     assert len(there) == len(set(there))
-    assert [n for n in names_that_are_public() if _value_of(n) not in documented] == []
+    assert [n for n in names_that_are_public() if value_of(n) not in documented] == []
+
+
+def test_the_start_page_has_a_line_for_each_name():
+    """All that the other pages list, each once."""
+    lines = list(every_name.tables(DOCS / "api" / "index.rst"))
+    listed = [f"nbica.{line.strip()[1:]}" for line in lines if line.startswith("   ~")]
+
+    assert sorted(listed) == sorted(names_in_the_reference())
+
+
+def test_types_in_docstrings_lead_to_what_is_there():
+    """To a class that can be imported, of ours or of those whose reference the site knows."""
+    for short, full in (elsewhere.TYPES | elsewhere.own_types()).items():
+        assert value_of(full).__name__ == short or "nbica" in full
+
+
+def test_a_site_that_cannot_be_reached_is_no_warning():
+    """But all else that is said of other sites is."""
+    record = makeLogRecord({"msg": "failed to reach any of the inventories with …"})
+    other = makeLogRecord({"msg": "external reference target not found"})
+
+    assert not elsewhere.is_not_about_the_network(record)
+    assert elsewhere.is_not_about_the_network(other)
 
 
 def test_what_the_notebooks_import_is_in_the_reference():
@@ -124,9 +119,9 @@ def test_what_the_notebooks_import_is_in_the_reference():
     text += (ROOT / "README.md").read_text(encoding="utf-8")
     imported = re.findall(r"^from (nbica[\w.]*) import ([^#\n]+)", text, re.MULTILINE)
     names = {f"{h}.{n}" for h, some in imported for n in re.findall(r"\w+", some)}
-    called = {name: _value_of(name) for name in names if not inspect.ismodule(_value_of(name))}
+    called = {name: value_of(name) for name in names if not inspect.ismodule(value_of(name))}
     called = {name: value for name, value in called.items() if is_ours(name)}
-    documented = [_value_of(name) for name in names_in_the_reference()]
+    documented = [value_of(name) for name in names_in_the_reference()]
 
     assert len(called) > 20
     assert [name for name, value in called.items() if value not in documented] == []
@@ -135,15 +130,6 @@ def test_what_the_notebooks_import_is_in_the_reference():
 def _code(path):
     cells = nbformat.read(path, as_version=4).cells
     return [cell.source + "\n" for cell in cells if cell.cell_type == "code"]
-
-
-def _value_of(name):
-    """What a dotted name stands for: a module, or something in one."""
-    home, _, last = name.rpartition(".")
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        return getattr(_value_of(home), last)
 
 
 # ---- links --------------------------------------------------------------------------------------

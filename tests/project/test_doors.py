@@ -79,6 +79,7 @@ LIGHT = {
 
 
 @pytest.mark.parametrize("code", LIGHT.values(), ids=LIGHT)
+@pytest.mark.slow
 def test_nilearn_is_not_loaded_before_it_is_touched(code):
     """Neither by `import nbica` nor by a look at a door, a worker, a fit, a masker or a viewer."""
     code += "\nimport sys; sys.exit('nilearn' in sys.modules)"

@@ -126,6 +126,7 @@ def test_an_unknown_name_is_answered():
 
 
 @pytest.mark.parametrize("wing", NILEARN)
+@pytest.mark.slow
 def test_an_import_line_of_nilearn_ports_by_its_first_word(wing):
     """The door answers to an import line, and to a touch after `import nbica` alone."""
     names = NILEARN[wing]

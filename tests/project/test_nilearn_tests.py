@@ -14,6 +14,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "coming_from_nilearn.md"
 @pytest.mark.skipif(
     nilearn.__version__ != "0.14.1", reason=f"counted with 0.14.1, not {nilearn.__version__}"
 )
+@pytest.mark.slow
 def test_a_part_of_nilearns_tests_passes_on_our_names(tmp_path):
     """Of what says something about a script, at least 85 % pass, and enough applies to say so."""
     rows = nilearn_tests.run(nilearn_tests.SMALL_PART, tmp_path / "rows.jsonl")

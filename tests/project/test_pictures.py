@@ -18,6 +18,7 @@ from test_looks import LOOKS, anatomy, flipped, image, maps, stat_map
 
 from nbica import plotting
 
+pytestmark = pytest.mark.slow  # draws and compares whole figures
 # ---- what passes --------------------------------------------------------------------------------
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -74,7 +75,7 @@ def test_mirrored_is_unlike(drawn, kind):
 
 
 @pytest.mark.parametrize("kind", ["stat_map", "components", "glass_brain", "connectome", "matrix"])
-def test_recoloured_is_unlike(drawn, kind):
+def test_recolored_is_unlike(drawn, kind):
     """Warm and cold colours swapped, as with the signs or another colour map."""
     red, green, blue = drawn[kind].split()
 
@@ -88,7 +89,7 @@ def test_a_flipped_map_is_unlike(drawn):
     assert unlike(picture(wrong), drawn["stat_map"])
 
 
-def test_without_its_colour_bar_is_unlike(drawn):
+def test_without_its_color_bar_is_unlike(drawn):
     """All the rest in its place: where the bar was is background."""
     without = drawn["stat_map"].copy()
     background = without.getpixel((0, 0))
@@ -168,14 +169,14 @@ def on_brain(request):
     return saved(request.param, words)[-3:][0], voxel
 
 
-def coloured(pixels):
+def colored(pixels):
     return np.ptp(pixels.astype(int), axis=2) > 60
 
 
 def blobs(picture, voxel, smallest=1):
     """Masks of the coloured regions on the brain that are larger than so many voxels."""
     pixels = np.asarray(picture)
-    labels, n_blobs = ndimage.label(coloured(pixels), np.ones((3, 3)))
+    labels, n_blobs = ndimage.label(colored(pixels), np.ones((3, 3)))
     labels[:, int(0.9 * picture.width) :] *= picture.width < 500  # the colour bar
     masks = [labels == number for number in range(1, n_blobs + 1)]
     return [mask for mask in masks if mask.sum() >= smallest * voxel**2]
@@ -195,7 +196,7 @@ def with_voxel(pixels, row, column, voxel, more):
     inside = np.zeros(pixels.shape[:2], bool)
     half = voxel // 2
     inside[row - half : row + half, column - half : column + half] = True
-    there = ndimage.binary_fill_holes(coloured(pixels))[near]
+    there = ndimage.binary_fill_holes(colored(pixels))[near]
     where, source = (~there, there) if more else (there, ~there & ~inside[near])
     result = pixels.copy()
     result[near] = filled(pixels[near], where & inside[near], source)
@@ -241,7 +242,7 @@ def test_a_missing_blob_is_unlike(on_brain):
     assert len(regions) >= 3
     for mask in regions:
         where = ndimage.binary_dilation(mask, iterations=2)
-        without = filled(pixels, where, ~where & ~coloured(pixels))
+        without = filled(pixels, where, ~where & ~colored(pixels))
         assert unlike(Image.fromarray(without), picture)
 
 
@@ -253,11 +254,11 @@ def test_all_moved_by_a_voxel_is_unlike(on_brain):
 
 
 @pytest.mark.parametrize("name", ["viridis", "coolwarm", "Greens"])
-def test_another_colour_map_is_unlike(on_brain, name):
+def test_another_color_map_is_unlike(on_brain, name):
     """All in its place, and as strong, but in other colours."""
     picture, _ = on_brain
     pixels = np.asarray(picture).copy()
-    on_map = coloured(pixels)
+    on_map = colored(pixels)
     pixels[on_map] = 255 * matplotlib.colormaps[name](pixels.max(axis=2)[on_map])[:, :3]
 
     assert unlike(Image.fromarray(pixels), picture)

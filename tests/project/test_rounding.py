@@ -81,6 +81,7 @@ def played(seed):
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_a_processor_is_the_same_in_all_processes():
     """Two seeds differ from this processor and from each other, by little; each is one."""
     here, one, again, two = map(played, (None, 1, 1, 2))

@@ -26,15 +26,16 @@ class Terminal(io.StringIO):
 
 
 class Shown(list):
-    """What was displayed, and in `updates` what took its place."""
+    """What was displayed, and in `updates` what took its place; the boxes that were made for it."""
 
     def __init__(self):
-        self.updates = []
+        self.updates, self.boxes = [], []
 
-    def display(self, thing, display_id):
+    def display(self, data, raw, display_id):
         """As IPython's."""
+        assert raw
         assert display_id
-        self.append(thing)
+        self.append(data)
         return self
 
     def update(self, data, raw):
@@ -46,6 +47,14 @@ class Shown(list):
 def in_kernel(monkeypatch):
     """Pretend to be in a kernel; return what is displayed there."""
     shown = Shown()
+    make_box = renderers._box
+
+    def box(*args):
+        made = make_box(*args)
+        shown.boxes.append(made[-1])
+        return made
+
+    monkeypatch.setattr(renderers, "_box", box)
     monkeypatch.setattr(renderers, "_in_kernel", lambda: True)
     monkeypatch.setattr("IPython.display.display", shown.display)
     return shown
@@ -181,10 +190,9 @@ def test_kernel_gets_one_display_with_a_stable_text(monkeypatch, capfd):
 
     run_two_stages(verbose=1)
 
-    (box,) = shown
-    assert repr(box) == "<progress: CanICA, 3 runs>"
-    if not hasattr(box, "_ipython_display_"):  # by which ipywidgets 7 shows the same text
-        assert box._repr_mimebundle_()["text/plain"] == "<progress: CanICA, 3 runs>"
+    ((data,), (box,)) = shown, shown.boxes
+    assert data["text/plain"] == repr(box) == "<progress: CanICA, 3 runs>"
+    assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == box.model_id
     bar, label = box.children
     assert (bar.value, bar.max, bar.bar_style) == (1, 1, "success")
     assert label.value == "ICA, 1, converged, done"
@@ -217,7 +225,7 @@ def test_widget_shows_where_a_run_was_stopped(monkeypatch):
     with pytest.raises(RunCancelled):
         run()
 
-    bar, label = shown[0].children
+    bar, label = shown.boxes[0].children
     assert (bar.value, bar.max, bar.bar_style) == (1, 4, "warning")
     assert label.value == "s, 1 of 4, stopped"
     assert shown.updates == [{"text/plain": "x: s, 1 of 4, stopped"}]

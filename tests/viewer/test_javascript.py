@@ -46,6 +46,7 @@ def test_lines_and_functions_are_short(script):
     assert {name: n for name, n in lengths.items() if n > LONGEST_FUNCTION} == {}
 
 
+@pytest.mark.slow
 def test_typescript_finds_nothing():
     """TypeScript, strict, reads the joined files and their JSDoc without a complaint."""
     if check_js.find_compiler() is None:
@@ -58,6 +59,7 @@ def test_typescript_finds_nothing():
     assert check_js.complaints(check_js.find_compiler()) == []
 
 
+@pytest.mark.slow
 def test_a_fault_is_found_with_its_place(monkeypatch):
     """A planted misuse of a typed function is reported with the file and line a person edits."""
     if (compiler := check_js.find_compiler()) is None:

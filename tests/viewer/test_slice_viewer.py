@@ -165,7 +165,8 @@ def test_no_page_holds_what_a_browser_cannot_read(maps):
     with_gaps[7] = np.inf
 
     viewer = view_img(nib.Nifti1Image(with_gaps, AFFINE), time_courses=courses, t_r=2)
-    empty = view_img(nib.Nifti1Image(np.full(SHAPE, NAN, np.float32), AFFINE))
+    with pytest.warns(DataWarning, match="nothing but 0, NaN and infinity"):
+        empty = view_img(nib.Nifti1Image(np.full(SHAPE, NAN, np.float32), AFFINE))
 
     for page_text in (viewer.to_html(), empty.to_html()):
         assert "NaN" not in page_text.split("nbica-state")[1].split("</script>")[0]
@@ -262,7 +263,8 @@ def test_a_threshold_that_hides_all_warns(maps):
 @pytest.mark.parametrize("value", [0.0, np.nan, np.inf])
 def test_empty_maps_are_shown_as_empty(value):
     """Zeros, NaN or Inf alone are no error; there is a picture and a value."""
-    viewer = view_img(nib.Nifti1Image(np.full((6, 6, 6, 2), value, np.float32), np.eye(4)))
+    with pytest.warns(DataWarning, match="nothing but 0, NaN and infinity"):
+        viewer = view_img(nib.Nifti1Image(np.full((6, 6, 6, 2), value, np.float32), np.eye(4)))
 
     assert viewer.picture().width > 100
     assert np.isnan(viewer.value()) == (value != 0)

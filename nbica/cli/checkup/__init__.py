@@ -3,6 +3,8 @@
 The door is :func:`doctor`; `nbica doctor` prints what it returns.
 """
 
+from __future__ import annotations
+
 import time
 
 from nbica.cli.checkup import facts, judge
@@ -11,7 +13,7 @@ from nbica.cli.checkup.finding import Checkup, Finding
 __all__ = ["Checkup", "Finding", "doctor"]
 
 
-def doctor(*, offline=False):
+def doctor(*, offline: bool = False) -> Checkup:
     """Look at this installation and say what to do where something is missing.
 
     Costs 2 to 5 seconds, most of them imports and, at most 2 s of them, the hosts of the data sets;
@@ -31,7 +33,10 @@ def doctor(*, offline=False):
     Examples
     --------
     >>> import nbica
-    >>> print(nbica.doctor())                                                # doctest: +SKIP
+    >>> diagnosis = nbica.doctor(offline=True)
+    >>> {finding.state for finding in diagnosis.findings} <= {"ok", "note", "problem"}
+    True
+    >>> print(nbica.doctor())  # doctest: +SKIP
     """
     start = time.perf_counter()
     hosts = facts.HostsAsked(() if offline else facts.addresses())

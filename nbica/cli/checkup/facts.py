@@ -73,6 +73,7 @@ def lab():
 
 
 def _lab_extensions():
+    """Names of the JupyterLab extensions that are installed; none where there is no Jupyter."""
     try:
         from jupyter_core.paths import jupyter_path
     except ImportError:
@@ -105,7 +106,7 @@ def kernel():
         command = KernelSpecManager().get_kernel_spec("python3").argv[0]
     except NoSuchKernel:
         command = None
-    # Of a bare name Jupyter makes its own interpreter.
+    # Jupyter takes a bare name for its own interpreter.
     if command is not None and not Path(command).is_absolute():
         command = sys.executable
     return {"command": command, "executable": sys.executable}
@@ -214,6 +215,7 @@ class HostsAsked:
         return dict(self._answers)
 
     def _ask(self, address, wait):
+        """Note whether a host, or the folder of a mirror, answers; run in a thread of its own."""
         import requests
 
         if not address.startswith(("http://", "https://")):

@@ -1,5 +1,7 @@
 """What a check found, and all of it as text, as JSON and as a notebook shows it."""
 
+from __future__ import annotations
+
 import html
 from dataclasses import asdict, dataclass
 
@@ -17,10 +19,21 @@ class Finding:
     name : str
         Name of the check.
     state : {"ok", "note", "problem"}
-        A note limits something, a problem keeps from working.
+        A note limits something; a problem keeps nbica from working.
     found : str
     remedy : str
         What to do; empty where nothing needs doing.
+
+    See Also
+    --------
+    Checkup : holds several.
+
+    Examples
+    --------
+    >>> from nbica.cli.checkup import Finding
+    >>> print(Finding("disk", "note", "2 GB are free", "Make room, or set NBICA_DATA."))
+    note     disk         2 GB are free
+                          → Make room, or set NBICA_DATA.
     """
 
     name: str
@@ -35,24 +48,38 @@ class Finding:
 
 @dataclass(frozen=True)
 class Checkup:
-    """All findings; `print` it.
+    """All findings of a check of the installation; `print` it.
 
     Attributes
     ----------
     findings : tuple of Finding
     seconds : float
         That the checks took.
+
+    See Also
+    --------
+    nbica.doctor : makes one.
+
+    Examples
+    --------
+    >>> from nbica.cli.checkup import Checkup, Finding
+    >>> findings = Finding("numpy", "ok", "2.3"), Finding("disk", "problem", "full")
+    >>> diagnosis = Checkup(findings, seconds=0.1)
+    >>> diagnosis
+    <Checkup: 2 checks, 1 problems>
+    >>> [finding.name for finding in diagnosis.problems]
+    ['disk']
     """
 
     findings: tuple
     seconds: float
 
     @property
-    def problems(self):
-        """The findings that keep from working."""
+    def problems(self) -> list[Finding]:
+        """The findings that keep nbica from working."""
         return [finding for finding in self.findings if finding.state == "problem"]
 
-    def as_json(self):
+    def as_json(self) -> dict:
         """The same as JSON can hold it."""
         return {
             "nbica": __version__,

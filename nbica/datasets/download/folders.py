@@ -6,10 +6,16 @@ What is downloaded goes to `data_dir`, else to `NBICA_DATA`, else to the cache f
 `data_dir` says where to look, files that nilearn has already downloaded are used where they are.
 """
 
+from __future__ import annotations
+
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nbica.datasets.files import data_folder
+
+if TYPE_CHECKING:
+    from nbica.hints import AnyPath
 
 # Releases of nilearn before 0.14.1 put this one into a folder of a folder.
 _NESTED = {"development_fmri": "development_fmri/development_fmri"}
@@ -35,8 +41,8 @@ def _nilearn_roots():
     return [Path(root).expanduser().absolute() for root in [*roots, "~/nilearn_data"]]
 
 
-def get_data_dirs(data_dir=None):
-    """Folders in which data are looked for, the one that is written to first.
+def get_data_dirs(data_dir: AnyPath | None = None) -> list[str]:
+    """List the folders in which data are looked for; the first is the one that is written to.
 
     Parameters
     ----------
@@ -46,6 +52,13 @@ def get_data_dirs(data_dir=None):
     Returns
     -------
     list of str
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from nbica import datasets
+    >>> [Path(folder).name for folder in datasets.get_data_dirs("open_data")]
+    ['open_data']
     """
     others = [] if data_dir is not None else _nilearn_roots()
     return [str(data_folder(data_dir)), *map(str, others)]

@@ -34,6 +34,7 @@ def held(path, check=lambda: None):
 
 
 def _acquire(path, check):
+    """Wait until the lock file is ours; return its handle."""
     while True:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -55,6 +56,7 @@ def _is_named(handle, path):
 
 
 def _try_lock(handle):
+    """Whether the file could be locked; the system frees it if the process ends."""
     try:
         if os.name == "nt":
             import msvcrt

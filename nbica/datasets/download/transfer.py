@@ -172,6 +172,7 @@ def _limited(pieces, n_here, most_bytes):
 
 
 def _write(answer, part, tell, check):
+    """Append the pieces of an answer to the part that is here; return how many bytes it has."""
     n_here = answer.offset
     with part.open("r+b" if n_here else "wb") as stream:
         stream.seek(n_here)
@@ -197,6 +198,7 @@ def _continues(answer, begun):
 
 @contextlib.contextmanager
 def _ask(url, begun):
+    """Yield an answer of a server, or of a folder, from where the part that is here ends."""
     if urlsplit(url).scheme == "file":
         with _local_path(url).open("rb") as stream:
             length = _local_path(url).stat().st_size

@@ -116,6 +116,7 @@ def _members(archive):
 
 
 def _zip_members(archive):
+    """Yield name, size and opener of each file in a zip archive; refuse links and devices."""
     with zipfile.ZipFile(archive) as opened:
         _check_number(archive, len(opened.infolist()))
         for info in opened.infolist():

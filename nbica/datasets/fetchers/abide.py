@@ -1,5 +1,9 @@
 """ABIDE of the Preprocessed Connectomes Project: choose people by a table, then fetch theirs."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
 import numpy as np
 import pandas as pd
 
@@ -7,6 +11,14 @@ from nbica.datasets.download.fetch import fetch
 from nbica.datasets.download.plan import make_plan
 from nbica.datasets.fetchers.common import bunch, check_one_of, first
 from nbica.datasets.registry import dataset
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sklearn.utils import Bunch
+
+    from nbica.datasets.download.plan import DownloadPlan
+    from nbica.hints import AnyPath
 
 _TABLE = "Phenotypic_V1_0b_preprocessed1.csv"
 _PIPELINES = ("cpac", "ccs", "dparsf", "niak")
@@ -27,11 +39,13 @@ _QUALITY = {
 
 
 def fetch_abide_pcp(
-    data_dir=None, n_subjects=None, pipeline="cpac", band_pass_filtering=False,
-    global_signal_regression=False, derivatives=None, quality_checked=True, url=None,
-    verbose=1, *, resume=True, download=True, **filters,
-):  # fmt: skip
-    """Autism and control subjects of 20 sites, preprocessed by one of four pipelines.
+    data_dir: AnyPath | None = None, n_subjects: int | None = None,
+    pipeline: Literal["cpac", "ccs", "dparsf", "niak"] = "cpac", band_pass_filtering: bool = False,
+    global_signal_regression: bool = False, derivatives: str | Sequence[str] | None = None,
+    quality_checked: bool = True, url: str | None = None, verbose: int = 1, *, resume: bool = True,
+    download: bool = True, **filters: Any
+) -> Bunch | DownloadPlan:  # fmt: skip
+    """Fetch autism and control subjects of 20 sites, preprocessed by one of four pipelines.
 
     A table of 0.4 MB, then one file per person and derivative; sizes are unknown beforehand, runs
     being some 100 MB each: choose a few with `n_subjects`, or with filters.
@@ -66,6 +80,20 @@ def fetch_abide_pcp(
         If a file did not come.
     ValueError
         For an unknown pipeline, derivative or column, or if nobody passes.
+
+    See Also
+    --------
+    fetch_networks_abide : networks of these people.
+
+    Examples
+    --------
+    What is fetched depends on the table, which comes first:
+
+    >>> from nbica import datasets
+    >>> planned = datasets.fetch_abide_pcp(n_subjects=10, SITE_ID="NYU", download=False)
+    >>> planned.table["file"].tolist()
+    ['Phenotypic_V1_0b_preprocessed1.csv']
+    >>> abide = datasets.fetch_abide_pcp(n_subjects=10, SITE_ID="NYU")  # doctest: +SKIP
     """
     check_one_of("pipeline", pipeline, _PIPELINES)
     derivatives = [derivatives] if isinstance(derivatives, str) else list(derivatives or ())

@@ -1,6 +1,9 @@
 """Atlases: regions and networks with their names."""
 
+from __future__ import annotations
+
 from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
@@ -8,6 +11,12 @@ from nbica.datasets.download.fetch import fetch
 from nbica.datasets.download.plan import make_plan
 from nbica.datasets.fetchers.common import bunch, check_one_of
 from nbica.datasets.registry import dataset
+
+if TYPE_CHECKING:
+    from sklearn.utils import Bunch
+
+    from nbica.datasets.download.plan import DownloadPlan
+    from nbica.hints import AnyPath
 
 _LABELS_OF_ABIDE = {
     1: "anterior default mode",
@@ -27,8 +36,10 @@ _LABELS_OF_ABIDE = {
 }
 
 
-def fetch_networks_abide(data_dir=None, resume=True, verbose=1, *, download=True):
-    """Fourteen named resting-state networks, from a group ICA of ABIDE: labels for one's own maps.
+def fetch_networks_abide(
+    data_dir: AnyPath | None = None, resume: bool = True, verbose: int = 1, *, download: bool = True
+) -> Bunch | DownloadPlan:
+    """Fetch fourteen named resting-state networks of a group ICA of ABIDE, to label maps by.
 
     18 MB to download, hash-pinned; the image returned takes 50 MB of memory.
 
@@ -49,9 +60,22 @@ def fetch_networks_abide(data_dir=None, resume=True, verbose=1, *, download=True
     DownloadError
         If a map did not come.
 
+    See Also
+    --------
+    nbica.matching.label : names one's own components after such networks.
+
     References
     ----------
     Schielen SJC, groupICAonABIDE, doi:10.5281/zenodo.15100690 (CC0).
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> planned = datasets.fetch_networks_abide(download=False)
+    >>> len(planned.items), planned.items[0].file.path
+    (14, 'component01.nii.gz')
+    >>> networks = datasets.fetch_networks_abide()  # doctest: +SKIP
+    >>> matching.label(ica.components_img_, networks)  # doctest: +SKIP
     """
     import nibabel as nib
 
@@ -70,8 +94,11 @@ def fetch_networks_abide(data_dir=None, resume=True, verbose=1, *, download=True
     )
 
 
-def fetch_atlas_msdl(data_dir=None, url=None, resume=True, verbose=1, *, download=True):
-    """39 probabilistic regions learnt from resting-state data, with names and networks.
+def fetch_atlas_msdl(
+    data_dir: AnyPath | None = None, url: str | None = None, resume: bool = True, verbose: int = 1,
+    *, download: bool = True,
+) -> Bunch | DownloadPlan:  # fmt: skip
+    """Fetch 39 probabilistic regions learnt from resting-state data, with names and networks.
 
     One small archive, of unknown size; the image unpacked is 10 MB as float32.
 
@@ -90,6 +117,18 @@ def fetch_atlas_msdl(data_dir=None, url=None, resume=True, verbose=1, *, downloa
     ------
     DownloadError
         If the archive did not come.
+
+    See Also
+    --------
+    nbica.NiftiMapsMasker : takes the time courses of these regions.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> datasets.fetch_atlas_msdl(download=False).table["file"].tolist()
+    ['MSDL_rois.zip']
+    >>> msdl = datasets.fetch_atlas_msdl()  # doctest: +SKIP
+    >>> masker = NiftiMapsMasker(msdl.maps)  # doctest: +SKIP
     """
     entry = dataset("atlas_msdl", url)
     names = ("MSDL_rois/msdl_rois_labels.csv", "MSDL_rois/msdl_rois.nii")
@@ -108,10 +147,11 @@ def fetch_atlas_msdl(data_dir=None, url=None, resume=True, verbose=1, *, downloa
 
 
 def fetch_atlas_smith_2009(
-    data_dir=None, url=None, resume=True, verbose=1, mirror="origin", dimension=10, resting=True,
-    *, download=True,
-):  # fmt: skip
-    """ICA components of resting-state data, or of the activations in BrainMap.
+    data_dir: AnyPath | None = None, url: str | None = None, resume: bool = True, verbose: int = 1,
+    mirror: Literal["origin", "nitrc"] = "origin", dimension: Literal[10, 20, 70] = 10,
+    resting: bool = True, *, download: bool = True,
+) -> Bunch | DownloadPlan:  # fmt: skip
+    """Fetch ICA components of resting-state data, or of the activations in BrainMap.
 
     One file, of unknown size: 2 mm maps, some MB.
 
@@ -135,6 +175,17 @@ def fetch_atlas_smith_2009(
     ------
     DownloadError
         If the file did not come.
+
+    See Also
+    --------
+    fetch_networks_abide : networks that have names.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> datasets.fetch_atlas_smith_2009(dimension=20, download=False).table["file"].tolist()
+    ['rsn20.nii.gz']
+    >>> smith = datasets.fetch_atlas_smith_2009(dimension=20)  # doctest: +SKIP
     """
     check_one_of("dimension", dimension, (10, 20, 70))
     check_one_of("mirror", mirror, ("origin", "nitrc"))
@@ -149,9 +200,11 @@ def fetch_atlas_smith_2009(
 
 
 def fetch_atlas_difumo(
-    dimension=64, resolution_mm=2, data_dir=None, resume=True, verbose=1, *, download=True
-):  # fmt: skip
-    """Dictionaries of functional modes (DiFuMo), fine-grained probabilistic regions.
+    dimension: Literal[64, 128, 256, 512, 1024] = 64, resolution_mm: Literal[2, 3] = 2,
+    data_dir: AnyPath | None = None, resume: bool = True, verbose: int = 1, *,
+    download: bool = True,
+) -> Bunch | DownloadPlan:  # fmt: skip
+    """Fetch dictionaries of functional modes (DiFuMo), fine-grained probabilistic regions.
 
     One archive per dimension, of unknown size: from some MB to more than 1 GB for 1024 at 2 mm.
 
@@ -173,6 +226,18 @@ def fetch_atlas_difumo(
     ------
     DownloadError
         If the archive did not come.
+
+    See Also
+    --------
+    fetch_atlas_msdl : fewer regions, with coordinates.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> datasets.fetch_atlas_difumo(dimension=128, download=False).table["file"].tolist()
+    ['difumo_128.zip']
+    >>> difumo = datasets.fetch_atlas_difumo(dimension=128)  # doctest: +SKIP
+    >>> names = difumo.labels["difumo_names"]  # doctest: +SKIP
     """
     check_one_of("dimension", dimension, (64, 128, 256, 512, 1024))
     check_one_of("resolution_mm", resolution_mm, (2, 3))
@@ -188,10 +253,11 @@ def fetch_atlas_difumo(
 
 
 def fetch_atlas_yeo_2011(
-    data_dir=None, url=None, resume=True, verbose=1, n_networks=7, thickness="thick",
-    *, download=True,
-):  # fmt: skip
-    """7 or 17 cortical networks of Yeo et al. 2011.
+    data_dir: AnyPath | None = None, url: str | None = None, resume: bool = True, verbose: int = 1,
+    n_networks: Literal[7, 17] = 7, thickness: Literal["thin", "thick"] = "thick", *,
+    download: bool = True,
+) -> Bunch | DownloadPlan:  # fmt: skip
+    """Fetch the 7 or 17 cortical networks of Yeo et al. 2011.
 
     One small archive, of unknown size.
 
@@ -214,6 +280,18 @@ def fetch_atlas_yeo_2011(
     ------
     DownloadError
         If the archive did not come.
+
+    See Also
+    --------
+    fetch_atlas_schaefer_2018 : parcels of these networks.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> datasets.fetch_atlas_yeo_2011(n_networks=17, download=False).table["file"].tolist()
+    ['Yeo_JNeurophysiol11_MNI152.zip']
+    >>> yeo = datasets.fetch_atlas_yeo_2011(n_networks=17)  # doctest: +SKIP
+    >>> masker = NiftiLabelsMasker(yeo.maps, lut=yeo.lut)  # doctest: +SKIP
     """
     check_one_of("n_networks", n_networks, (7, 17))
     check_one_of("thickness", thickness, ("thin", "thick"))
@@ -235,10 +313,11 @@ def fetch_atlas_yeo_2011(
 
 
 def fetch_atlas_schaefer_2018(
-    n_rois=400, yeo_networks=7, resolution_mm=1, data_dir=None, base_url=None, resume=True,
-    verbose=1, *, download=True,
-):  # fmt: skip
-    """100 to 1000 cortical parcels of Schaefer et al. 2018, ordered by the networks of Yeo.
+    n_rois: int = 400, yeo_networks: Literal[7, 17] = 7, resolution_mm: Literal[1, 2] = 1,
+    data_dir: AnyPath | None = None, base_url: str | None = None, resume: bool = True,
+    verbose: int = 1, *, download: bool = True,
+) -> Bunch | DownloadPlan:  # fmt: skip
+    """Fetch 100 to 1000 cortical parcels of Schaefer et al. 2018, ordered by the networks of Yeo.
 
     Two files of some 100 kB, of unknown exact size.
 
@@ -263,6 +342,21 @@ def fetch_atlas_schaefer_2018(
     ------
     DownloadError
         If a file did not come.
+
+    See Also
+    --------
+    nbica.NiftiLabelsMasker : takes the mean time course of each parcel.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> planned = datasets.fetch_atlas_schaefer_2018(n_rois=100, resolution_mm=2, download=False)
+    >>> for path in planned.table["file"]:
+    ...     print(path)
+    Schaefer2018_100Parcels_7Networks_order.txt
+    Schaefer2018_100Parcels_7Networks_order_FSLMNI152_2mm.nii.gz
+    >>> schaefer = datasets.fetch_atlas_schaefer_2018(n_rois=100)  # doctest: +SKIP
+    >>> masker = NiftiLabelsMasker(schaefer.maps, lut=schaefer.lut)  # doctest: +SKIP
     """
     check_one_of("n_rois", n_rois, tuple(range(100, 1001, 100)))
     check_one_of("yeo_networks", yeo_networks, (7, 17))

@@ -11,16 +11,24 @@ makes a Bunch with nilearn's keys. Each takes
 * `download`: False returns the plan only.
 """
 
+from __future__ import annotations
+
 import inspect
 import warnings
+from typing import TYPE_CHECKING, Any
 
 from nbica.datasets import registry
 from nbica.exceptions import DataWarning
 from nbica.runtime.checks import check_count
 
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
-def plan(name, *, verify=False, **options):
-    """What fetching a data set would do: files, sizes, what is here, licence, where it goes.
+    from nbica.datasets.download.plan import DownloadPlan
+
+
+def plan(name: str, *, verify: bool = False, **options: Any) -> DownloadPlan:
+    """Tell what fetching a data set would do: files, sizes, what is here, licence, folder.
 
     Reads the registry and looks at the disk; nothing is asked of the network.
 
@@ -43,14 +51,41 @@ def plan(name, *, verify=False, **options):
     ------
     ValueError
         For an unknown name.
+
+    See Also
+    --------
+    data_sets : the names that there are.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> planned = datasets.plan("adhd", n_subjects=2, data_dir="data")
+    >>> planned.table["file"].tolist()
+    ['adhd40_metadata.tgz', 'adhd40_0010042.tgz', 'adhd40_0010064.tgz']
+    >>> len(planned.missing), planned.folder.name
+    (3, 'adhd')
     """
     fetcher, given = _fetcher(name)
     planned = fetcher(**given, **options, download=False)
     return planned.again(verify=verify) if verify else planned
 
 
-def data_sets():
-    """The data sets that can be fetched: a data frame of name, title, licence and citation."""
+def data_sets() -> DataFrame:
+    """List the data sets that can be fetched: a DataFrame of name, title, licence and citation.
+
+    See Also
+    --------
+    plan : what fetching one of them would do.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> table = datasets.data_sets()
+    >>> table.columns.tolist()
+    ['title', 'licence', 'citation']
+    >>> "adhd" in table.index, "atlas_msdl" in table.index
+    (True, True)
+    """
     import pandas as pd
 
     entries = [registry.dataset(name) for name in registry.names()]
@@ -98,8 +133,8 @@ def check_one_of(name, value, allowed):
 
 def bunch(entry, **fields):
     """A Bunch with the data set's description, licence and citation."""
-    from sklearn.utils import Bunch
+    from nbica.datasets.dataset import Dataset
 
-    return Bunch(
+    return Dataset(
         **fields, description=entry.description, licence=entry.licence, citation=entry.citation
     )

@@ -1,7 +1,10 @@
 """Runs to fit: ADHD-200, the development data set, and one subject of the localizer."""
 
+from __future__ import annotations
+
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
@@ -11,6 +14,12 @@ from nbica.datasets.download.plan import make_plan
 from nbica.datasets.fetchers.common import bunch, check_one_of, first
 from nbica.datasets.registry import dataset
 from nbica.exceptions import DataWarning
+
+if TYPE_CHECKING:
+    from sklearn.utils import Bunch
+
+    from nbica.datasets.download.plan import DownloadPlan
+    from nbica.hints import AnyPath
 
 _ADHD_TABLE = "ADHD200_40subs_motion_parameters_and_phenotypics.csv"
 _PARTICIPANT_COLUMNS = [
@@ -25,12 +34,13 @@ REDUCED_CONFOUNDS = [
 
 
 def fetch_adhd(
-    n_subjects=30, data_dir=None, url=None, resume=True, verbose=1, *, download=True
-):  # fmt: skip
-    """Resting state of up to 40 children and adolescents of ADHD-200, preprocessed, in MNI space.
+    n_subjects: int | None = 30, data_dir: AnyPath | None = None, url: str | None = None,
+    resume: bool = True, verbose: int = 1, *, download: bool = True,
+) -> Bunch | DownloadPlan:  # fmt: skip
+    """Fetch the resting state of up to 40 children and adolescents of ADHD-200, in MNI space.
 
-    One archive per subject from NITRC, of unknown size; some (61, 73, 61, 176) voxels of 16 bits
-    each, of the order of 50 MB.
+    One preprocessed archive per subject from NITRC, of unknown size; some (61, 73, 61, 176) voxels
+    of 16 bits each, of the order of 50 MB.
 
     Parameters
     ----------
@@ -52,10 +62,23 @@ def fetch_adhd(
     DownloadError
         If a file did not come.
 
+    See Also
+    --------
+    simulate_group : a group without a download.
+
     Notes
     -----
     nilearn returns `t_r=2.0` for all. Where headers disagree, a DataWarning says so; with
     `t_r=None` a fit takes each run's own.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> planned = datasets.fetch_adhd(n_subjects=2, download=False)
+    >>> planned.table["file"].tolist()
+    ['adhd40_metadata.tgz', 'adhd40_0010042.tgz', 'adhd40_0010064.tgz']
+    >>> adhd = datasets.fetch_adhd(n_subjects=2)  # doctest: +SKIP
+    >>> ica.fit(adhd.func, confounds=adhd.confounds)  # doctest: +SKIP
     """
     entry = dataset("adhd", url)
     ids = first([path[7:14] for path in entry.files if path[7:14].isdecimal()], n_subjects)
@@ -82,14 +105,15 @@ def fetch_adhd(
 
 
 def fetch_development_fmri(
-    n_subjects=None, reduce_confounds=True, data_dir=None, resume=True, verbose=1,
-    age_group="both", *, download=True,
-):  # fmt: skip
-    """Children and adults who watch a short film: 155 runs at 4 mm, preprocessed by fMRIPrep.
+    n_subjects: int | None = None, reduce_confounds: bool = True, data_dir: AnyPath | None = None,
+    resume: bool = True, verbose: int = 1, age_group: Literal["both", "child", "adult"] = "both", *,
+    download: bool = True,
+) -> Bunch | DownloadPlan:  # fmt: skip
+    """Fetch runs of children and adults who watch a short film, preprocessed by fMRIPrep.
 
-    Two files per subject from OSF, of unknown size; a run is 25 MB when it is unpacked, so all are
-    below 4 GB. OSF answers about 100 requests an hour to an anonymous address; a longer pause that
-    it asks for ends the call, and another call goes on.
+    155 runs at 4 mm, two files per subject from OSF, of unknown size; a run is 25 MB when it is
+    unpacked, so all are below 4 GB. OSF answers about 100 requests an hour to an anonymous address;
+    a longer pause that it asks for ends the call, and another call goes on.
 
     Parameters
     ----------
@@ -114,6 +138,19 @@ def fetch_development_fmri(
     ------
     DownloadError
         If a file did not come.
+
+    See Also
+    --------
+    fetch_openneuro : the same people's runs before fMRIPrep.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> planned = datasets.fetch_development_fmri(n_subjects=2, download=False)
+    >>> len(planned.items), planned.items[1].file.path
+    (5, 'sub-pixar123_task-pixar_space-MNI152NLin2009cAsym_desc-preproc_bold.nii.gz')
+    >>> films = datasets.fetch_development_fmri(n_subjects=2)  # doctest: +SKIP
+    >>> films.t_r, len(films.func)  # doctest: +SKIP
     """
     age_group = "adult" if age_group == "adults" else age_group
     check_one_of("age_group", age_group, ("both", "child", "adult"))
@@ -142,8 +179,10 @@ def fetch_development_fmri(
     )
 
 
-def fetch_localizer_first_level(data_dir=None, verbose=1, *, resume=True, download=True):
-    """One run of the functional localizer and its events, in MNI305 space.
+def fetch_localizer_first_level(
+    data_dir: AnyPath | None = None, verbose: int = 1, *, resume: bool = True, download: bool = True
+) -> Bunch | DownloadPlan:
+    """Fetch one run of the functional localizer and its events, in MNI305 space.
 
     One archive from OSF, of unknown size.
 
@@ -163,6 +202,18 @@ def fetch_localizer_first_level(data_dir=None, verbose=1, *, resume=True, downlo
     ------
     DownloadError
         If the archive did not come.
+
+    See Also
+    --------
+    simulate_task : a task without a download.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> planned = datasets.fetch_localizer_first_level(download=False)
+    >>> planned.table["file"].tolist()
+    ['localizer_first_level.zip']
+    >>> localizer = datasets.fetch_localizer_first_level()  # doctest: +SKIP
     """
     entry = dataset("localizer_first_level")
     start = "localizer_first_level/sub-12069_task-localizer_"

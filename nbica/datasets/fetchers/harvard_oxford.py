@@ -1,6 +1,9 @@
 """The Harvard-Oxford atlas in the tree of an FSL installation, and its split into hemispheres."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import numpy as np
@@ -11,6 +14,12 @@ from nbica.datasets.download.plan import make_plan
 from nbica.datasets.fetchers.atlases import deterministic
 from nbica.datasets.fetchers.common import bunch, check_one_of
 from nbica.datasets.registry import dataset
+
+if TYPE_CHECKING:
+    from sklearn.utils import Bunch
+
+    from nbica.datasets.download.plan import DownloadPlan
+    from nbica.hints import AnyPath
 
 _TABLES = {
     "cort": "HarvardOxford-Cortical.xml",
@@ -23,15 +32,16 @@ NAMES = tuple(
     for kind in ("maxprob-thr0", "maxprob-thr25", "maxprob-thr50", "prob")
     for resolution in (1, 2)
 )
-# Of the table that FSL ships.
+# Slips in the table that FSL ships.
 _SPELLING = {"Ventrical": "Ventricle", "Operculum": "Opercular"}
 _ONE_SIDED = 0.05  # a region with less than this share on one side is not split
 
 
 def fetch_atlas_harvard_oxford(
-    atlas_name, data_dir=None, symmetric_split=False, resume=True, verbose=1, *, download=True
-):  # fmt: skip
-    """Cortical and subcortical regions of FSL, as integers or as probabilities.
+    atlas_name: str, data_dir: AnyPath | None = None, symmetric_split: bool = False,
+    resume: bool = True, verbose: int = 1, *, download: bool = True,
+) -> Bunch | DownloadPlan:  # fmt: skip
+    """Fetch the cortical and subcortical regions of FSL, as integers or as probabilities.
 
     One archive with all 24 variants, of unknown size; the image returned is in memory, 7 MB at 1
     mm, probabilities about 50 times that.
@@ -61,6 +71,18 @@ def fetch_atlas_harvard_oxford(
         If the archive did not come.
     ValueError
         For an unknown name, or a split of probabilities.
+
+    See Also
+    --------
+    nbica.NiftiLabelsMasker : takes the mean time course of each region.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> name = "cort-maxprob-thr25-2mm"
+    >>> datasets.fetch_atlas_harvard_oxford(name, download=False).table["file"].tolist()
+    ['HarvardOxford.tgz']
+    >>> regions = datasets.fetch_atlas_harvard_oxford(name, symmetric_split=True)  # doctest: +SKIP
     """
     import nibabel as nib
 

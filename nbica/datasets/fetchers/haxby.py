@@ -1,13 +1,24 @@
 """Faces and objects (Haxby et al. 2001), whose archives have published sums."""
 
+from __future__ import annotations
+
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nbica.datasets.download.fetch import fetch
 from nbica.datasets.download.plan import make_plan
 from nbica.datasets.fetchers.common import bunch, first
 from nbica.datasets.registry import dataset
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sklearn.utils import Bunch
+
+    from nbica.datasets.download.plan import DownloadPlan
+    from nbica.hints import AnyPath
 
 # Keys of the Bunch, as nilearn names them, and the files of a subject.
 _FILES = {
@@ -25,10 +36,11 @@ _SUMS = "MD5SUMS"
 
 
 def fetch_haxby(
-    data_dir=None, subjects=(2,), fetch_stimuli=False, url=None, resume=True, verbose=1,
-    *, download=True,
-):  # fmt: skip
-    """Six subjects who look at faces, houses and objects: twelve runs each, in native space.
+    data_dir: AnyPath | None = None, subjects: int | Sequence[int] | None = (2,),
+    fetch_stimuli: bool = False, url: str | None = None, resume: bool = True, verbose: int = 1, *,
+    download: bool = True,
+) -> Bunch | DownloadPlan:  # fmt: skip
+    """Fetch runs of six subjects who look at faces, houses and objects, in native space.
 
     About 300 MB per subject to download, and as much again while an archive is unpacked.
 
@@ -54,6 +66,18 @@ def fetch_haxby(
         If a file did not come, or has not the MD5 of the source's list.
     ValueError
         For a subject that there is not.
+
+    See Also
+    --------
+    simulate_task : a task of the same form, without a download.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> planned = datasets.fetch_haxby(subjects=[2], data_dir="data", download=False)
+    >>> [path for path in planned.table["file"] if "subj" in path]
+    ['subj2-2010.01.14.tar.gz']
+    >>> haxby = datasets.fetch_haxby(subjects=[2])  # doctest: +SKIP
     """
     entry = dataset("haxby", url)
     chosen = _chosen(subjects)

@@ -1,13 +1,24 @@
 """A folder that holds data sets as their sources offer them, for others to fetch from."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from nbica.datasets.download.fetch import fetch
 from nbica.datasets.fetchers.common import options_of, plan
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
-def mirror(names, folder, *, verbose=1, **options):
+    from nbica.hints import AnyPath
+
+
+def mirror(
+    names: str | Sequence[str] | Mapping[str, dict], folder: AnyPath, *, verbose: int = 1,
+    **options: Any
+) -> Path:  # fmt: skip
     """Download data sets once, so that a whole class can fetch them from a folder or a server.
 
     Costs what the data sets cost; what is already in the folder is not downloaded again.
@@ -34,9 +45,17 @@ def mirror(names, folder, *, verbose=1, **options):
     DownloadError
         If a file did not come; call again to go on.
 
+    See Also
+    --------
+    plan : what a download would bring.
+
     Examples
     --------
-    >>> mirror({"adhd": {"n_subjects": 10}, "atlas_msdl": {}}, "/srv/nbica")  # doctest: +SKIP
+    >>> from nbica import datasets
+    >>> wanted = {"adhd": {"n_subjects": 10}, "atlas_msdl": {}}
+    >>> [len(datasets.plan(name, **options).items) for name, options in wanted.items()]
+    [11, 1]
+    >>> datasets.mirror(wanted, "/srv/nbica")  # doctest: +SKIP
     """
     folder = Path(folder).expanduser().absolute()
     for name, own in _as_dict(names).items():

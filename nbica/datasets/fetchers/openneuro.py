@@ -1,6 +1,9 @@
 """OpenNeuro data sets, each file with the MD5 that its git-annex publishes."""
 
+from __future__ import annotations
+
 import re
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
@@ -9,15 +12,23 @@ from nbica.datasets.download.plan import make_plan
 from nbica.datasets.fetchers.common import bunch, check_one_of, first
 from nbica.datasets.registry import dataset as registered
 
+if TYPE_CHECKING:
+    from sklearn.utils import Bunch
+
+    from nbica.datasets.download.plan import DownloadPlan
+    from nbica.hints import AnyPath
+
 _KINDS = {"raw": "_bold.nii.gz", "preprocessed": "_swrf_bold.nii.gz"}
 _OFFERS = {"ds000228": ("preprocessed", "raw"), "ds000105": ("raw",)}
 
 
 def fetch_openneuro(
-    dataset="ds000228", n_subjects=2, kind=None, anat=False, data_dir=None, resume=True, verbose=1,
-    *, download=True,
-):  # fmt: skip
-    """Files of OpenNeuro, strictly verified.
+    dataset: Literal["ds000228", "ds000105"] = "ds000228", n_subjects: int | None = 2,
+    kind: Literal["preprocessed", "raw"] | None = None, anat: bool = False,
+    data_dir: AnyPath | None = None, resume: bool = True, verbose: int = 1, *,
+    download: bool = True,
+) -> Bunch | DownloadPlan:  # fmt: skip
+    """Fetch files of OpenNeuro and verify them strictly.
 
     ds000228: 70 to 110 MB per subject preprocessed, 24 to 31 MB raw. ds000105: about 300 MB per
     subject.
@@ -47,6 +58,18 @@ def fetch_openneuro(
     ------
     DownloadError
         If a file did not come, or has another MD5.
+
+    See Also
+    --------
+    find_bids : data sets that were downloaded in another way.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> planned = datasets.fetch_openneuro("ds000105", n_subjects=1, download=False)
+    >>> planned.items[0].file.path
+    'sub-1/func/sub-1_task-objectviewing_run-01_bold.nii.gz'
+    >>> data = datasets.fetch_openneuro("ds000105", n_subjects=1)  # doctest: +SKIP
     """
     check_one_of("dataset", dataset, tuple(_OFFERS))
     kind = kind or _OFFERS[dataset][0]

@@ -1,9 +1,19 @@
 """Templates: the ICBM 2009a that nilearn knows, and the MNI152 of TemplateFlow, hash-pinned."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
 from nbica.datasets.download.fetch import fetch
 from nbica.datasets.download.plan import make_plan
 from nbica.datasets.fetchers.common import bunch, check_one_of
 from nbica.datasets.registry import dataset
+
+if TYPE_CHECKING:
+    from sklearn.utils import Bunch
+
+    from nbica.datasets.download.plan import DownloadPlan
+    from nbica.hints import AnyPath
 
 _ICBM = {
     "csf": "csf_tal_nlin_sym_09a",
@@ -27,8 +37,11 @@ _TEMPLATEFLOW = {
 }
 
 
-def fetch_icbm152_2009(data_dir=None, url=None, resume=True, verbose=1, *, download=True):
-    """ICBM 152 template, nonlinear, symmetric, 2009a, at 1 mm.
+def fetch_icbm152_2009(
+    data_dir: AnyPath | None = None, url: str | None = None, resume: bool = True, verbose: int = 1,
+    *, download: bool = True,
+) -> Bunch | DownloadPlan:  # fmt: skip
+    """Fetch the ICBM 152 template: nonlinear, symmetric, 2009a, at 1 mm.
 
     One archive, of unknown size.
 
@@ -47,6 +60,18 @@ def fetch_icbm152_2009(data_dir=None, url=None, resume=True, verbose=1, *, downl
     ------
     DownloadError
         If the archive did not come.
+
+    See Also
+    --------
+    fetch_templateflow : the templates of fMRIPrep and FSL.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> datasets.fetch_icbm152_2009(download=False).table["file"].tolist()
+    ['mni_icbm152_nlin_sym_09a.zip']
+    >>> icbm = datasets.fetch_icbm152_2009()  # doctest: +SKIP
+    >>> plotting.plot_anat(icbm.t1)  # doctest: +SKIP
     """
     entry = dataset("icbm152_2009", url)
     names = {
@@ -61,10 +86,11 @@ def fetch_icbm152_2009(data_dir=None, url=None, resume=True, verbose=1, *, downl
 
 
 def fetch_templateflow(
-    template="MNI152NLin2009cAsym", resolution_mm=2, data_dir=None, resume=True, verbose=1,
-    *, download=True,
-):  # fmt: skip
-    """MNI152 template of TemplateFlow: what fMRIPrep's runs are in.
+    template: Literal["MNI152NLin2009cAsym", "MNI152NLin6Asym"] = "MNI152NLin2009cAsym",
+    resolution_mm: Literal[1, 2] = 2, data_dir: AnyPath | None = None, resume: bool = True,
+    verbose: int = 1, *, download: bool = True,
+) -> Bunch | DownloadPlan:  # fmt: skip
+    """Fetch the MNI152 template of TemplateFlow, the space of fMRIPrep's runs.
 
     5 MB at 2 mm and 37 MB at 1 mm for the default; each file has a published MD5.
 
@@ -86,6 +112,19 @@ def fetch_templateflow(
     ------
     DownloadError
         If a file did not come, or has another MD5.
+
+    See Also
+    --------
+    fetch_icbm152_2009 : the template of 2009a.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> planned = datasets.fetch_templateflow(resolution_mm=2, download=False)
+    >>> planned.table["file"][0], len(planned.items)
+    ('tpl-MNI152NLin2009cAsym_res-02_T1w.nii.gz', 6)
+    >>> template = datasets.fetch_templateflow()  # doctest: +SKIP
+    >>> view_img(ica.components_img_, template.brain)  # doctest: +SKIP
     """
     check_one_of("template", template, ("MNI152NLin2009cAsym", "MNI152NLin6Asym"))
     check_one_of("resolution_mm", resolution_mm, (1, 2))

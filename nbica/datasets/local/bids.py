@@ -1,7 +1,10 @@
 """fMRIPrep derivatives as they lie on disk: runs of one task in one space, with their confounds."""
 
+from __future__ import annotations
+
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -30,12 +33,20 @@ from nbica.datasets.local.confound_strategies import choose
 from nbica.exceptions import DataError, DataWarning
 from nbica.signal.tables import read_table
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sklearn.utils import Bunch
+
+    from nbica.hints import AnyPath
+
 
 def find_bids(
-    root, task=None, space=None, confounds="motion24", *, subjects=None, sessions=None, res=None,
-    **labels,
-):  # fmt: skip
-    """Preprocessed runs of a BIDS folder, ready for a fit.
+    root: AnyPath, task: str | None = None, space: str | None = None,
+    confounds: str | Sequence[str] | None = "motion24", *, subjects: Sequence[str] | None = None,
+    sessions: Sequence[str] | None = None, res: str | None = None, **labels: str
+) -> Bunch:  # fmt: skip
+    """Find the preprocessed runs of a BIDS folder, ready for a fit.
 
     Reads headers and tables only: some milliseconds per run.
 
@@ -51,8 +62,8 @@ def find_bids(
         "compcor", "scrub"), a preset ("simple", "scrubbing", "compcor"), or a list of such names,
         columns and patterns; see :mod:`nbica.datasets.local.confound_strategies`. "motion24" are
         the six parameters, their derivatives, and the squares of both. None takes none.
-    subjects, sessions : list of str, optional
-        Labels to take, with or without `sub-` and `ses-`.
+    subjects, sessions : list of str or int, optional
+        Labels to take, with or without `sub-` and `ses-`; 1 is also "01".
     **labels : str
         Values of other entities, where there are several: `cohort` of a template, `echo` (by
         default the combination of all), `part`, `rec`, `dir`, `acq`, `run`, `ce`, `chunk`, and
@@ -85,8 +96,25 @@ def find_bids(
     DataWarning
         If runs are left out: unreadable, without confounds, of another length, with gaps. If the
         repetition time of some cannot be.
+
+    See Also
+    --------
+    find_hcp : runs of a Human Connectome Project tree.
+    nbica.CanICA : takes what is found as it is.
+
+    Examples
+    --------
+    The simulated cohort lies on disk as fMRIPrep would write it:
+
+    >>> from nbica import datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> data = datasets.find_bids(cohort.data_dir, subjects=["01", "02"], confounds="motion24")
+    >>> len(data.func), data.t_r, data.confounds[0].shape
+    (2, 2.0, (40, 24))
+    >>> data.table["subject"].tolist()
+    ['sub-01', 'sub-02']
     """
-    from sklearn.utils import Bunch
+    from nbica.datasets.dataset import Dataset
 
     check_labels(labels)
     desc = str(labels.pop("desc", "preproc"))
@@ -100,7 +128,7 @@ def find_bids(
     table = pd.concat([pd.DataFrame([run.row for run in found]), _differing(found)], axis=1)
     _warn_of_unknown_times(table["t_r"], found)
     description = f"{_pipeline(root)}\n{summary(table, left_out)}\n{_besides(runs, chosen)}"
-    return Bunch(
+    return Dataset(
         func=[run.path for run in found],
         confounds=None if confounds is None else [run.confounds for run in found],
         sample_mask=[run.kept for run in found],
@@ -179,6 +207,7 @@ def _list_runs(folder, desc):
 
 
 def _look(path, strategy):
+    """A run with its row of the table and its confounds, or the reason to leave it out."""
     _check_name(path)
     names, run = entities(path), header_of(path)
     table, sidecar, reason = table_of(path)
@@ -205,6 +234,7 @@ def _look(path, strategy):
 
 
 def _confounds(table, strategy, sidecar, n_timepoints):
+    """Confounds by a strategy, and the frames that are kept, if they fit the run."""
     if len(table) != n_timepoints:
         msg = f"its table has {len(table)} rows for {n_timepoints} frames"
         raise LeftOut(msg)

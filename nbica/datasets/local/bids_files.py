@@ -37,6 +37,7 @@ def table_of(path):
 
 
 def _find_table(path):
+    """The table whose entities fit a run best and fit no other run, or why there is none."""
     own = without(entities(path), *_NOT_OF_A_TABLE)
     tables = [other for other in path.parent.iterdir() if _TABLE.fullmatch(other.name)]
     fitting = {table: without(entities(table), *_NOT_OF_A_TABLE) for table in sorted(tables)}

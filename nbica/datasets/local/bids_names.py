@@ -71,11 +71,12 @@ def choose(runs, *, task, space, res, subjects, sessions, labels):
 
 
 def _of(runs, entity, wanted):
+    """The runs whose entity has one of the labels that are wanted."""
     if wanted is None:
         return runs
     wanted = [wanted] if isinstance(wanted, str | int) else wanted
-    labels = [str(label).removeprefix(f"{entity}-") for label in wanted]
     there = labels_of(runs, entity)
+    labels = [_label(one, entity, there) for one in wanted]
     if not labels:
         msg = f"No label of {entity} to take: pass a list of some of {', '.join(sorted(there))}."
         raise ValueError(msg)
@@ -84,6 +85,15 @@ def _of(runs, entity, wanted):
         msg = f"There are no runs of {entity}-{lacking[0]}; there are {', '.join(sorted(there))}."
         raise DataError(msg)
     return {path: names for path, names in runs.items() if names.get(entity) in labels}
+
+
+def _label(wanted, entity, there):
+    """The label that a user means: 1 is "01" where nobody is called "1"."""
+    label = str(wanted).removeprefix(f"{entity}-")
+    if label in there or not label.isdecimal():
+        return label
+    alike = [known for known in there if known.isdecimal() and int(known) == int(label)]
+    return alike[0] if len(alike) == 1 else label
 
 
 def _narrowed(runs, entity, wanted):
@@ -132,6 +142,7 @@ def labels_of(runs, entity):
 
 
 def _common_space(runs):
+    """The one standard space of the runs; None where a user has to choose."""
     there = labels_of(runs, "space")
     standard = [label for label in there if label not in _INDIVIDUAL]
     if standard:

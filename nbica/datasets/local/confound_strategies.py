@@ -120,6 +120,7 @@ def _names(strategy):
 
 
 def _columns(name, table, sidecar):
+    """Names of the columns that one word of a strategy stands for."""
     if name == "scrub":
         return []
     if name == "high_pass":  # none, where the run is shorter than the waves

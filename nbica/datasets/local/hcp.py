@@ -1,7 +1,10 @@
 """Resting-state runs of a Human Connectome Project tree, as it is unpacked or synchronised."""
 
+from __future__ import annotations
+
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -21,6 +24,13 @@ from nbica.datasets.local.candidates import (
 from nbica.exceptions import DataError
 from nbica.runtime.placeholders import placeholder
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sklearn.utils import Bunch
+
+    from nbica.hints import AnyPath
+
 RUNS = ("REST1_LR", "REST1_RL", "REST2_LR", "REST2_RL")
 T_R = 0.72  # s
 FULL_LENGTH = 1200  # frames
@@ -33,8 +43,12 @@ _LICENCE = (
 _CITATION = "Van Essen DC et al. (2013). The WU-Minn Human Connectome Project. NeuroImage 80:62-79"
 
 
-def find_hcp(root, runs=RUNS, confounds=None, *, subjects=None, min_timepoints=0, cleaned=True):
-    """Volume runs of an HCP tree, ready for a fit.
+def find_hcp(
+    root: AnyPath, runs: Sequence[str] = RUNS,
+    confounds: Literal["motion6", "motion12", "motion24"] | None = None, *,
+    subjects: Sequence[str | int] | None = None, min_timepoints: int = 0, cleaned: bool = True,
+) -> Bunch:  # fmt: skip
+    """Find the volume runs of an HCP tree, ready for a fit.
 
     Reads headers only. A full run is 1 GB on disk; a fit streams it.
 
@@ -43,7 +57,7 @@ def find_hcp(root, runs=RUNS, confounds=None, *, subjects=None, min_timepoints=0
     root : path
         The folder that holds the subjects' folders, or one subject's.
     runs : list of str
-        Of REST1_LR, REST1_RL, REST2_LR, REST2_RL.
+        Some of REST1_LR, REST1_RL, REST2_LR, REST2_RL.
     confounds : {None, "motion6", "motion12", "motion24"}
         By default none: ICA-FIX has already regressed 24 motion parameters out of the cleaned
         runs, and filters applied one after the other bring back what another one removed (Lindquist
@@ -75,8 +89,27 @@ def find_hcp(root, runs=RUNS, confounds=None, *, subjects=None, min_timepoints=0
     -----
     DataWarning
         If runs are left out.
+
+    See Also
+    --------
+    find_bids : runs that fMRIPrep wrote.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import nibabel as nib
+    >>> import numpy as np
+    >>> from nbica import datasets
+    >>> folder = Path("HCP/100307/MNINonLinear/Results/rfMRI_REST1_LR")
+    >>> folder.mkdir(parents=True)
+    >>> img = nib.Nifti1Image(np.ones((4, 4, 4, 1200), "float32"), np.eye(4))
+    >>> img.header.set_zooms((1, 1, 1, 0.72))
+    >>> nib.save(img, folder / "rfMRI_REST1_LR_hp2000_clean.nii.gz")
+    >>> data = datasets.find_hcp("HCP", runs=["REST1_LR"])
+    >>> data.table[["subject", "session", "run", "n_timepoints"]].values.tolist()
+    [['100307', 'REST1', 'LR', 1200]]
     """
-    from sklearn.utils import Bunch
+    from nbica.datasets.dataset import Dataset
 
     _check(runs, confounds)
     root = Path(root).expanduser().absolute()
@@ -89,7 +122,7 @@ def find_hcp(root, runs=RUNS, confounds=None, *, subjects=None, min_timepoints=0
     tell(found, left_out, root)
     table = pd.DataFrame([run.row for run in found])
     incomplete = _incomplete(people, runs, ending)
-    return Bunch(
+    return Dataset(
         func=[run.path for run in found],
         confounds=None if confounds is None else [run.confounds for run in found],
         motion=[_motion_path(Path(run.path)) for run in found],
@@ -156,6 +189,7 @@ def _check_there(there, people, root, ending):
 
 
 def _look(path, confounds, min_timepoints):
+    """A run with its row of the table and its confounds, or the reason to leave it out."""
     run = header_of(path)
     if run.n_timepoints < min_timepoints:
         msg = f"{run.n_timepoints} frames, fewer than {min_timepoints}"

@@ -5,8 +5,11 @@ The journey: `Scene` holds what all subjects share, `_draw_subject` what sets on
 in the folder's name.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
+from typing import TYPE_CHECKING
 
 import nibabel as nib
 import numpy as np
@@ -25,6 +28,14 @@ from nbica.datasets.simulation.subjects import (
 )
 from nbica.image import template
 from nbica.image.writing import write_image
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
+    from sklearn.utils import Bunch
+
+    from nbica.hints import AnyPath
 
 _VERSION = 7  # bump when the same parameters give other files: old ones are then left alone
 _FEWEST_FRAMES = 20
@@ -51,18 +62,18 @@ Parameters: {parameters}
 
 
 def simulate_group(
-    n_subjects=8,
-    n_timepoints=168,
+    n_subjects: int = 8,
+    n_timepoints: int = 168,
     *,
-    voxel_size=4.0,
-    t_r=2.0,
-    affine=None,
-    shape=None,
-    noise=1.0,
-    data_dir=None,
-    random_state=0,
-    n_jobs=1,
-):
+    voxel_size: float = 4.0,
+    t_r: float = 2.0,
+    affine: ArrayLike | None = None,
+    shape: Sequence[int] | None = None,
+    noise: float = 1.0,
+    data_dir: AnyPath | None = None,
+    random_state: int = 0,
+    n_jobs: int = 1,
+) -> Bunch:
     """Simulate a group of resting-state runs with known networks, on disk, once.
 
     The default cohort takes about five seconds, 200 MB of memory and 120 MB of disk; a second
@@ -110,9 +121,25 @@ def simulate_group(
     OSError
         The data folder cannot be written to.
 
+    See Also
+    --------
+    simulate_task : one subject who looks at pictures.
+    find_bids : runs of your own.
+
     Notes
     -----
     Sources of the coordinates are in `nbica.datasets.simulation.networks` and in `description`.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> len(cohort.func), cohort.mask_img.shape, cohort.t_r
+    (4, (13, 16, 14), 2.0)
+    >>> cohort.labels[:3]
+    ['default mode', 'dorsal attention', 'left fronto-parietal']
+    >>> cohort.phenotypic["group"].tolist()
+    ['control', 'patient', 'control', 'patient']
     """
     plan = _plan(n_timepoints, voxel_size, t_r, affine, shape, noise, random_state)
     _check_count("n_subjects", n_subjects, at_least=1)
@@ -150,6 +177,7 @@ def find_group(n_subjects=8, n_timepoints=168, *, voxel_size=4.0, data_dir=None)
 
 
 def _plan(n_timepoints, voxel_size, t_r, affine, shape, noise, random_state):
+    """The parameters, checked, in the form that names the folder."""
     _check_count("n_timepoints", n_timepoints, at_least=_FEWEST_FRAMES)
     _check_count("random_state", random_state, at_least=0)
     _check_number("t_r", t_r, "in s, for instance 2.0")
@@ -168,6 +196,7 @@ def _plan(n_timepoints, voxel_size, t_r, affine, shape, noise, random_state):
 
 
 def _grid(voxel_size, affine, shape):
+    """Affine and shape of the runs, as given or around the head."""
     if (affine is None) != (shape is None):
         given, other = ("affine", "shape") if shape is None else ("shape", "affine")
         msg = f"{given} is given without {other}; give both, or only voxel_size."
@@ -273,10 +302,10 @@ def _update_participants(path, phenotypic):
 
 
 def _bunch(folder, plan, subjects, phenotypic):
-    from sklearn.utils import Bunch
+    from nbica.datasets.dataset import Dataset
 
     anat_img, mask_img, maps_img = (nib.load(path) for path in _shared_paths(folder))
-    return Bunch(
+    return Dataset(
         func=[str(subject.bold) for subject in subjects],
         confounds=[str(subject.reduced_confounds) for subject in subjects],
         full_confounds=[str(subject.confounds) for subject in subjects],

@@ -134,6 +134,7 @@ def _write_courses(path, courses):
 
 
 def _draw_subject(index, scene):
+    """Draw what sets a subject apart: time courses, own maps, motion, disturbances, noise."""
     plan, affine, mask = scene.plan, scene.affine, scene.mask
     rng = generator(plan.random_state, index, stream=1)
     courses = scanner.haemodynamic_courses(
@@ -185,6 +186,7 @@ def write_run(path, drawn, scene):
     header = nifti_header(
         (*plan.shape, plan.n_timepoints), scene.affine, np.int16, t_r=plan.t_r, slope=_SLOPE
     )
+    # What fMRIPrep would have measured is gathered while the run is written.
     statistics = fmriprep.RunStatistics(scene.fractions, mask)
     # NIfTI has x fastest: the mask's voxels, in C order, by their place in the file.
     places = np.ravel_multi_index(np.nonzero(mask), plan.shape, order="F")
@@ -192,6 +194,7 @@ def write_run(path, drawn, scene):
     mean = scene.image[mask]
     with NiftiStream(path, header) as stream:
         for start in range(0, plan.n_timepoints, _FRAMES_PER_BLOCK):
+            # Signal, noise and mean of some frames; outside of the mask the still image.
             courses = drawn.sources.courses[start : start + _FRAMES_PER_BLOCK]
             frames = courses @ drawn.sources.patterns
             frames += drawn.noise.draw(len(courses))

@@ -4,8 +4,11 @@ In order: `_stimuli` is the order of blocks, `_patterns` what each kind evokes w
 `subjects.write_run` streams it to disk through the scanner of the resting-state cohort.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
+from typing import TYPE_CHECKING
 
 import nibabel as nib
 import numpy as np
@@ -15,6 +18,11 @@ from nbica.datasets.simulation import anatomy, scanner
 from nbica.datasets.simulation.subjects import Drawn, Plan, Scene, generator, write_run
 from nbica.image.writing import write_image
 from nbica.runtime.checks import check_count
+
+if TYPE_CHECKING:
+    from sklearn.utils import Bunch
+
+    from nbica.hints import AnyPath
 
 _VERSION = 4  # bump when the same parameters give other files
 CATEGORIES = ("face", "house", "cat", "bottle", "scissors", "shoe", "chair", "scrambledpix")
@@ -56,7 +64,9 @@ Parameters: {parameters}
 """
 
 
-def simulate_task(n_runs=6, *, noise=1.0, data_dir=None, random_state=0):
+def simulate_task(
+    n_runs: int = 6, *, noise: float = 1.0, data_dir: AnyPath | None = None, random_state: int = 0
+) -> Bunch:
     """Simulate one subject who looks at pictures, on disk, once.
 
     The default takes some five seconds, 100 MB of memory and 15 MB of disk; a second call with the
@@ -86,6 +96,20 @@ def simulate_task(n_runs=6, *, noise=1.0, data_dir=None, random_state=0):
         A parameter is out of range.
     OSError
         The data folder cannot be written to.
+
+    See Also
+    --------
+    simulate_group : a group at rest.
+    fetch_haxby : the data set whose design this follows.
+
+    Examples
+    --------
+    >>> from nbica import datasets
+    >>> task = datasets.simulate_task(n_runs=1)
+    >>> task.categories
+    ['face', 'house', 'cat', 'bottle', 'scissors', 'shoe', 'chair', 'scrambledpix']
+    >>> task.patterns_img.shape, task.t_r
+    ((41, 49, 10, 8), 2.5)
     """
     check_count("n_runs", n_runs)
     _check(noise, random_state)
@@ -114,10 +138,10 @@ _NAMES = ("bold.nii.gz", "labels.txt", "mask4_vt.nii.gz", "anat.nii.gz", "mask.n
 
 
 def _bunch(folder, plan):
-    from sklearn.utils import Bunch
+    from nbica.datasets.dataset import Dataset
 
     func, target, vt, anat, mask, patterns = (str(folder / name) for name in _NAMES)
-    return Bunch(
+    return Dataset(
         func=[func],
         session_target=[target],
         mask_vt=[vt],
@@ -135,6 +159,7 @@ def _bunch(folder, plan):
 
 
 def _write(folder, plan):
+    """Write all files of the task, the manifest last."""
     scene = Scene(plan)
     rng = generator(plan.random_state, 0, stream=3)
     labels = np.concatenate([_stimuli(rng) for _ in range(plan.n_timepoints // _RUN)])
@@ -191,6 +216,7 @@ def _inside(ellipsoids, scene):
 
 
 def _draw(rng, scene, labels, patterns):
+    """What the pictures evoke, with the drift of each run and noise."""
     percent = scanner.GREY_SIGNAL / 100
     sources = [scanner.Sources(responses(labels), percent * patterns)]
     for start in range(0, len(labels), _RUN):
