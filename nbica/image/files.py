@@ -168,6 +168,8 @@ def checked_affine(img, name):
     """The affine of an image; a DataError for one that places its voxels nowhere."""
     affine = np.array(img.affine, dtype=float)
     is_affine = affine.shape == (4, 4) and np.isfinite(affine).all()
+    if is_affine and not affine[3, :3].any() and affine[3, 3]:
+        affine[3, 3] = 1  # as a file would have it, and as nibabel and nilearn take it
     if not is_affine or np.linalg.det(affine) == 0 or affine[3].tolist() != [0, 0, 0, 1]:
         msg = (
             f"{name} does not say where its voxels are: its affine is {affine.tolist()}. Set an "

@@ -18,13 +18,14 @@ from nbica.plotting.options import Frame, root_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
     from numpy.typing import ArrayLike
 
     from nbica.hints import AnyPath, AxesOrPlace, Colors, FigureOrSize
 
 # Behind a name that lies on cells.
 _PATCH = {"facecolor": WHITE, "alpha": 0.75, "edgecolor": "none", "pad": 0.8}
+_LINKAGES = ("single", "complete", "average")
 _TRI = {"full": None, "lower": -1, "diag": 0}
 
 
@@ -32,10 +33,10 @@ def plot_matrix(
     mat: ArrayLike, labels: Sequence[str] | None = None, *, title: str | None = None,
     colorbar: bool = True, cmap: Colors = None, vmin: float | None = None,
     vmax: float | None = None, tri: Literal["full", "lower", "diag"] = "full",
-    grid: bool | str = False, reorder: bool = False, figure: FigureOrSize = None,
+    grid: bool | str = False, reorder: bool | str = False, figure: FigureOrSize = None,
     axes: AxesOrPlace = None, output_file: AnyPath | None = None, auto_fit: bool = True,
     domains: Sequence[str] | None = None, **kwargs: Any
-) -> Figure:  # fmt: skip
+) -> AxesImage:  # fmt: skip
     """Show a matrix, such as correlations between regions.
 
     Memory and time: next to nothing.
@@ -55,9 +56,9 @@ def plot_matrix(
         All of it, what is below the diagonal, or with the diagonal.
     grid : bool or colour
         Lines between cells.
-    reorder : bool
-        Put rows and columns that are alike beside each other (average linkage, leaves ordered so
-        that neighbours are most alike).
+    reorder : bool or {"single", "complete", "average"}
+        Put rows and columns that are alike beside each other (True is average linkage; leaves are
+        ordered so that neighbours are most alike).
     title, figure, axes, output_file
         See :func:`plot_stat_map`; in given axes the matrix itself is drawn.
     auto_fit : bool
@@ -92,7 +93,7 @@ def plot_matrix(
     _check_domains(mat, domains, reorder)
     labels = None if labels is None else list(map(str, labels))
     if reorder:
-        order = similar_first(mat)
+        order = similar_first(mat, "average" if reorder is True else reorder)
         mat, labels = mat[np.ix_(order, order)], labels and [labels[i] for i in order]
     if domains is not None:
         order, runs = by_domain(domains)
@@ -112,7 +113,7 @@ def plot_matrix(
     if domains is not None:
         _frame_domains(axes, runs, names_them=labels is None)
     if title:
-        axes.set_title(title, fontsize=10, loc="left", color=BLACK, parse_math=False)
+        axes.set_title(title, x=0, ha="left", fontsize=10, color=BLACK, parse_math=False)
     if colorbar:
         figure.colorbar(image, cax=bar, ax=None if bar is not None else axes)
         if bar is not None:
@@ -125,13 +126,13 @@ def plot_matrix(
     return image
 
 
-def similar_first(mat):
-    """Order of rows in which neighbours are alike."""
+def similar_first(mat, method="average"):
+    """Order of rows in which neighbours are alike, after a linkage of scipy's."""
     similarity = np.nan_to_num(mat)
     distance = similarity.max() - (similarity + similarity.T) / 2
     np.fill_diagonal(distance, 0)
     condensed = squareform(distance, checks=False)
-    return leaves_list(optimal_leaf_ordering(linkage(condensed, "average"), condensed))
+    return leaves_list(optimal_leaf_ordering(linkage(condensed, method), condensed))
 
 
 def by_domain(domains):
@@ -165,6 +166,9 @@ def _check(mat, labels, tri, reorder):
         raise ValueError(msg)
     if tri not in _TRI:
         msg = f"tri={tri!r} is unknown; use one of {', '.join(_TRI)}"
+        raise ValueError(msg)
+    if not isinstance(reorder, bool) and reorder not in _LINKAGES:
+        msg = f"reorder={reorder!r} is unknown; use True, False or one of {', '.join(_LINKAGES)}"
         raise ValueError(msg)
     if reorder and (mat.shape[0] != mat.shape[1] or len(mat) < 3):
         msg = f"mat has shape {mat.shape}; reorder=True needs a square matrix of 3 rows or more"

@@ -82,6 +82,12 @@ def test_reordering_puts_groups_together():
     assert sorted(similar_first(blocks(order))) == list(range(6))
 
 
+def test_a_linkage_that_scipy_lacks_is_refused():
+    """The error names those that there are."""
+    with pytest.raises(ValueError, match="single, complete, average"):
+        plotting.plot_matrix(np.eye(4), reorder="ward-ish")
+
+
 @pytest.mark.parametrize(("tri", "n_shown"), [("full", 9), ("lower", 3), ("diag", 6)])
 def test_part_of_a_matrix(tri, n_shown):
     """What is above the diagonal is blank; colours are symmetric, the diagonal does not count."""
@@ -237,15 +243,14 @@ def test_domains_stand_together_in_frames():
     mat = np.arange(25.0).reshape(5, 5)
     mat += mat.T
 
-    figure = plotting.plot_matrix(mat, domains=["b", "a", "b", "c", "a"])
+    image = plotting.plot_matrix(mat, domains=["b", "a", "b", "c", "a"])
 
-    order = [0, 2, 1, 4, 3]
-    axes = figure.axes[0]
-    np.testing.assert_array_equal(axes.images[0].get_array(), mat[np.ix_(order, order)])
+    order, axes = [0, 2, 1, 4, 3], image.axes
+    np.testing.assert_array_equal(image.get_array(), mat[np.ix_(order, order)])
     frames = [(patch.get_x(), patch.get_width()) for patch in axes.patches]
     assert frames == [(-0.5, 2), (1.5, 2), (3.5, 1)]
     assert [text.get_text() for text in axes.get_yticklabels()] == ["b", "a", "c"]
-    named = plotting.plot_matrix(mat, list("vwxyz"), domains=["b", "a", "b", "c", "a"]).axes[0]
+    named = plotting.plot_matrix(mat, list("vwxyz"), domains=["b", "a", "b", "c", "a"]).axes
     assert [text.get_text() for text in named.get_yticklabels()] == list("vxwzy")
     assert [text.get_text() for text in named.texts] == ["b", "a", "c"]
 
