@@ -173,7 +173,7 @@ def compare_groups(
     values = np.asarray(values, dtype=float)
     names, is_first = check_groups(groups, len(values))
     is_square = values.ndim == 3 and values.shape[1] == values.shape[2]
-    is_symmetric = is_square and np.array_equal(values, values.swapaxes(1, 2), equal_nan=True)
+    is_symmetric = is_square and _are_symmetric(values)
     rows = values.reshape(len(values), -1) if is_square else values
     if is_symmetric:
         rows = sym_matrix_to_vec(values, discard_diagonal=True)
@@ -205,6 +205,12 @@ def compare_groups(
         results = [_square(r, d, len(values[0])) for r, d in zip(results, diagonals, strict=True)]
     tfce = tfce if correction == "tfce" else None
     return GroupComparison(names, *results, largest, correction, tfce)
+
+
+def _are_symmetric(matrices):
+    """Whether matrices are, to what products of float32 are known to."""
+    known = 1e-5 * np.nanmax(np.abs(matrices), initial=0.0)
+    return np.allclose(matrices, matrices.swapaxes(1, 2), rtol=0.0, atol=known, equal_nan=True)
 
 
 def _enhancement(correction, mask_img, n_values):

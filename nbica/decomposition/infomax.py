@@ -64,7 +64,7 @@ def infomax(white, start, max_iter=200, tol=1e-8):
     """Descend from a start to the nearest unmixing matrix that is likeliest.
 
     Costs, for each of some 30 to 90 iterations, 2 k² multiplications and k exponentials per voxel
-    in float64 (20 x 47 000: 0.03 s); memory is one block of voxels.
+    in float64 (20 x 47 000: 0.05 s); memory is one block of voxels.
 
     Parameters
     ----------

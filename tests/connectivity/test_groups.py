@@ -462,6 +462,18 @@ def test_matrices_that_are_not_symmetric_are_compared_whole(rng):
     np.testing.assert_array_equal(found.p, flat.p.reshape(3, 3))
 
 
+def test_rounding_makes_no_matrix_asymmetric(rng):
+    """Connectomes that are symmetric to a millionth are compared by their lower triangles."""
+    values = rng.standard_normal((22, 3, 3))
+    values += values.swapaxes(1, 2)
+    rounded = values * (1 + 1e-7 * rng.standard_normal(values.shape))
+
+    exact, found = (compare_groups(v, GROUPS, n_permutations=50) for v in (values, rounded))
+
+    np.testing.assert_allclose(found.t, exact.t, rtol=1e-4)
+    np.testing.assert_array_equal(np.diag(found.p), 1)
+
+
 @pytest.mark.parametrize(
     ("name", "classifier"),
     [
