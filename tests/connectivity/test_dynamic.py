@@ -106,6 +106,7 @@ def test_planted_states_are_found(rng):
         assert r[inside & off].min() > 0.4 > 0.35 > np.abs(r[~inside & off]).max()
 
 
+@pytest.mark.slow
 def test_rates_on_nulls_are_nominal(rng):
     """Where nothing changes, each p is 1 / 10 or less in about a tenth of studies."""
     n_studies = 120

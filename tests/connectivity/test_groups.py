@@ -428,6 +428,7 @@ def test_tfce_finds_what_is_wide_and_weak(rng):
     assert single.tfce is None
 
 
+@pytest.mark.slow
 def test_tfce_error_is_nominal(rng):
     """On nulls the corrected p is .1 or less in about a tenth of studies."""
     mask, n_studies, alarms = np.ones((6, 6, 6), bool), 80, 0
