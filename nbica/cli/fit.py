@@ -178,12 +178,10 @@ def _finish_killed(options, output, files):
 
 def _check_output(output, files, *, overwrite):
     if output.exists() and not output.is_dir():
-        msg = f"{output} is no folder. Choose another one with -o."
+        msg = f"{output} is not a folder. Choose another one with -o."
         raise NotADirectoryError(msg)
     if folders := [name for name in files if (output / name).is_dir()]:
-        msg = (
-            f"{output / folders[0]} is a folder, where a file is to be. Choose another one with -o."
-        )
+        msg = f"{output / folders[0]} is a folder; expected a file. Choose another one with -o."
         raise IsADirectoryError(msg)
     there = [name for name in files if (output / name).exists() or (output / name).is_symlink()]
     if there and not overwrite:

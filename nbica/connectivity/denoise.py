@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import nibabel as nib
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from nbica.connectivity.subject_maps import standardized
 from nbica.decomposition.preflight import plan_of
@@ -19,6 +17,7 @@ from nbica.image.inputs import inputs_of
 from nbica.image.run import FileFrames, load_run
 from nbica.image.writing import NiftiStream
 from nbica.runtime import machine
+from nbica.runtime.checks import as_array, as_flag, as_path, check_fitted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,7 +83,8 @@ def remove_components(
     >>> connectivity.remove_components(ica, run, [1, 3], "cleaned.nii.gz", confounds=table)
     'cleaned.nii.gz'
     """
-    check_is_fitted(ica)
+    check_fitted("ica", ica)
+    aggressive = as_flag("aggressive", aggressive)
     chosen = _check_components(components, len(ica.components_))
     run, out_file = load_run(img), _check_name(out_file)
     if isinstance(run.frames, FileFrames) and out_file.exists() and out_file.samefile(run.name):
@@ -160,7 +160,7 @@ def _header(run):
 
 
 def _check_components(components, n_components):
-    chosen = np.atleast_1d(np.asarray(components))
+    chosen = np.atleast_1d(as_array(components))
     is_index = chosen.ndim == 1 and chosen.size and chosen.dtype.kind in "iu"
     if not is_index or chosen.min() < 0 or chosen.max() >= n_components:
         msg = (
@@ -172,7 +172,7 @@ def _check_components(components, n_components):
 
 
 def _check_name(out_file):
-    out_file = Path(out_file).expanduser()
+    out_file = as_path("out_file", out_file)
     if not out_file.name.endswith(".nii.gz"):
         msg = f"out_file is {str(out_file)!r}; expected a name that ends in .nii.gz."
         raise ValueError(msg)

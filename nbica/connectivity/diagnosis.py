@@ -14,10 +14,11 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
-from nbica.connectivity.groups import check_groups
-from nbica.connectivity.measure import ConnectivityMeasure, Given, covariances_of
+from nbica.connectivity.groups import as_labels, check_groups
+from nbica.connectivity.measure import ConnectivityMeasure, Given, check_kind, covariances_of
 from nbica.connectivity.subject_maps import courses_of
 from nbica.exceptions import DataError
+from nbica.runtime.checks import as_list, check_count, check_n_jobs, check_one_of, check_seed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -150,16 +151,18 @@ def classify_groups(
     >>> found.accuracy > 0.9, found.n_subjects
     (True, 20)
     """
-    if isinstance(classifier, str) and classifier not in _CLASSIFIERS:
-        msg = f"classifier is {classifier!r}; expected 'svm', 'ridge' or one of scikit-learn's."
-        raise ValueError(msg)
+    check_n_jobs(n_jobs)
+    check_seed(random_state)
+    check_count("n_permutations", n_permutations, at_least=0)
+    _check_classifier(classifier)
+    check_kind(kind)
     # Whose runs these are, and of which group: nobody is on both sides of a fold.
-    runs = list(time_courses)
+    runs = as_list("time_courses", time_courses)
     X = courses_of(runs)
     names, is_first = check_groups(groups, len(X))
     y = np.where(is_first, *names)
     are_given = subjects is not None
-    subjects = np.asarray(subjects if are_given else _subjects_of(runs))
+    subjects = as_labels("subjects", subjects if are_given else _subjects_of(runs))
     _check_subjects(subjects, y)
     n_subjects = len(np.unique(subjects))
     # Only for a splitter that a user chose; it may take no groups, and would say so.
@@ -169,7 +172,7 @@ def classify_groups(
     quick = _pipeline(ConnectivityMeasure(Given(), kind, True, standardize=False), classifier)
 
     def score(labels):
-        folds = cv or _folds(labels, subjects, random_state)
+        folds = cv if cv is not None else _folds(labels, subjects, random_state)
         return cross_val_score(
             quick, covariances, labels, groups=of_folds, cv=folds, scoring="balanced_accuracy"
         )
@@ -184,6 +187,14 @@ def classify_groups(
     fitted = _pipeline(ConnectivityMeasure(kind=kind, vectorize=True), classifier).fit(X, y)
     p = p if n_permutations else None
     return Diagnosis(scores, accuracy, 0.5, by_chance, p, fitted, n_subjects)
+
+
+def _check_classifier(classifier):
+    if isinstance(classifier, str):
+        check_one_of("classifier", classifier, _CLASSIFIERS)
+    elif isinstance(classifier, type) or not hasattr(classifier, "fit"):
+        msg = f"classifier is {classifier!r}; expected 'svm', 'ridge' or one of scikit-learn's."
+        raise TypeError(msg)
 
 
 def _pipeline(measure, classifier):

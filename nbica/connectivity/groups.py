@@ -13,7 +13,7 @@ from nbica.connectivity.matrices import sym_matrix_to_vec, vec_to_sym_matrix
 from nbica.connectivity.tfce import enhance
 from nbica.exceptions import DataError, DataWarning
 from nbica.masking.mask import load_mask
-from nbica.runtime.checks import check_count
+from nbica.runtime.checks import as_list, check_count, check_one_of, check_seed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -165,12 +165,11 @@ def compare_groups(
     >>> found.groups, np.flatnonzero(found.p < 0.05).tolist()
     (('control', 'patient'), [7])
     """
-    if correction not in ("max", "fdr", "tfce"):
-        msg = f"correction is {correction!r}; expected 'max', 'fdr' or 'tfce'."
-        raise ValueError(msg)
+    check_one_of("correction", correction, ("max", "fdr", "tfce"))
+    check_seed(random_state)
     check_count("n_permutations", n_permutations)
     # Symmetric matrices are compared by the values below their diagonal.
-    values = np.asarray(values, dtype=float)
+    values = as_real("values", values)
     names, is_first = check_groups(groups, len(values))
     is_square = values.ndim == 3 and values.shape[1] == values.shape[2]
     is_symmetric = is_square and _are_symmetric(values)
@@ -240,6 +239,27 @@ def false_discovery_rates(p):
     return np.minimum(adjusted, 1.0)
 
 
+def as_labels(name, labels):
+    """Labels as an array; a ValueError for what is no list of them."""
+    labels = as_list(name, labels)
+    if not all(np.isscalar(label) for label in labels):
+        msg = f"{name} is {labels!r}; expected a list of names or numbers."
+        raise ValueError(msg)
+    return np.asarray(labels)
+
+
+def as_real(name, values):
+    """One number or several for each subject as float64; a ValueError for what is none."""
+    try:
+        found = np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        found = np.empty(())
+    if not found.ndim:
+        msg = f"{name} is a {type(values).__name__}; expected an array with a row for each subject."
+        raise ValueError(msg)
+    return found
+
+
 def check_groups(groups, n_subjects):
     """Labels of two groups, sorted, and which subjects have the first.
 
@@ -247,7 +267,7 @@ def check_groups(groups, n_subjects):
     ------
     DataError
     """
-    groups = np.asarray(groups)
+    groups = as_labels("groups", groups)
     if groups.shape != (n_subjects,):
         msg = (
             f"groups has shape {groups.shape}; expected one label for each of {n_subjects} subjects"
@@ -268,7 +288,11 @@ class _Design:
         n_subjects = len(is_first)
         nuisance = np.ones((n_subjects, 1))
         if confounds is not None:
-            nuisance = np.column_stack([nuisance, np.asarray(confounds, dtype=float)])
+            confounds = as_real("confounds", confounds)
+            if confounds.ndim > 2 or len(confounds) != n_subjects:
+                msg = f"confounds have shape {confounds.shape}; expected {n_subjects} rows."
+                raise ValueError(msg)
+            nuisance = np.column_stack([nuisance, confounds])
         Q, R = np.linalg.qr(nuisance)
         self._Q = Q[:, np.abs(np.diag(R)) > 1e-10 * np.abs(R).max()]
         self._contrast = self._residuals(is_first.astype(float))
@@ -335,7 +359,7 @@ def _warn_of_few_permutations(n_permutations, n_values):
     n_least = math.ceil(n_values / (0.05 * (1 + n_permutations)))
     if n_least > 1:
         msg = (
-            f"Of {n_permutations} permutations the smallest p is {1 / (1 + n_permutations):.1g}: "
+            f"With {n_permutations} permutations the smallest p is {1 / (1 + n_permutations):.1g}: "
             f"fewer than {n_least} of {n_values} values cannot be found at a false discovery rate "
             "of .05. Raise n_permutations."
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nbica.exceptions import NotConvergedWarning
+from nbica.runtime.checks import as_array, as_flag
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -39,8 +40,12 @@ def sym_matrix_to_vec(symmetric: np.ndarray, discard_diagonal: bool = False) -> 
     >>> connectivity.sym_matrix_to_vec(matrix, discard_diagonal=True).tolist()
     [0.5, 0.2, 0.3]
     """
-    symmetric = np.asarray(symmetric)
+    discard_diagonal = as_flag("discard_diagonal", discard_diagonal)
+    symmetric = _real(symmetric, "symmetric", 2)
     n = symmetric.shape[-1]
+    if symmetric.shape[-2] != n or not _are_symmetric(symmetric):
+        msg = f"symmetric has shape {symmetric.shape}; expected symmetric matrices, (..., n, n)."
+        raise ValueError(msg)
     rows, columns = np.tril_indices(n, k=-1 if discard_diagonal else 0)
     return symmetric[..., rows, columns] / np.where(rows == columns, np.sqrt(2), 1.0)
 
@@ -76,7 +81,7 @@ def vec_to_sym_matrix(vec: np.ndarray, diagonal: ArrayLike | None = None) -> np.
     >>> np.allclose(connectivity.vec_to_sym_matrix(vector), matrix)
     True
     """
-    vec = np.asarray(vec, dtype=float)
+    vec = _real(vec, "vec", 1).astype(float)
     n = _side(vec.shape[-1], has_diagonal=diagonal is None)
     symmetric = np.zeros((*vec.shape[:-1], n, n))
     rows, columns = np.tril_indices(n, k=0 if diagonal is None else -1)
@@ -88,19 +93,33 @@ def vec_to_sym_matrix(vec: np.ndarray, diagonal: ArrayLike | None = None) -> np.
     return symmetric
 
 
+def _real(values, name, n_axes):
+    found = as_array(values)
+    if found.dtype.kind not in "biuf" or found.ndim < n_axes:
+        what = f"{found.dtype} of shape {found.shape}"
+        msg = f"{name} is {what}; expected real numbers with {n_axes} axes or more."
+        raise ValueError(msg)
+    return found
+
+
+def _are_symmetric(matrices):
+    rounding = 1e-6 * np.abs(np.nan_to_num(matrices)).max(initial=0)
+    return np.allclose(matrices, matrices.swapaxes(-1, -2), rtol=0, atol=rounding, equal_nan=True)
+
+
 def _side(n_values, *, has_diagonal):
     n = round((np.sqrt(8 * n_values + 1) - 1) / 2)
     if n * (n + 1) // 2 != n_values:
         msg = (
-            f"A vector of {n_values} values is no lower triangle; expected 1, 3, 6, 10, … values: "
-            "n (n + 1) / 2."
+            f"A vector of {n_values} values is not a lower triangle; expected n (n + 1) / 2 "
+            "values: 1, 3, 6, 10, …"
         )
         raise ValueError(msg)
     return n if has_diagonal else n + 1
 
 
 def _checked(diagonal, shape):
-    diagonal = np.asarray(diagonal, dtype=float)
+    diagonal = _real(diagonal, "diagonal", 1).astype(float)
     if diagonal.shape != shape:
         msg = f"The diagonal has shape {diagonal.shape}; these vectors need {shape}."
         raise ValueError(msg)

@@ -19,6 +19,7 @@ from nbica.connectivity.matrices import (
     vec_to_sym_matrix,
 )
 from nbica.exceptions import DataError
+from nbica.runtime.checks import as_array, as_flag, as_list, check_flags, check_one_of
 from nbica.signal.cleaning import clean
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ def connectomes(
     >>> connectivity.connectomes(time_courses, kind="tangent", vectorize=True).shape
     (3, 10)
     """
+    check_kind(kind)
+    vectorize = as_flag("vectorize", vectorize)
     says_nothing = _SHORT.get(kind, kind) in ("correlation", "partial correlation")
     measure = ConnectivityMeasure(
         estimator, kind=kind, vectorize=vectorize, discard_diagonal=says_nothing
@@ -262,10 +265,11 @@ class ConnectivityMeasure(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         return measured
 
     def _check_kind(self):
-        if self.kind not in KINDS and self.kind not in _SHORT:
-            known = ", ".join(map(repr, KINDS))
-            msg = f"kind is {self.kind!r}; expected one of {known}."
-            raise ValueError(msg)
+        check_kind(self.kind)
+        check_flags(
+            vectorize=self.vectorize, discard_diagonal=self.discard_diagonal,
+            standardize=self.standardize,
+        )  # fmt: skip
 
     def _measured(self, series):
         standardize = self.standardize and self.kind == "correlation"
@@ -310,6 +314,11 @@ class Given(BaseEstimator):
         return self
 
 
+def check_kind(kind):
+    """Raise ValueError unless it is a kind of connectome."""
+    check_one_of("kind", kind, [*KINDS, *_SHORT])
+
+
 def covariances_of(time_courses, kind):
     """Covariances of which `ConnectivityMeasure(Given(), kind, standardize=False)` is made."""
     return _estimated(check_series(time_courses), _estimator_of(None), kind == "correlation")
@@ -340,13 +349,16 @@ def _estimator_of(estimator):
 
 def check_series(X, n_expected=None):
     """Time courses of subjects as a list of float64 arrays, or a DataError that names one."""
-    X = [X] if isinstance(X, np.ndarray) and X.ndim == 2 else list(X)
+    X = [X] if isinstance(X, np.ndarray) and X.ndim == 2 else as_list("time_courses", X)
     if not X:
         msg = "No time courses: expected a list with one array (n_timepoints, n) per subject."
         raise DataError(msg)
-    series = [np.asarray(rows, dtype=np.float64) for rows in X]
-    n_expected = n_expected or series[0].shape[-1]
+    series = [as_array(rows) for rows in X]
+    n_expected = n_expected or (series[0].shape[-1] if series[0].ndim else "n")
     for number, rows in enumerate(series):
+        if rows.dtype.kind not in "biuf":
+            msg = f"Subject {number} has time courses of {rows.dtype}; expected numbers."
+            raise DataError(msg)
         if rows.ndim != 2 or rows.shape[1] != n_expected or len(rows) < 2:
             msg = (
                 f"Subject {number} has time courses of shape {rows.shape}; expected "
@@ -356,7 +368,7 @@ def check_series(X, n_expected=None):
         if not np.isfinite(rows).all():
             msg = f"The time courses of subject {number} hold NaN or infinite values."
             raise DataError(msg)
-    return series
+    return [rows.astype(np.float64, copy=False) for rows in series]
 
 
 def _standardized(rows):

@@ -9,6 +9,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from nbica.exceptions import DataError
+from nbica.runtime.checks import as_numbers, is_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,6 +67,12 @@ def seed_map(
     ((13, 16, 14), True)
     """
     masker = getattr(masker, "masker_", masker)
+    if isinstance(masker, type) or not hasattr(masker, "inverse_transform"):
+        msg = f"masker is {masker!r}; expected a NiftiMasker, or a fitted CanICA."
+        raise TypeError(msg)
+    if not is_number(radius) or radius < 0:
+        msg = f"radius is {radius!r}; expected a number of mm from 0 on."
+        raise ValueError(msg)
     if not hasattr(masker, "preparation_"):
         masker = clone(masker).fit(img)
     check_is_fitted(masker)
@@ -80,8 +87,8 @@ def seed_map(
 
 def _voxels_near(mask, seed, radius):
     """Columns of the voxels of a mask around a place."""
-    seed = np.asarray(seed, dtype=float)
-    if seed.shape != (3,):
+    seed = as_numbers("seed", seed, "(3,)").astype(float)
+    if seed.shape != (3,) or not np.isfinite(seed).all():
         msg = f"seed has shape {seed.shape}; expected three numbers: x, y, z in mm."
         raise ValueError(msg)
     places = np.argwhere(mask.array) @ mask.affine[:3, :3].T + mask.affine[:3, 3]

@@ -25,7 +25,7 @@ from nbica.image.inputs import inputs_of
 from nbica.masking.mask import load_mask
 from nbica.matching.labels import load_networks, on_mask
 from nbica.runtime import machine
-from nbica.runtime.checks import check_count
+from nbica.runtime.checks import check_count, check_fitted, check_n_jobs
 from nbica.runtime.parallel import each_run
 from nbica.runtime.store import open_store
 
@@ -249,6 +249,7 @@ def guided_ica(
     (True, (40, 12))
     """
     check_count("n_components", n_components)
+    check_n_jobs(n_jobs)
     is_fit = hasattr(networks, "get_params")
     given: dict[str, Any] = {"memory": memory, "n_jobs": n_jobs, "ram": ram}
     if is_fit:
@@ -273,7 +274,7 @@ def _maps_of(networks, mask_img):
 
 def _work(ica, imgs, confounds, memory):
     """Runs with their confounds, what is the same for all, and how many at once."""
-    check_is_fitted(ica)
+    check_fitted("ica", ica)
     return _planned(ica, imgs, confounds, ica.memory if memory is None else memory)
 
 
@@ -295,8 +296,8 @@ def _reduction_settings(ica):
     """How a CanICA took the principal components of its runs; a TypeError for what is none."""
     if not isinstance(ica, CanICA):
         msg = (
-            f"Back-reconstruction goes back through the reductions of a CanICA; got a "
-            f"{type(ica).__name__}, for which there is dual_regression."
+            "Back-reconstruction needs the reductions of a CanICA; "
+            f"got a {type(ica).__name__}: use dual_regression."
         )
         raise TypeError(msg)
     weighting = weighting_of(ica.do_cca)

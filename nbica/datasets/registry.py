@@ -101,7 +101,7 @@ def dataset(name, url=None):
     ValueError
         For an unknown name.
     """
-    if name not in _entries():
+    if not isinstance(name, str) or name not in _entries():
         msg = f"There is no data set {name!r}; there are {', '.join(names())}."
         raise ValueError(msg)
     entry = dict(_entries()[name])

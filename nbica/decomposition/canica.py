@@ -37,7 +37,7 @@ from nbica.exceptions import DataError, DataWarning
 from nbica.masking.extract import unmask
 from nbica.masking.mask import load_mask
 from nbica.runtime.cache import Stage
-from nbica.runtime.checks import check_count, check_flags, check_fraction, warn_of_y
+from nbica.runtime.checks import check_count, check_flags, check_fraction, check_one_of, warn_of_y
 from nbica.runtime.progress import warn
 from nbica.signal.ties import KNOWN, in_order
 
@@ -338,16 +338,12 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
     def _check_parameters(self):
         check_parameters(self, allows_auto=weighting_of(self.do_cca) != "deviation")
         check_count("max_iter", self.max_iter)
-        if self.n_init != "auto":
+        if not isinstance(self.n_init, str) or self.n_init != "auto":
             check_count("n_init", self.n_init)
         check_fraction("tol", self.tol, "1e-5")
         check_flags(consensus=self.consensus)
-        if self.order not in ("variance", "stability"):
-            msg = f"order is {self.order!r}; expected 'variance' or 'stability'."
-            raise ValueError(msg)
-        if self.algorithm not in ALGORITHMS:
-            msg = f"algorithm is {self.algorithm!r}; expected 'fastica' or 'infomax'."
-            raise ValueError(msg)
+        check_one_of("order", self.order, ("variance", "stability"))
+        check_one_of("algorithm", self.algorithm, ALGORITHMS)
         if self.n_pca_components is not None:
             check_count("n_pca_components", self.n_pca_components)
         check_threshold(self.threshold)

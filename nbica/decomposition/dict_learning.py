@@ -16,7 +16,7 @@ from nbica.decomposition.subspace import GroupSubspace
 from nbica.exceptions import DataError, IgnoredWarning, NotConvergedWarning
 from nbica.masking.extract import apply_mask, unmask
 from nbica.runtime.cache import Stage
-from nbica.runtime.checks import check_count, check_fraction, is_number, warn_of_y
+from nbica.runtime.checks import check_count, check_fraction, check_one_of, is_number, warn_of_y
 from nbica.runtime.progress import warn
 from nbica.signal.ties import in_order
 
@@ -236,9 +236,7 @@ class DictLearning(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys
         if not is_number(self.alpha) or not self.alpha > 0:
             msg = f"alpha is {self.alpha!r}; expected a number above 0, such as 10."
             raise ValueError(msg)
-        if self.method not in ("cd", "lars"):
-            msg = f"method is {self.method!r}; expected 'cd' or 'lars', which give the same maps."
-            raise ValueError(msg)
+        check_one_of("method", self.method, ("cd", "lars"))
         check_random_state(self.random_state)
 
     def _warn_of_online(self, stacklevel):
@@ -246,7 +244,7 @@ class DictLearning(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys
         given = [
             f"{name}={getattr(self, name)!r}"
             for name, default in ONLINE.items()
-            if getattr(self, name) != default
+            if not (np.isscalar(getattr(self, name)) and getattr(self, name) == default)
         ]
         if given:
             msg = (

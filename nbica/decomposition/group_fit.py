@@ -11,10 +11,13 @@ Parameters were checked before anything is read; the mask comes next, then the p
 the runs one by one. The estimator is asked for its parameters and sets its attributes itself.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from threadpoolctl import threadpool_limits
 
@@ -35,9 +38,17 @@ from nbica.runtime.progress import monitor, warn
 from nbica.runtime.stopwatch import Stopwatch
 from nbica.runtime.store import open_store
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sklearn.base import BaseEstimator
+
+    from nbica.decomposition.reduction import Reduction
+    from nbica.hints import RunConfounds, Runs
+
 
 @contextmanager
-def group_fit(estimator, imgs, confounds):
+def group_fit(estimator: BaseEstimator, imgs: Runs, confounds: RunConfounds) -> Iterator[GroupFit]:
     """Prepare a fit of a group of runs and lead through it.
 
     Costs the headers of the runs, and a mask where there is none: reading all of them.
@@ -230,7 +241,7 @@ class GroupFit:
         self._report.stage(name)
         return self.watch.stage(name)
 
-    def reductions(self):
+    def reductions(self) -> Iterator[Reduction]:
         """Each run, reduced, in order.
 
         Returns

@@ -25,6 +25,7 @@ from scipy import linalg
 
 from nbica.decomposition.infomax import Unmixing, infomax
 from nbica.exceptions import NotConvergedWarning
+from nbica.runtime.checks import as_flag, as_numbers, check_count, check_fraction, check_one_of
 from nbica.runtime.progress import checkpoint, warn
 from nbica.runtime.scratch import voxel_blocks
 from nbica.signal.icasso import cluster
@@ -216,6 +217,12 @@ def fast_ica(
     >>> matching.match(found.maps, sources).mean > 0.98
     True
     """
+    check_count("n_init", n_init)
+    check_count("max_iter", max_iter)
+    check_fraction("tol", tol, 1e-5)
+    check_random_state(random_state)
+    check_one_of("algorithm", algorithm, ALGORITHMS)
+    consensus = as_flag("consensus", consensus)
     found = separate(components, n_init, random_state, max_iter, tol, consensus, algorithm)
     _warn_unless_converged(found, max_iter, tol)
     return found
@@ -225,7 +232,7 @@ def separate(
     components, n_init, random_state, max_iter=200, tol=1e-5, consensus=False, algorithm="fastica"
 ):
     """What :func:`fast_ica` does, without a word on starts that did not converge."""
-    _check_components(components)
+    components = _checked_components(components)
     white = whiten(components)
     if not len(white):
         msg = f"All {len(components)} components are constant: there is nothing to separate."
@@ -286,13 +293,15 @@ def _agree(restarts, best, consensus):
     return restarts[best].rotation, iq[labels[best]]
 
 
-def _check_components(components):
-    if np.ndim(components) != 2 or not np.size(components) or not np.isfinite(components).all():
+def _checked_components(components):
+    components = as_numbers("components", components, "(n_components, n_voxels)")
+    if not components.size or not np.isfinite(components).all():
         msg = (
             f"components have shape {np.shape(components)}; expected finite numbers of shape "
             "(n_components, n_voxels). Remove NaN and Inf first."
         )
         raise ValueError(msg)
+    return components
 
 
 def whiten(components):

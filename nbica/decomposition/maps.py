@@ -10,7 +10,7 @@ from scipy.special import ndtri
 
 from nbica.decomposition.mixture import tail_probability
 from nbica.exceptions import DataWarning, IgnoredWarning
-from nbica.runtime.checks import is_number
+from nbica.runtime.checks import as_numbers, is_number
 from nbica.signal.ties import KNOWN
 
 KINDS = ("p", "robust p", "mixture")
@@ -102,6 +102,7 @@ def threshold_maps(
     4
     """
     threshold = check_threshold(threshold)
+    maps = as_numbers("maps", maps, "(n_maps, n_voxels)")
     size = np.abs(maps)
     if isinstance(threshold, tuple) and threshold[0] == "mixture":
         tails = np.array([tail_probability(row) for row in maps])

@@ -14,7 +14,13 @@ from nbica.image.inputs import inputs_of
 from nbica.image.run import is_iterator
 from nbica.masking.masker import NiftiMasker
 from nbica.runtime import budget
-from nbica.runtime.checks import check_callback, check_dtype, check_n_components, check_n_jobs
+from nbica.runtime.checks import (
+    check_callback,
+    check_dtype,
+    check_n_components,
+    check_n_jobs,
+    check_one_of,
+)
 from nbica.runtime.eviction import parse_limit
 from nbica.runtime.progress import warn
 from nbica.runtime.store import open_store
@@ -31,9 +37,7 @@ def check_parameters(estimator, allows_auto=False):
     check_callback(estimator.callback)
     open_store(estimator.memory)
     parse_limit(estimator.cache_limit)
-    if estimator.on_error not in ("raise", "skip"):
-        msg = f"on_error is {estimator.on_error!r}; expected 'raise' or 'skip'."
-        raise ValueError(msg)
+    check_one_of("on_error", estimator.on_error, ("raise", "skip"))
 
 
 def make_masker(estimator):
@@ -76,7 +80,7 @@ def _warn_of_overrides(estimator, own, theirs):
         if not _alike(own[name], defaults[name]) and not _alike(own[name], theirs[name])
     ]
     if said:
-        msg = f"The masker that is passed as mask has its own way: {', '.join(said)}."
+        msg = f"The masker that is passed as mask has settings of its own: {', '.join(said)}."
         warn(msg, IgnoredWarning, stacklevel=5)
 
 

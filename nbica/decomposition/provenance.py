@@ -110,7 +110,7 @@ def read_record(path):
     """
     path = Path(path).expanduser()
     if path.exists() and not path.is_file():
-        msg = f"{path} is no record of a fit: it is no file."
+        msg = f"{path} is not the record of a fit: it is not a file."
         raise DataError(msg)
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -118,7 +118,7 @@ def read_record(path):
         msg = f"There is no record {path}."
         raise FileNotFoundError(msg) from error
     except (ValueError, RecursionError) as error:
-        msg = f"{path} is no record of a fit: it is not JSON ({error})."
+        msg = f"{path} is not the record of a fit: it is not JSON ({error})."
         raise DataError(msg) from error
 
 
@@ -181,7 +181,10 @@ def _check_form(record):
     )
     runs = record["inputs"] if is_record else []
     if not runs or not all(isinstance(one, dict) and _has_form(one) for one in runs):
-        msg = "This is no record of a fit: expected what nbica wrote as record.json, or `record_`."
+        msg = (
+            "This is not the record of a fit: expected what nbica wrote as record.json, or "
+            "`record_`."
+        )
         raise DataError(msg)
 
 

@@ -30,6 +30,15 @@ from nbica.runtime.store import NoStore
 from nbica.signal.confounds import load_confounds
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from nbica.hints import AnyPath, Confounds
+    from nbica.image.run import Run
+    from nbica.masking.preparation import Preparation
+    from nbica.runtime.budget import Plan
+    from nbica.runtime.store import Store
+
+if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 REDUCTION = Stage("reduction", version=3)
@@ -224,9 +233,11 @@ def identify(run, preparation, n_components, confounds=None):
 
 
 def reduce_run(
-    run, preparation, n_components, confounds=None, identity=None, store=NO_STORE,
-    scratch_folder=None, results_folder=None, on_error="raise",
-):  # fmt: skip
+    run: Run, preparation: Preparation, n_components: int, confounds: Confounds = None,
+    identity: Identity | None = None, store: Store | NoStore = NO_STORE,
+    scratch_folder: str | None = None, results_folder: AnyPath | None = None,
+    on_error: str = "raise",
+) -> ReducedRun:  # fmt: skip
     """One run, reduced; from the cache where it is there. The unit of parallel work.
 
     Parameters
@@ -335,7 +346,10 @@ def _values_of(run, preparation, n_components, confounds, scratch_folder):
     }
 
 
-def reduce_runs(tasks, preparation, n_components, store, plan, on_error="raise"):
+def reduce_runs(
+    tasks: Iterable, preparation: Preparation, n_components: int, store: Store | NoStore,
+    plan: Plan, on_error: str = "raise",
+) -> Iterator[tuple[str, ReducedRun]]:  # fmt: skip
     """Each run with its reduction, in order, made by several processes as they are asked for.
 
     Reductions that wait to be merged take no memory: workers leave them in files, of which the

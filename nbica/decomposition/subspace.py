@@ -23,6 +23,7 @@ from typing import Self
 
 import numpy as np
 
+from nbica.runtime.checks import as_numbers, check_count
 from nbica.signal.least_squares import blocks_of, gram_of_blocks
 
 # Rows of which the Gram matrix is worth float64: of 176 timepoints that takes 0.02 s of a run's
@@ -103,6 +104,7 @@ class GroupSubspace:
         ValueError
             If the number of voxels is not that of the runs before.
         """
+        rows = as_numbers("rows", rows, "(n_rows, n_voxels)")
         self._make_room(len(rows), rows.shape[1])
         self._stack[self._n_filled : self._n_filled + len(rows)] = rows
         self._n_filled += len(rows)
@@ -113,6 +115,9 @@ class GroupSubspace:
     def _make_room(self, n_rows, n_voxels):
         """Have a stack with so many free rows: by merging those in it, else by a larger one."""
         if not hasattr(self, "_stack"):
+            check_count("n_components", self.n_components)
+            if self.n_kept is not None:
+                check_count("n_kept", self.n_kept)
             # What no row has been written to takes no memory yet.
             self._stack = np.empty((max(2 * self._capacity(), n_rows), n_voxels), np.float32)
             self._n_filled = 0

@@ -1,8 +1,11 @@
 """Files as nibabel images, with errors that name the file and what to do."""
 
+from __future__ import annotations
+
 import os
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import nibabel as nib
 import numpy as np
@@ -11,6 +14,9 @@ from nbica.exceptions import DataError, DataWarning
 from nbica.image import stored
 from nbica.runtime import compression
 from nbica.runtime.placeholders import placeholder
+
+if TYPE_CHECKING:
+    from nbica.hints import ImageLike
 
 READ_ERRORS = (EOFError, OSError, OverflowError, ValueError, *compression.ERRORS)
 _HEADER_ERRORS = (
@@ -24,7 +30,9 @@ _HEADER_SIZES = {348, 540, 0x5C010000, 0x1C020000}
 _DAMAGED = "The file is cut short or damaged: copy or download it again."
 
 
-def load_volume(img, name="image in memory"):
+def load_volume(
+    img: ImageLike, name: str = "image in memory"
+) -> tuple[np.ndarray, np.ndarray, str]:
     """One 3D image in memory.
 
     Parameters
@@ -57,7 +65,7 @@ def load_volume(img, name="image in memory"):
     return data.reshape(data.shape[:3]), checked_affine(img, name), name
 
 
-def open_image(img, name="image in memory"):
+def open_image(img: ImageLike | None, name: str = "image in memory") -> tuple[Any, str]:
     """A nibabel image of a path or an image, and what to call it in messages."""
     if isinstance(img, str | os.PathLike):
         path = Path(img).expanduser()
@@ -141,7 +149,10 @@ def _check_numbers(img, name):
         )
         raise DataError(msg)
     if any(n < 0 for n in img.shape):
-        msg = f"{name} has shape {img.shape}, of less than no voxels: its header is damaged."
+        msg = (
+            f"{name} has shape {img.shape}, with a negative number of voxels: its header is "
+            "damaged."
+        )
         raise DataError(msg)
     frames = stored.locate(img)
     if frames is not None and not Path(frames.path).exists():

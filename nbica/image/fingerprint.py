@@ -1,15 +1,21 @@
 """What a run is, in a few bytes: the name that the cache knows it by."""
 
+from __future__ import annotations
+
 import hashlib
 import os
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import joblib
 import numpy as np
 
 from nbica.image.run import ArrayFrames, VolumeFrames, run_of_image
 from nbica.runtime.compression import crc32
+
+if TYPE_CHECKING:
+    from nbica.image.run import Run
 
 WAYS = ("content", "full", "ends")
 _PIECE = 1 << 18
@@ -18,7 +24,7 @@ _SETTLED = 2.0  # seconds
 _known = {}
 
 
-def fingerprint(run):
+def fingerprint(run: Run) -> str:
     """A short text that changes when the content of a run does.
 
     Costs two small reads of a .nii.gz; of any other file, reading all of it (a gigabyte takes some

@@ -4,8 +4,10 @@ No 4D array is ever in memory: a few frames are read, cropped to the box that is
 float32, and handed on.
 """
 
+from __future__ import annotations
+
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -23,6 +25,13 @@ from nbica.image.stored import (
 )
 from nbica.runtime.progress import checkpoint
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from nbica.image.grid import Grid
+    from nbica.image.run import Run
+    from nbica.image.spatial import Box
+
 # Frames are read in blocks of about this size: a few at a time, so that a worker holds little
 # beside the cleaned run.
 BLOCK_BYTES = 4e6
@@ -36,7 +45,9 @@ class Block(NamedTuple):
     n_nonfinite: int
 
 
-def iter_blocks(run, grid, box, n_frames=None, less_first=False):
+def iter_blocks(
+    run: Run, grid: Grid, box: Box, n_frames: int | None = None, less_first: bool = False
+) -> Iterator[Block]:
     """Frames of a run inside a box of a grid, a block at a time, in order.
 
     Memory is a few blocks of frames, whatever the length of the run; the file is read once.
@@ -98,7 +109,7 @@ def _volume_after_volume(run, grid, box):
             yield block._replace(start=number)
 
 
-def read_ahead(blocks):
+def read_ahead(blocks: Iterable[Block]) -> Iterator[Block]:
     """Yield blocks, each read by a thread while the one before is worked on.
 
     Decompression and BLAS both let other threads run, so that on a second core a run takes the
@@ -196,7 +207,7 @@ def _message_for_damage(run, error, n_done=None):
     )
 
 
-def mean_volume(run):
+def mean_volume(run: Run) -> np.ndarray:
     """Mean over time of a run.
 
     Memory is one frame and a few blocks; the file is read once. Values that are not finite count

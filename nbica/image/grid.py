@@ -1,11 +1,18 @@
 """Where voxels are: the grid of an image, and volumes moved from one grid to another."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from nbica.image import spatial
 from nbica.image.space import UNKNOWN, Space
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
 
 
 class Grid(NamedTuple):
@@ -28,7 +35,9 @@ class Grid(NamedTuple):
         return bool((furthest < spatial.CLOSE * voxel_size).all())
 
 
-def target_grid(grid, target_affine=None, target_shape=None):
+def target_grid(
+    grid: Grid, target_affine: ArrayLike | None = None, target_shape: Sequence[int] | None = None
+) -> Grid:
     """The grid that a user asks for around a run's own, or the run's own."""
     if target_affine is None:
         if target_shape is not None:
@@ -39,7 +48,9 @@ def target_grid(grid, target_affine=None, target_shape=None):
     return Grid(shape, affine, grid.space)
 
 
-def volume_on_grid(volume, affine, grid, order=3):
+def volume_on_grid(
+    volume: np.ndarray, affine: np.ndarray, grid: Grid, order: int = 3
+) -> np.ndarray:
     """A volume on another grid, within its own range or 0: splines overshoot, as nilearn clips."""
     source = Grid(volume.shape, affine)
     if source.same_as(grid):

@@ -11,6 +11,7 @@ from nbica.image import frames
 from nbica.image.files import load_volume
 from nbica.image.grid import Grid, whole
 from nbica.image.run import load_run
+from nbica.runtime.checks import as_flag, check_count, is_number
 from nbica.signal.time_operator import trend
 
 if TYPE_CHECKING:
@@ -63,6 +64,11 @@ def high_variance_confounds(
     >>> ica.fit(cohort.func, confounds=confounds).components_.shape[0]
     5
     """
+    check_count("n_confounds", n_confounds)
+    detrend = as_flag("detrend", detrend)
+    if not is_number(percentile) or not 0 < percentile <= 100:
+        msg = f"percentile is {percentile!r}; expected a percentage of the voxels, such as 2."
+        raise ValueError(msg)
     run = load_run(imgs)
     inside = _inside(run, mask_img)
     basis = trend(run.n_timepoints) if detrend else np.zeros((run.n_timepoints, 0))

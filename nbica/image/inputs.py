@@ -1,12 +1,18 @@
 """What a user passes as runs and confounds, understood once."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from nbica.image.run import Run, is_iterator, iter_runs, with_sample_mask
 from nbica.runtime.parallel import pair
 from nbica.signal.confounds import list_confounds
+
+if TYPE_CHECKING:
+    from nbica.hints import RunConfounds, Runs, RunSampleMasks
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,12 +39,12 @@ class Inputs:
         """Whether the runs come with confounds."""
         return self.confounds is not None
 
-    def pairs(self):
+    def pairs(self) -> Iterable:
         """Each run with its confounds, as :func:`nbica.runtime.parallel.each_run` takes them."""
         return pair(self.runs, self.confounds)
 
 
-def inputs_of(imgs, confounds=None, *, one_pass=False):
+def inputs_of(imgs: Runs, confounds: RunConfounds = None, *, one_pass: bool = False) -> Inputs:
     """Runs and confounds of whatever was given; reads headers only.
 
     Parameters
@@ -65,11 +71,13 @@ def inputs_of(imgs, confounds=None, *, one_pass=False):
     if one_pass and is_iterator(imgs):
         first = next(runs)
         return Inputs(chain([first], runs), list_confounds(confounds), None, first)
-    runs = list(runs)
-    return Inputs(runs, list_confounds(confounds, len(runs)), len(runs), runs[0])
+    listed = list(runs)
+    return Inputs(listed, list_confounds(confounds, len(listed)), len(listed), listed[0])
 
 
-def with_frames(imgs, confounds, sample_mask):
+def with_frames(
+    imgs: Runs, confounds: RunConfounds, sample_mask: RunSampleMasks
+) -> tuple[Runs, RunConfounds]:
     """Runs with the frames that count of each, and their confounds.
 
     The confounds of a Bunch are those of its runs also where the frames come as an argument.
@@ -87,7 +95,7 @@ def with_frames(imgs, confounds, sample_mask):
     return with_sample_mask(imgs, sample_mask), confounds_of(imgs, confounds)
 
 
-def confounds_of(imgs, confounds=None):
+def confounds_of(imgs: object, confounds: RunConfounds = None) -> RunConfounds:
     """The confounds that were passed, else those of a Bunch of runs, else None."""
     if confounds is None and hasattr(imgs, "func"):
         return getattr(imgs, "confounds", None)

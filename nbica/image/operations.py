@@ -24,6 +24,7 @@ from nbica.image.run import iter_images, message_for_shape
 from nbica.image.series import run_of_images
 from nbica.image.space import image_of
 from nbica.image.stored import locate
+from nbica.runtime.checks import as_array, as_flag
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -143,6 +144,7 @@ def mean_img(
     (13, 16, 14)
     """
     del verbose, n_jobs
+    copy_header = as_flag("copy_header", copy_header)
     # The mean of each run, brought to the grid of the first, counts once.
     grid, header, n_images = None, None, 0
     total: Any = 0.0
@@ -254,6 +256,9 @@ def index_img(imgs: Images, index: ArrayLike | slice) -> SpatialImage:
     (13, 16, 14, 35)
     """
     if isinstance(imgs, list | tuple):
+        if not imgs:
+            msg = "imgs is an empty list; give at least one 3D image."
+            raise ValueError(msg)
         imgs = nib.concat_images([open_image(img)[0] for img in imgs])
     img, name = _series(imgs)
     if isinstance(index, slice):
@@ -293,7 +298,7 @@ def _numbers_of(index, n_volumes, name):
 
 def _checked_index(index, n_volumes, name):
     """Numbers of volumes; an IndexError for those that are not there, or are no numbers."""
-    chosen = np.asarray(index)
+    chosen = as_array(index)
     if chosen.ndim == 2 and chosen.shape[1] == 1:  # a table of one column
         chosen = chosen[:, 0]
     if chosen.dtype == bool and chosen.shape == (n_volumes,):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import glob
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
@@ -166,6 +166,9 @@ def with_sample_mask(imgs, sample_mask=None):
 def _is_of_one_run(sample_mask):
     if isinstance(sample_mask, np.ndarray):
         return sample_mask.dtype.kind in "biu" and sample_mask.ndim == 1
+    if isinstance(sample_mask, str | bytes) or not isinstance(sample_mask, Sequence):
+        msg = f"sample_mask is a {type(sample_mask).__name__}; expected a list, one for each run."
+        raise TypeError(msg)
     return len(sample_mask) > 0 and isinstance(sample_mask[0], int | np.integer | np.bool_)
 
 

@@ -12,10 +12,15 @@ times faster again, with the same result. A road not taken: a compiled loop over
 price of a compiler at install or at run time.
 """
 
+from __future__ import annotations
+
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # Where scipy.ndimage cuts a Gaussian, in standard deviations; nilearn smooths with the same.
 TRUNCATE = 4.0
@@ -184,7 +189,7 @@ def _cut(matrix):
     return Smoother(len(matrix), tuple(stretches))
 
 
-def smooth_block(block, smoothers):
+def smooth_block(block: np.ndarray, smoothers: Sequence[Smoother]) -> np.ndarray:
     """Frames smoothed along x, y and z.
 
     Takes the memory of the result and of two frames more.
@@ -249,7 +254,9 @@ def voxel_map(source_affine, target_affine, box):
     return matrix, offset + matrix @ box.start
 
 
-def resample_block(block, matrix, offset, shape, order=3):
+def resample_block(
+    block: np.ndarray, matrix: np.ndarray, offset: np.ndarray, shape: Sequence[int], order: int = 3
+) -> np.ndarray:
     """Frames of one grid, seen on another.
 
     Along axes that stay parallel (turned round or swapped, as they may be) a spline is a matrix for

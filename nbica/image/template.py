@@ -73,7 +73,7 @@ def template_file(mask_type="whole-brain"):
     DataError
         If nilearn is not installed.
     """
-    if mask_type not in TISSUES:
+    if not isinstance(mask_type, str) or mask_type not in TISSUES:
         msg = f"mask_type is {mask_type!r}; expected one of {', '.join(TISSUES)}."
         raise ValueError(msg)
     return nilearn_data() / _FILE.format(TISSUES[mask_type])

@@ -16,8 +16,14 @@ from nbica.image.space import image_of
 from nbica.masking.compute import compute_background_mask, compute_brain_mask, compute_epi_mask
 from nbica.masking.mask import intersect_masks, load_mask
 from nbica.runtime import machine
+from nbica.runtime.checks import as_array, check_positive
 from nbica.runtime.scratch import RamSignals
 from nbica.runtime.stopwatch import Stopwatch
+
+if TYPE_CHECKING:
+    from nbica.hints import Fwhm
+    from nbica.image.run import Run
+    from nbica.masking.mask import Mask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,7 +128,10 @@ def extract(run: Run, mask: Mask, smoothing_fwhm: Fwhm = None) -> Extracted:
     return Extracted(signals.array, read.n_nonfinite)
 
 
-def read_into(signals, run, mask, smoothing_fwhm=None, watch=None, less_baseline=False):
+def read_into(
+    signals: Any, run: Run, mask: Mask, smoothing_fwhm: Fwhm = None, watch: Stopwatch | None = None,
+    less_baseline: bool = False,
+) -> Read:  # fmt: skip
     """Fill a matrix, in RAM or in a scratch file, with a run's frames; see :func:`extract`.
 
     Memory beside the matrix is a few blocks of frames.
@@ -307,10 +316,14 @@ def unmask(
     >>> masking.unmask(maps[0], cohort.mask_img).shape
     (13, 16, 14)
     """
+    if not isinstance(order, str) or order not in ("F", "C"):
+        msg = f"order is {order!r}; expected 'F' or 'C'."
+        raise ValueError(msg)
+    check_positive("t_r", t_r)
     mask = load_mask(mask_img)
     if isinstance(X, list | tuple) and any(np.ndim(one) and hasattr(one, "shape") for one in X):
         return [unmask(one, mask, order, t_r) for one in X]
-    X = np.asarray(X)
+    X = as_array(X)
     if X.dtype.kind not in "biufc":
         msg = f"Got an array of {X.dtype}; expected numbers."
         raise TypeError(msg)

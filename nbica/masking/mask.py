@@ -20,6 +20,9 @@ from nbica.runtime.checks import as_flag, is_number
 if TYPE_CHECKING:
     from nibabel import Nifti1Image
 
+if TYPE_CHECKING:
+    from nibabel import Nifti1Image
+
     from nbica.hints import ImageLike
 
 
@@ -119,12 +122,12 @@ def load_mask(mask_img: ImageLike | Mask) -> Mask:
     return Mask(data.astype(bool), affine, space_of(img))
 
 
-def mask_to_image(mask):
+def mask_to_image(mask: Mask) -> Nifti1Image:
     """A Mask as an image of 0 and 1 (uint8)."""
     return image_of(mask.array.astype(np.uint8), mask.grid)
 
 
-def resample_mask(mask, grid):
+def resample_mask(mask: Mask, grid: Grid) -> Mask:
     """A Mask on another grid, by nearest neighbour.
 
     Raises
@@ -198,7 +201,9 @@ def tidy(mask, opening=2, connected=True):
     """
     from scipy import ndimage  # only who computes a mask pays for it
 
-    opening, connected = checked_opening(opening), as_flag("connected", connected)
+    # More than a volume is wide takes away no more.
+    opening = min(checked_opening(opening), max(mask.shape))
+    connected = as_flag("connected", connected)
     neighbours = _neighbours(mask.shape, opening)
     if opening:
         mask = ndimage.binary_erosion(mask, neighbours, opening)
@@ -243,7 +248,7 @@ def largest_component(mask):
     return labels == sizes.argmax()
 
 
-def intersect(masks, threshold, connected):
+def intersect(masks: Iterable[Mask], threshold: float, connected: bool) -> Mask:
     """As :func:`intersect_masks`, of Masks."""
     connected = as_flag("connected", connected)
     if not is_number(threshold) or not 0 <= threshold <= 1:

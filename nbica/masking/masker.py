@@ -19,7 +19,7 @@ from nbica.masking.mask import load_mask, mask_to_image, resample_mask
 from nbica.masking.preparation import Preparation, prepare
 from nbica.masking.transformer import RunTransformer, float_type
 from nbica.runtime.cache import Stage
-from nbica.runtime.checks import check_n_jobs, check_options
+from nbica.runtime.checks import as_array, check_n_jobs, check_options
 from nbica.signal.cleaning import check_parts
 
 if TYPE_CHECKING:
@@ -248,7 +248,7 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
             4D, or 3D for one row without its dimension.
         """
         check_is_fitted(self)
-        return unmask(np.asarray(X), self.preparation_.mask, t_r=self.t_r)
+        return unmask(as_array(X), self.preparation_.mask, t_r=self.t_r)
 
     def __sklearn_is_fitted__(self):
         """Tell scikit-learn whether `fit` was called."""

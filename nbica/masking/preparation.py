@@ -1,7 +1,10 @@
 """How a run becomes signals: masked, smoothed, cleaned, and walked by blocks of voxels."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
+from typing import TYPE_CHECKING
 
 import joblib
 import numpy as np
@@ -13,6 +16,10 @@ from nbica.runtime.scratch import DiskSignals, RamSignals
 from nbica.runtime.stopwatch import Stopwatch
 from nbica.signal.cleaning import Cleaner, Cleaning, clean_parts
 from nbica.signal.confounds import load_confounds
+
+if TYPE_CHECKING:
+    from nbica.hints import Confounds, SampleMask
+    from nbica.image.run import Run
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +38,7 @@ class Preparation:
     smoothing_fwhm: float | Sequence[float] | None
     cleaning: Cleaning
 
-    def key(self):
+    def key(self) -> tuple:
         """What determines the signals, besides the run: hashable by joblib."""
         mask = joblib.hash(self.mask.identity)
         # In one spelling: 6, 6.0 and (6, 6, 6) are one width, None and 0 another.
@@ -123,7 +130,10 @@ class PreparedRun:
         self.close()
 
 
-def prepare(run, preparation, confounds=None, parts=None, sample_masks=None):
+def prepare(
+    run: Run, preparation: Preparation, confounds: Confounds = None,
+    parts: np.ndarray | None = None, sample_masks: SampleMask = None,
+) -> tuple[np.ndarray, list[str]]:  # fmt: skip
     """Signals of a run, smoothed, masked and cleaned, as one array.
 
     Peak memory is n_timepoints x n_voxels x 4 B and a few blocks of frames; twice that where frames

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import TYPE_CHECKING, Literal, Self
 
 import joblib
@@ -32,7 +33,7 @@ from nbica.masking.regions import (
 )
 from nbica.masking.transformer import RunTransformer, float_type
 from nbica.runtime.cache import Stage
-from nbica.runtime.checks import check_flags
+from nbica.runtime.checks import as_array, as_flag, check_flags, check_one_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,12 +67,13 @@ class _RegionMasker(RunTransformer, auto_wrap_output_keys=None):
         self.n_elements_ = self.regions_.n_regions
         self._remember(imgs)
 
+    def _keeps_all(self, own):
+        name = f"keep_masked_{own}"
+        return as_flag(name, getattr(self, name))
+
     def _check_target(self, own):
         known = ["data", own, *(["mask"] if own == "maps" else [])]
-        if self.resampling_target is not None and self.resampling_target not in known:
-            found, known = self.resampling_target, ", ".join(map(repr, known))
-            msg = f"resampling_target is {found!r}; expected {known} or None."
-            raise ValueError(msg)
+        check_one_of("resampling_target", self.resampling_target, [*known, None])
         if self.resampling_target == "mask" and self.mask_img is None:
             msg = (
                 "resampling_target is 'mask', but there is no mask_img: pass one or another target."
@@ -120,8 +122,8 @@ class _RegionMasker(RunTransformer, auto_wrap_output_keys=None):
             If the number of columns is not that of the regions.
         """
         check_is_fitted(self)
-        X = np.asarray(X)
-        if X.ndim not in {1, 2} or X.shape[-1] != self.n_elements_:
+        X = as_array(X)
+        if X.dtype.kind not in "biufc" or X.ndim not in {1, 2} or X.shape[-1] != self.n_elements_:
             msg = (
                 f"Got an array of shape {X.shape}; the atlas has {self.n_elements_} regions, so "
                 f"expected (n_rows, {self.n_elements_}) or ({self.n_elements_},)."
@@ -305,8 +307,9 @@ class NiftiLabelsMasker(_RegionMasker, auto_wrap_output_keys=None):
         ValueError
             For an unknown option, or names that do not fit.
         """
-        if self.strategy not in STRATEGIES:
-            msg = f"strategy is {self.strategy!r}; expected one of {', '.join(STRATEGIES)}."
+        check_one_of("strategy", self.strategy, STRATEGIES)
+        if not isinstance(self.background_label, Real | None):
+            msg = f"background_label is {self.background_label!r}; expected a number, or None."
             raise ValueError(msg)
         self._labels, self._affine, name = load_labels(self.labels_img)
         numbers = np.unique(self._labels)
@@ -315,7 +318,12 @@ class NiftiLabelsMasker(_RegionMasker, auto_wrap_output_keys=None):
         names = names_of(self._numbers, self.labels, lut, self.background_label)
         space = space_of(open_image(self.labels_img)[0])
         grid = Grid(self._labels.shape, self._affine, space)
-        kept = nonempty(self._regions_on(grid), names, name, self.keep_masked_labels)
+        kept = nonempty(
+            self._regions_on(grid),
+            names,
+            name,
+            as_flag("keep_masked_labels", self.keep_masked_labels),
+        )
         background = self.background_label if self.background_label in numbers else None
         self.lut_ = table_of(self._numbers, names, lut, background)
         self._numbers = self._numbers[kept]
@@ -496,7 +504,9 @@ class NiftiMapsMasker(_RegionMasker, auto_wrap_output_keys=None):
         check_flags(allow_overlap=self.allow_overlap)
         on_own_grid = self._regions_on(grid)
         names = [f"map {i}" for i in range(self._maps.shape[3])]
-        self.kept_ = nonempty(on_own_grid, names, name, self.keep_masked_maps)
+        self.kept_ = nonempty(
+            on_own_grid, names, name, as_flag("keep_masked_maps", self.keep_masked_maps)
+        )
         self._maps = self._maps[..., self.kept_]
         if not self.allow_overlap and np.count_nonzero(on_own_grid.maps > 0, axis=0).max() > 1:
             msg = f"The maps of {name} overlap, and allow_overlap is False."

@@ -8,7 +8,6 @@ import os
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import joblib
 import numpy as np
@@ -19,6 +18,7 @@ from nbica.image.files import checked_affine, load_volume, open_image, read_arra
 from nbica.image.grid import volume_on_grid
 from nbica.masking.extract import PassingRows, notices_of, read_into
 from nbica.masking.mask import Mask
+from nbica.runtime.checks import as_list, as_path
 from nbica.signal.cleaning import Cleaner
 from nbica.signal.least_squares import inverse_overlaps
 
@@ -295,7 +295,7 @@ def names_of(numbers, labels, lut, background=0):
         return _names_of_table(numbers, lut, background)
     if labels is None:
         return [str(number) for number in numbers.tolist()]
-    names = [as_text(name) for name in labels]
+    names = [as_text(name) for name in as_list("labels", labels)]
     if names and len(names) != len(numbers) and names[0].lower() in _BACKGROUND:
         names = names[1:]
     if len(names) > len(numbers) and numbers[0] >= 1 and numbers[-1] <= len(names):
@@ -344,7 +344,11 @@ def load_lut(lut):
     if isinstance(lut, str | os.PathLike):
         import pandas as pd
 
-        lut = pd.read_csv(Path(lut).expanduser(), sep=None, engine="python")
+        path = as_path("lut", lut)
+        if not path.is_file():
+            msg = f"There is no file {str(path)!r} for lut."
+            raise FileNotFoundError(msg)
+        lut = pd.read_csv(path, sep=None, engine="python")
     if not {"index", "name"} <= set(getattr(lut, "columns", ())):
         msg = (
             f"lut has the columns {list(getattr(lut, 'columns', ()))}; expected a table with "

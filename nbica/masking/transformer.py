@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from nbica.image.high_variance import high_variance_confounds
 from nbica.image.notices import warn_of
 from nbica.image.series import run_of_images
-from nbica.runtime.checks import warn_of_y
+from nbica.runtime.checks import as_flag, warn_of_y
 from nbica.runtime.store import open_store
 from nbica.runtime.tables import TableOutput
 from nbica.signal.cleaning import Cleaning, butterworth_options
@@ -78,7 +79,7 @@ class RunTransformer(TableOutput, TransformerMixin, BaseEstimator, auto_wrap_out
         check_is_fitted(self)
         run, is_volume = run_of_images(imgs)
         confounds = load_confounds(confounds, run.n_timepoints, run.name)
-        if self.high_variance_confounds:
+        if as_flag("high_variance_confounds", self.high_variance_confounds):
             own = high_variance_confounds(run)
             confounds = own if confounds is None else np.hstack([confounds, own])
         signals, notices = self._signals(run, confounds, sample_mask)
@@ -104,6 +105,9 @@ class RunTransformer(TableOutput, TransformerMixin, BaseEstimator, auto_wrap_out
         return found.values["signals"], [*found.values["notices"], *found.notes]
 
     def _checked_cleaning(self):
+        if not isinstance(self.clean_args, Mapping | None):
+            msg = f"clean_args is {self.clean_args!r}; expected a dict, or None."
+            raise TypeError(msg)
         options = dict(self.clean_args or {})
         named = {name: options.pop(name) for name in _CLEAN_ARGS if name in options}
         return Cleaning(
@@ -152,7 +156,7 @@ class RunTransformer(TableOutput, TransformerMixin, BaseEstimator, auto_wrap_out
 
     def _remember(self, imgs):
         """Keep the images that were fitted to, for a report."""
-        self._seen_imgs = imgs if self.reports else None
+        self._seen_imgs = imgs if as_flag("reports", self.reports) else None
 
     def __getstate__(self):
         """Without the images of a report: a pickle is small, and goes to other machines."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from nbica.image.grid import Grid, volume_on_grid
 from nbica.masking.extract import apply_mask
 from nbica.masking.mask import Mask, load_mask
 from nbica.matching.pairing import DIGITS, correlate, match
-from nbica.runtime.checks import is_number
+from nbica.runtime.checks import as_flag, as_numbers, check_positive, is_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,6 +115,7 @@ def label(
     if not is_number(bar):
         msg = f"bar is {bar!r}; expected a number, such as {BAR}."
         raise ValueError(msg)
+    one_to_one = as_flag("one_to_one", one_to_one)
     # Components and networks in the same voxels.
     mask = load_mask(mask_img) if mask_img is not None else _support(components_img)
     maps = np.atleast_2d(apply_mask(components_img, mask))
@@ -150,11 +151,14 @@ def load_networks(networks, names=None):
     Networks
     """
     if isinstance(networks, Mapping):  # a Bunch is one
-        maps = networks["maps_img"] if "maps_img" in networks else networks["maps"]
+        maps = networks.get("maps_img", networks.get("maps"))
         names = networks.get("labels") if names is None else names
         return load_networks(maps, names)
     if isinstance(networks, list | tuple):
         loaded = [_volumes_of(img) for img in networks]
+        if not loaded:
+            msg = "networks is an empty list; give at least one image."
+            raise ValueError(msg)
         volumes = [volume for part, _ in loaded for volume in part]
         affine = loaded[0][1]
         if not all(np.allclose(affine, other, atol=1e-3) for _, other in loaded):
@@ -166,7 +170,7 @@ def load_networks(networks, names=None):
         numbers, volumes = _parcels_of(volumes[0])
         if isinstance(names, Mapping):
             names = [names.get(number, str(number)) for number in numbers]
-        elif names is not None and len(names) == len(numbers) + 1:
+        elif isinstance(names, Sized) and len(names) == len(numbers) + 1:
             names = list(names)[1:]  # nilearn's atlases name the background first
     return Networks(_names_for(volumes, names), volumes, affine)
 
@@ -192,8 +196,9 @@ def _parcels_of(volume):
 def _names_for(volumes, names):
     if names is None:
         return [f"network {number}" for number in range(1, len(volumes) + 1)]
-    if isinstance(names, str) or len(names) != len(volumes):
-        msg = f"{len(names)} names for {len(volumes)} networks; give one each."
+    if isinstance(names, str) or not isinstance(names, Sized) or len(names) != len(volumes):
+        found = len(names) if isinstance(names, Sized) else repr(names)
+        msg = f"{found} names for {len(volumes)} networks; give one each."
         raise ValueError(msg)
     return [str(name) for name in names]
 
@@ -300,6 +305,7 @@ def flag_noise(
     """
     import pandas as pd
 
+    check_positive("t_r", t_r)
     mask = load_mask(mask_img)
     # Where the energy of each map lies: at the border of the mask, in fluid.
     energy = np.atleast_2d(apply_mask(components_img, mask)).astype(float) ** 2
@@ -311,6 +317,7 @@ def flag_noise(
         signs["csf"] = _excess(energy, apply_mask(csf_img, mask).astype(float))
     # When: in single frames, or at frequencies that blood does not follow.
     if time_courses is not None:
+        time_courses = _checked_courses(time_courses, len(energy))
         signs["spike"] = np.mean([_has_spike(courses) for courses in time_courses], axis=0)
         if t_r is not None:
             fast = [_fast_share(courses, t_r) for courses in time_courses]
@@ -321,6 +328,19 @@ def flag_noise(
     table["suggestion"] = [", ".join(row.index[row].str.replace("_", " ")) for _, row in
                            flagged.iterrows()]  # fmt: skip
     return table
+
+
+def _checked_courses(time_courses, n_components):
+    """One array for each run; a ValueError for what are no time courses of these components."""
+    if not isinstance(time_courses, list | tuple):
+        time_courses = [time_courses]
+    shape = f"(n_timepoints, {n_components})"
+    courses = [as_numbers("time_courses", one, shape) for one in time_courses]
+    if not courses or any(one.shape[1] != n_components or not len(one) for one in courses):
+        found = ", ".join(str(one.shape) for one in courses) or "an empty list"
+        msg = f"time_courses: found {found}; for each run {shape} was expected"
+        raise ValueError(msg)
+    return courses
 
 
 def _excess(energy, where):

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from nbica.runtime.checks import as_numbers
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -121,13 +123,11 @@ def match(maps: np.ndarray, references: np.ndarray) -> Match:
     >>> found.indices.tolist(), found.correlations.round(3).tolist()
     ([1, 2, 0], [-1.0, -1.0, -1.0])
     """
-    maps, references = np.asarray(maps), np.asarray(references)
-    _check_same_voxels(maps, references)
     r = correlate(maps, references)
     rows, columns = linear_sum_assignment(np.abs(r).round(DIGITS), maximize=True)
-    indices = np.full(len(references), -1)
+    indices = np.full(r.shape[1], -1)
     indices[columns] = rows
-    correlations = np.zeros(len(references))
+    correlations = np.zeros(r.shape[1])
     correlations[columns] = r[rows, columns]
     return Match(indices, correlations)
 
@@ -147,6 +147,9 @@ def correlate(maps: ArrayLike, references: ArrayLike) -> np.ndarray:
     >>> matching.correlate(maps, [[3.0, 2, 1, 0]]).round(3).tolist()
     [[-1.0], [0.447]]
     """
+    maps = as_numbers("maps", maps, "(n_maps, n_voxels)")
+    references = as_numbers("references", references, "(n_references, n_voxels)")
+    _check_same_voxels(maps, references)
     return np.clip(_unit_rows(maps) @ _unit_rows(references).T, -1, 1)
 
 
@@ -164,10 +167,6 @@ def _unit_rows(maps):
 
 
 def _check_same_voxels(maps, references):
-    for name, array in (("maps", maps), ("references", references)):
-        if array.ndim != 2:
-            msg = f"{name} have shape {array.shape}; (n_{name}, n_voxels) was expected"
-            raise ValueError(msg)
     if maps.shape[1] != references.shape[1]:
         msg = (
             f"The maps have {maps.shape[1]} voxels but the references have {references.shape[1]}. "

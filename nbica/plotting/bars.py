@@ -47,7 +47,16 @@ def draw_colorbar(axes, scale, *, ink, vertical=True, fontsize=6.5, tick_format=
 
 
 def _writer(tick_format):
-    return tick_format if callable(tick_format) else lambda value: tick_format % value
+    write = tick_format if callable(tick_format) else lambda value: tick_format % value
+    try:
+        write(0.0)
+    except (TypeError, ValueError, ArithmeticError) as error:
+        msg = (
+            f"cbar_tick_format={tick_format!r}; expected a format such as '%.2g', or a function of "
+            "a number"
+        )
+        raise ValueError(msg) from error
+    return write
 
 
 def ticks_of(scale, apart=0.1):

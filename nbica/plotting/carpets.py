@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from nbica.plotting.colors import colormap, listed
 from nbica.plotting.figures import BLACK, WHITE, as_written
 from nbica.plotting.layout import add_axes
 from nbica.plotting.options import Frame
+from nbica.plotting.scales import check_ends
 from nbica.plotting.volumes import load_map
 from nbica.runtime.checks import check_positive
 from nbica.signal.cleaning import clean
@@ -99,6 +101,7 @@ def plot_carpet(
     (40,)
     """
     check_positive("t_r", t_r)
+    vmin, vmax = check_ends(vmin, vmax)
     run = load_run(img)
     motion = _check_motion(framewise_displacement, run.n_timepoints)
     rows = _rows_of(img, mask_img, mask_labels)
@@ -107,7 +110,7 @@ def plot_carpet(
     frame = Frame(title, output_file, figure, axes)
     figure, place = frame.open(_SIZE, WHITE)
     grey, strip, top = _open_axes(figure, place, rows.names, motion is not None, bool(title))
-    seconds = t_r or run.t_r
+    seconds = run.t_r if t_r is None else float(t_r)
     duration = run.n_timepoints * (seconds or 1)
     _draw_greys(grey, signals, duration, cmap, vmin, vmax)
     grey.set_xlabel("time in s" if seconds else "frame", fontsize=8)
@@ -148,6 +151,9 @@ def _names_by_number(mask_img):
 
 def _labelled(img, mask_img, mask_labels):
     """The mask of all named regions, and the region of each of its voxels."""
+    if not isinstance(mask_labels, Mapping):
+        msg = f"mask_labels is {mask_labels!r}; expected a dict of names to numbers in mask_img"
+        raise TypeError(msg)
     if mask_img is None:
         msg = "mask_labels name the numbers of mask_img, but mask_img is None; pass both"
         raise ValueError(msg)
@@ -166,7 +172,13 @@ def _labelled(img, mask_img, mask_labels):
 def _check_motion(motion, n_timepoints):
     if motion is None:
         return None
-    motion = np.asarray(motion, dtype=float).ravel()
+    try:
+        motion = np.asarray(motion, dtype=float).ravel()
+    except (TypeError, ValueError):
+        msg = (
+            f"framewise_displacement is a {type(motion).__name__}; expected a number for each frame"
+        )
+        raise ValueError(msg) from None
     if len(motion) != n_timepoints:
         msg = f"framewise_displacement has {len(motion)} values for {n_timepoints} frames"
         raise ValueError(msg)

@@ -15,7 +15,11 @@ def colormap(cmap):
     if isinstance(cmap, str) and cmap not in colormaps:
         for module in _MORE_MAPS:
             import_module(module)
-    return colormaps.get_cmap(cmap)
+    try:
+        return colormaps.get_cmap(cmap)
+    except (TypeError, ValueError) as error:
+        msg = f"cmap is {cmap!r}; expected a colour map of matplotlib, or its name. {error}"
+        raise ValueError(msg) from error
 
 
 # On black. Blue against orange is told apart by all common kinds of colour vision, and both grow

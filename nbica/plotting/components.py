@@ -13,6 +13,7 @@ from nbica.plotting.bars import draw_colorbar
 from nbica.plotting.colors import BLUE_ORANGE
 from nbica.plotting.figures import INK, PAPER, MapsFigure, present
 from nbica.plotting.layout import add_axes
+from nbica.plotting.options import are_sizes
 from nbica.plotting.scales import Scale, scale_of
 from nbica.plotting.views import Slice, in_mm
 from nbica.plotting.volumes import Volume, box_of_scene, load_background, load_maps
@@ -173,6 +174,9 @@ def _layout(n_tiles, shape, n_columns, figsize):
         raise ValueError(msg)
     n_columns = min(n_columns, n_tiles)
     n_rows = -(-n_tiles // n_columns)
+    if figsize is not None and not are_sizes(figsize, 2):
+        msg = f"figsize is {figsize!r}; expected width and height in inches"
+        raise ValueError(msg)
     width = 4.2 * n_columns + _SPACE if figsize is None else figsize[0]
     tile_width = (width - _SPACE) / n_columns - _SPACE
     fitting = n_rows * (tile_width * shape[1] / shape[0] + _TITLE + _SPACE) + _SPACE + _FOOT
@@ -197,7 +201,10 @@ def _cuts(cut_coords, volumes, scene):
     """Where each map is cut, in mm: an array of shape (n_maps, 3)."""
     if cut_coords is None:
         return np.array([_peak(volume, scene) for volume in volumes])
-    cuts = np.asarray(cut_coords, dtype=float)
+    try:
+        cuts = np.asarray(cut_coords, dtype=float)
+    except (TypeError, ValueError):
+        cuts = np.empty(0)
     if cuts.shape not in {(3,), (len(volumes), 3)} or not np.isfinite(cuts).all():
         msg = (
             f"cut_coords has shape {cuts.shape}; expected x, y and z in mm, or one such row for "

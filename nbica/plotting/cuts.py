@@ -53,11 +53,12 @@ def rows_of_slices(display_mode, cut_coords, volume, threshold=0.0, strongest=20
 
 def _axes_of(display_mode):
     """World axes that a display mode cuts across."""
-    if display_mode in ("ortho", "mosaic"):
+    is_text = isinstance(display_mode, str)
+    if is_text and display_mode in ("ortho", "mosaic"):
         return [0, 1, 2]
-    if display_mode == "tiled":
+    if is_text and display_mode == "tiled":
         return [1, 0, 2]  # coronal above axial: left and right are aligned
-    letters = list(display_mode) if isinstance(display_mode, str) else []
+    letters = list(display_mode) if is_text else []
     if not letters or set(letters) - set("xyz") or len(set(letters)) < len(letters):
         msg = f"display_mode={display_mode!r} is unknown; use one of {MODES}"
         raise ValueError(msg)

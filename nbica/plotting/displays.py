@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba_array
 
 from nbica.image.slicing import plane_of
 from nbica.plotting.bars import draw_colorbar, draw_key
@@ -162,6 +163,7 @@ class Display:
     ) -> None:  # fmt: skip
         """Draw points, given in mm, in the panels that show their place."""
         points = check_points(marker_coords, "marker_coords")
+        _check_markers(marker_color, marker_size, len(points))
         for panel in self.panels:
             near = panel.view.near(points)
             color, size = (_of_points(value, near) for value in (marker_color, marker_size))
@@ -362,6 +364,29 @@ class Display:
 
     def _repr_png_(self):
         return self.figure._repr_png_()
+
+
+def _check_markers(color, size, n_points):
+    try:
+        n_colors = len(to_rgba_array(color))
+    except (TypeError, ValueError):
+        n_colors = np.size(color) if _are_real(color) else 0
+    if n_colors not in (1, n_points) or (n_colors == 0 and n_points):
+        msg = f"marker_color is {color!r}; expected one color, or one for each of {n_points} points"
+        raise ValueError(msg)
+    if not _are_real(size) or np.size(size) not in (1, n_points):
+        msg = f"marker_size is {size!r}; expected a number, or one for each of {n_points} points"
+        raise ValueError(msg)
+
+
+def _are_real(values):
+    try:
+        found = np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        return False
+    return (
+        found.ndim < 2 and found.size > 0 and bool(np.isfinite(found).all() and (found >= 0).all())
+    )
 
 
 def _of_points(values, near):

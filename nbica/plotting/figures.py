@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import warnings
 from collections import deque
@@ -70,12 +69,15 @@ class MapsFigure(Figure):
         FileNotFoundError
             If the folder does not exist.
         """
-        if not isinstance(fname, str | os.PathLike):
+        if hasattr(fname, "write"):
             super().savefig(fname, **options)
             return
         path = to_write(fname)
         if not (path.suffix or options.get("format")):
-            msg = f"{str(path)!r} is no picture's name: a suffix such as .png chooses the format."
+            msg = (
+                f"{str(path)!r} is not the name of a picture: a suffix such as .png chooses the "
+                "format."
+            )
             raise ValueError(msg)
         with atomic(path) as temporary:
             super().savefig(temporary, **options)

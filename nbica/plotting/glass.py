@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,10 +18,10 @@ from nbica.image import template
 from nbica.image.slicing import plane_of
 from nbica.plotting.bars import bar_width
 from nbica.plotting.colors import BLUE_ORANGE, BLUE_ORANGE_ON_WHITE, colormap, distinct
-from nbica.plotting.displays import Display, check_points, interpolation_order
+from nbica.plotting.displays import Display, check_opacity, check_points, interpolation_order
 from nbica.plotting.large import largest, outline
 from nbica.plotting.options import Frame, look_of
-from nbica.plotting.scales import Scale, scale_of
+from nbica.plotting.scales import Scale, check_ends, scale_of
 from nbica.plotting.views import Projection
 from nbica.plotting.volumes import Volume, box_around, load_map, load_opacity
 from nbica.runtime.checks import as_flag, check_flags, is_number
@@ -103,7 +104,8 @@ def plot_glass_brain(
         display = open_glass(display_mode, mask_img, frame, 0.0, annotate, black_bg, radiological)
         return _finish(display, frame, "a brain of glass")
     volume = load_map(stat_map_img, "stat_map_img")
-    plot_abs = as_flag("plot_abs", plot_abs)
+    plot_abs, black_bg = as_flag("plot_abs", plot_abs), as_flag("black_bg", black_bg)
+    vmin, vmax = check_ends(vmin, vmax)
     if plot_abs and vmin is not None and vmin < 0:
         msg = "vmin is negative but plot_abs is True: no absolute value is below 0."
         warnings.warn(msg, IgnoredWarning, stacklevel=2)
@@ -185,6 +187,8 @@ def plot_connectome(
     """
     weights, points = check_network(adjacency_matrix, node_coords)
     node_kwargs = _check_node_kwargs(node_kwargs)
+    check_opacity(alpha)
+    black_bg = as_flag("black_bg", black_bg)
     is_directed = not np.allclose(weights, weights.T, rtol=1e-3)
     if is_directed:
         warnings.warn(
@@ -206,7 +210,14 @@ def plot_connectome(
     default = BLUE_ORANGE if black_bg else BLUE_ORANGE_ON_WHITE
     scale = _edge_scale(values, default if edge_cmap is None else edge_cmap, edge_vmin, edge_vmax)
     draw = _draw_arrows if is_directed else _draw_edges
-    draw(display, points, pairs, values, scale, {"alpha": alpha} | (edge_kwargs or {}))
+    draw(
+        display,
+        points,
+        pairs,
+        values,
+        scale,
+        {"alpha": alpha} | _options("edge_kwargs", edge_kwargs),
+    )
     if isinstance(node_color, str) and node_color == "auto":
         node_color = [distinct(14)[i % 14] for i in range(len(points))]
     display.add_markers(
@@ -270,8 +281,9 @@ def _softened(mask):
 
 
 def _views_of(display_mode):
-    letters = {"ortho": "xyz", "tiled": "xyz"}.get(display_mode, display_mode)
-    if not isinstance(letters, str) or not letters or set(letters) - set(_VIEWS):
+    is_text = isinstance(display_mode, str)
+    letters = "xyz" if is_text and display_mode in ("ortho", "tiled") else display_mode
+    if not is_text or not letters or set(letters) - set(_VIEWS):
         msg = (
             f"display_mode={display_mode!r} is unknown; use 'ortho' or letters of x, y, z, l, r, "
             "such as 'z' or 'lyrz'"
@@ -299,8 +311,15 @@ def check_network(adjacency_matrix, node_coords):
     return weights, points
 
 
+def _options(name, options):
+    if options is not None and not isinstance(options, Mapping):
+        msg = f"{name} is a {type(options).__name__}; expected a dict"
+        raise TypeError(msg)
+    return dict(options or {})
+
+
 def _check_node_kwargs(node_kwargs):
-    node_kwargs = dict(node_kwargs or {})
+    node_kwargs = _options("node_kwargs", node_kwargs)
     for name, way in {"s": "node_size", "c": "node_color"}.items():
         if name in node_kwargs:
             msg = f"node_kwargs holds {name!r}; give it as {way}=..."
@@ -345,6 +364,7 @@ def _is_percentage(text):
 def _edge_scale(values, cmap, vmin, vmax):
     peak = float(np.abs(values).max(initial=0)) or 1.0
     vmax = peak if vmax is None else vmax
+    vmin, vmax = check_ends(vmin, vmax)
     vmin = -vmax if vmin is None else vmin
     if not (is_number(vmin) and is_number(vmax) and vmin < vmax):
         msg = f"edge_vmin={vmin!r} and edge_vmax={vmax!r}; expected two numbers, the first smaller"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import is_color_like
 from matplotlib.patches import Rectangle
 from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import squareform
@@ -14,6 +16,8 @@ from nbica.plotting.colors import BLUE_ORANGE_ON_WHITE, colormap
 from nbica.plotting.figures import BLACK, WHITE, MapsFigure, as_written
 from nbica.plotting.layout import add_axes
 from nbica.plotting.options import Frame, root_of
+from nbica.plotting.scales import check_ends
+from nbica.runtime.checks import as_flag
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,7 +92,14 @@ def plot_matrix(
     >>> image.figure.savefig("matrix.png")
     """
     del auto_fit
-    mat = np.array(mat, dtype=float)
+    try:
+        mat = np.array(mat, dtype=float)
+    except (TypeError, ValueError):
+        msg = f"mat is a {type(mat).__name__}; expected a matrix of numbers"
+        raise ValueError(msg) from None
+    colorbar = as_flag("colorbar", colorbar)
+    reorder = reorder if isinstance(reorder, str) else as_flag("reorder", reorder)
+    vmin, vmax = check_ends(vmin, vmax)
     _check(mat, labels, tri, reorder)
     _check_domains(mat, domains, reorder)
     labels = None if labels is None else list(map(str, labels))
@@ -108,8 +119,10 @@ def plot_matrix(
     look = {"cmap": colormap(cmap), "vmin": vmin, "vmax": vmax, "interpolation": "nearest"}
     image = axes.imshow(mat, **look | kwargs)
     _name_cells(axes, labels)
-    if grid:
-        _draw_lines(axes, mat.shape, "#bbbbbb" if grid is True else grid)
+    if _is_color(grid):
+        _draw_lines(axes, mat.shape, grid)
+    elif as_flag("grid", grid):
+        _draw_lines(axes, mat.shape, "#bbbbbb")
     if domains is not None:
         _frame_domains(axes, runs, names_them=labels is None)
     if title:
@@ -124,6 +137,10 @@ def plot_matrix(
     if isinstance(figure, MapsFigure):  # the image alone is no picture to show
         image._repr_mimebundle_, image._repr_png_ = figure._repr_mimebundle_, figure._repr_png_
     return image
+
+
+def _is_color(grid):
+    return isinstance(grid, str | tuple) and is_color_like(grid)
 
 
 def similar_first(mat, method="average"):
@@ -164,7 +181,7 @@ def _check(mat, labels, tri, reorder):
     if mat.ndim != 2:
         msg = f"mat has shape {mat.shape}; expected a matrix"
         raise ValueError(msg)
-    if tri not in _TRI:
+    if not isinstance(tri, str) or tri not in _TRI:
         msg = f"tri={tri!r} is unknown; use one of {', '.join(_TRI)}"
         raise ValueError(msg)
     if not isinstance(reorder, bool) and reorder not in _LINKAGES:
@@ -173,8 +190,11 @@ def _check(mat, labels, tri, reorder):
     if reorder and (mat.shape[0] != mat.shape[1] or len(mat) < 3):
         msg = f"mat has shape {mat.shape}; reorder=True needs a square matrix of 3 rows or more"
         raise ValueError(msg)
-    if labels is not None and set(mat.shape) != {len(labels)}:
-        msg = f"labels: found {len(labels)} for a matrix of shape {mat.shape}; give one per row"
+    n_labels = (
+        len(labels) if isinstance(labels, Sized) and not isinstance(labels, str) else repr(labels)
+    )
+    if labels is not None and set(mat.shape) != {n_labels}:
+        msg = f"labels: found {n_labels} for a matrix of shape {mat.shape}; give one per row"
         raise ValueError(msg)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass, fields
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,6 +38,11 @@ class Frame:
     figure: FigureOrSize = None
     axes: AxesOrPlace = None
 
+    def __post_init__(self):
+        if not isinstance(self.title, str | Real | None):
+            msg = f"title is {self.title!r}; expected a text"
+            raise TypeError(msg)
+
     def open(self, size, paper):
         """A figure, and the rectangle of it to draw in, in inches."""
         if isinstance(self.axes, Axes):
@@ -51,10 +57,10 @@ class Frame:
     def _figure(self, size, paper):
         if isinstance(self.figure, Figure):
             return self.figure
-        if self.figure is not None and not _are_sizes(self.figure, 2):
+        if self.figure is not None and not are_sizes(self.figure, 2):
             msg = f"figure is {self.figure!r}; expected a Figure, or width and height in inches"
             raise TypeError(msg)
-        if self.axes is not None and not _are_sizes(self.axes, 4, least=-10):
+        if self.axes is not None and not are_sizes(self.axes, 4, least=-10):
             msg = f"axes is {self.axes!r}; expected Axes, or left, bottom, width and height"
             raise TypeError(msg)
         return MapsFigure(
@@ -81,6 +87,7 @@ class SliceOptions(Frame):
     radiological: bool = False
 
     def __post_init__(self):
+        super().__post_init__()
         check_flags(
             draw_cross=self.draw_cross, annotate=self.annotate, black_bg=self.black_bg,
             radiological=self.radiological,
@@ -139,7 +146,8 @@ def takes(options):
     return decorate
 
 
-def _are_sizes(values, n, least=1e-3):
+def are_sizes(values, n, least=1e-3):
+    """Whether these are so many finite numbers, none of them smaller than the least."""
     try:
         found = np.asarray(values, dtype=float)
     except (TypeError, ValueError):

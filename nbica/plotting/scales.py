@@ -84,7 +84,7 @@ class LabelScale:
 
 def grey_scale(data, cmap, vmin=None, vmax=None, threshold=None, brightness=1.0):
     """The scale of anatomical and functional images; by default it ends where they are dense."""
-    _check_ends(vmin, vmax)
+    vmin, vmax = check_ends(vmin, vmax)
     if vmin is None or vmax is None:
         low, high = grey_range(data)
         vmin, vmax = low if vmin is None else vmin, high if vmax is None else vmax
@@ -118,7 +118,7 @@ def scale_of(maps, *, cmap, threshold=0.0, vmin=None, vmax=None, symmetric_cbar=
     ValueError
         If the range is empty, or below the threshold.
     """
-    _check_ends(vmin, vmax)
+    vmin, vmax = check_ends(vmin, vmax)
     if not isinstance(symmetric_cbar, str) or symmetric_cbar != "auto":
         symmetric_cbar = as_flag("symmetric_cbar", symmetric_cbar)
     threshold = check_threshold(maps, threshold)
@@ -205,11 +205,13 @@ def _signs(maps, threshold):
     return (negative, positive) if negative or positive else (True, True)
 
 
-def _check_ends(vmin, vmax):
+def check_ends(vmin, vmax):
+    """Both ends of a scale as float or None; a ValueError for what is no number."""
     for name, value in (("vmin", vmin), ("vmax", vmax)):
         if value is not None and not is_number(value):
             msg = f"{name}={value!r}; expected a number, or None to find it"
             raise ValueError(msg)
+    return tuple(None if value is None else float(value) for value in (vmin, vmax))
 
 
 def _check_range(vmin, vmax):

@@ -25,7 +25,7 @@ from nbica.plotting.volumes import (
     load_maps,
     load_opacity,
 )
-from nbica.runtime.checks import as_flag, is_number
+from nbica.runtime.checks import as_flag, check_one_of, is_number, one_each
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 # What the greys behind colours are multiplied with: white matter must not outshine them.
 _DIM = 0.72
+_VIEWS = ("auto", "contours", "filled_contours", "continuous")
 _KEY_LENGTH = 16  # names that a key holds
 
 
@@ -335,7 +336,7 @@ def colors_of_regions(numbers, cmap):
     if not {"index", "color"} <= set(cmap.columns):
         msg = (
             f"cmap is a table with the columns {list(cmap.columns)}; without 'index' and 'color' "
-            "it says no colours: those by default are taken."
+            "it names no colours, so the default ones are taken."
         )
         warnings.warn(msg, IgnoredWarning, stacklevel=3)
         return listed(len(numbers))
@@ -412,6 +413,7 @@ def plot_prob_atlas(
     key = key_width(names) if has_key else 0.0
     strongest = Volume(np.where(maps.max(axis=0) >= level, maps.max(axis=0), 0), affine)
     display = _open_over(strongest, bg_img, look, level, key, dim)
+    check_one_of("view_type", view_type, _VIEWS)
     if view_type == "auto":
         view_type = "filled_contours" if len(maps) <= 8 else "contours"
     if view_type == "continuous":
@@ -420,7 +422,7 @@ def plot_prob_atlas(
         display.paint(
             Volume(winner, affine), LabelScale(numbers, colors), alpha=alpha, order=0, **drawing
         )
-    elif view_type in ("contours", "filled_contours"):
+    else:
         for one, color in zip(maps, colors, strict=True):
             style = {"linewidths": linewidths, "colors": [color]}
             if view_type == "filled_contours":
@@ -429,12 +431,6 @@ def plot_prob_atlas(
                 )
                 style["linewidths"] = 0.6 * linewidths
             display.contour(Volume(one, affine), [level], **style, **drawing)
-    else:
-        msg = (
-            f"view_type={view_type!r} is unknown; use 'auto', 'contours', 'filled_contours' or "
-            "'continuous'"
-        )
-        raise ValueError(msg)
     if has_key:
         display.draw_key(colors, names)
     return _finish(display, look, f"slices of {len(maps)} maps together")
@@ -523,8 +519,4 @@ def _names_of(numbers, labels):
         return [str(number) for number in numbers]
     if isinstance(labels, dict):
         return [str(labels.get(int(number), number)) for number in numbers]
-    if isinstance(labels, str) or len(labels) != len(numbers):
-        found = repr(labels) if isinstance(labels, str) else f"{len(labels)} names"
-        msg = f"labels: found {found} for {len(numbers)} regions; give a list with one each"
-        raise ValueError(msg)
-    return [str(label) for label in labels]
+    return [str(label) for label in one_each("labels", labels, len(numbers), "regions")]

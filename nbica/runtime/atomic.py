@@ -1,15 +1,24 @@
 """Files that are whole or not there: written under a temporary name, then renamed."""
 
+from __future__ import annotations
+
 import contextlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from nbica.runtime.checks import as_path
 from nbica.runtime.leftovers import own_folder, own_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nbica.hints import AnyPath
 
 _READY = ".nbica-ready"  # holds new files that are whole and on their way to their places
 
 
 @contextlib.contextmanager
-def atomic(path):
+def atomic(path: AnyPath) -> Iterator[Path]:
     """Yield a temporary path in the folder of `path`; on success it becomes `path`, at once.
 
     The name is of no other process or thread, so that two which write the same file at the same
@@ -97,9 +106,9 @@ def to_write(path):
     FileNotFoundError
         If the folder is not: a slip in its name makes none.
     """
-    path = Path(path).expanduser()
+    path = as_path("output_file", path)
     if not path.parent.is_dir():
-        msg = f"There is no folder {str(path.parent)!r} for {path.name!r}: make it first."
+        msg = f"There is not a folder {str(path.parent)!r} for {path.name!r}: make it first."
         raise FileNotFoundError(msg)
     if path.is_dir():
         msg = f"{path} is a folder; expected the name of a file."
@@ -107,7 +116,7 @@ def to_write(path):
     return path
 
 
-def write_text(path, text):
+def write_text(path: AnyPath, text: str) -> None:
     """Write a text file, atomically; what UTF-8 cannot hold, as in some names of files, is escaped.
 
     Parameters

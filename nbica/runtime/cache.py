@@ -4,16 +4,23 @@ A key holds the content's fingerprint, the parameters and the version of the sta
 renamed file hits and a changed one misses.
 """
 
+from __future__ import annotations
+
 import errno
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from nbica.runtime.eviction import CacheLimiter
 from nbica.runtime.store import DamagedEntry, OtherFormat
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nbica.runtime.store import NoStore, Store
 
 
 class Cached(NamedTuple):
@@ -42,7 +49,7 @@ class Stage:
     name: str
     version: int
 
-    def key(self, *parts):
+    def key(self, *parts: object) -> str:
         """A short text that stands for all that determines a result.
 
         Parameters
@@ -56,7 +63,10 @@ class Stage:
         text = json.dumps([self.name, self.version, *parts], default=_as_plain)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
-    def get_or_compute(self, store, key, compute, still_valid=None, about=None):
+    def get_or_compute(
+        self, store: Store | NoStore, key: str | None, compute: Callable[[], dict],
+        still_valid: Callable[[], bool] | None = None, about: dict | None = None,
+    ) -> Cached:  # fmt: skip
         """The result of this stage, from the cache where it is there.
 
         Parameters
@@ -85,7 +95,10 @@ class Stage:
             return Cached(values, False, notes, key_holds=False)
         return Cached(*_kept(store, self.name, key, values, about, notes))
 
-    def get_or_compute_once(self, store, make_key, compute, about=None):
+    def get_or_compute_once(
+        self, store: Store | NoStore, make_key: Callable[[], str], compute: Callable[[], dict],
+        about: dict | None = None,
+    ) -> Cached:  # fmt: skip
         """The result of a stage that stands alone: the key is made here, and room for the entry.
 
         Parameters

@@ -1,21 +1,61 @@
 """What parameters may be, said before any work is done."""
 
 import math
+import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sized
 from inspect import signature
 from numbers import Real
+from pathlib import Path
 
 import numpy as np
 
 from nbica.exceptions import DataWarning
 
+_MOST_JOBS = 100_000
+_MOST = 10**9  # of whatever is counted: more would never end
+
 
 def check_count(name, value, at_least=1):
     """Raise ValueError unless a parameter is a whole number from 1, or another number, on."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < at_least:
-        msg = f"{name} is {value!r}; expected a whole number from {at_least} on."
+    is_count = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not is_count or not at_least <= value <= _MOST:
+        msg = f"{name} is {value!r}; expected a whole number from {at_least} on, and no more than 10⁹."
         raise ValueError(msg)
+
+
+def check_one_of(name, value, allowed):
+    """Raise ValueError unless a parameter has one of the values allowed."""
+    is_known = np.isscalar(value) or value is None
+    if not is_known or value not in list(allowed):
+        msg = f"{name} is {value!r}; expected one of {', '.join(map(repr, allowed))}."
+        raise ValueError(msg)
+
+
+def as_path(name, value):
+    """A path that a user gives, ~ being home; a TypeError for what is no path."""
+    if not isinstance(value, str | os.PathLike) or "\0" in str(value):
+        msg = f"{name} is {value!r}; expected a path."
+        raise TypeError(msg)
+    return Path(value).expanduser()
+
+
+def check_fitted(name, estimator):
+    """Raise unless this is an estimator, and fitted."""
+    if isinstance(estimator, type) or not hasattr(estimator, "fit"):
+        msg = f"{name} is {estimator!r}; expected a fitted estimator, such as CanICA."
+        raise TypeError(msg)
+    from sklearn.utils.validation import check_is_fitted
+
+    check_is_fitted(estimator)
+
+
+def as_list(name, values):
+    """What was given one by one as a list; a TypeError for a text, or what is no collection."""
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        msg = f"{name} is {values!r}; expected a list."
+        raise TypeError(msg)
+    return list(values)
 
 
 def as_flag(name, value):
@@ -41,10 +81,39 @@ def is_number(value):
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
+def as_array(values):
+    """Values as an array; rows of different lengths, which are none, as an empty one of objects."""
+    try:
+        return np.asarray(values)
+    except ValueError:
+        return np.empty((0, 0), object)
+
+
+def as_numbers(name, values, shape):
+    """Values as an array of real numbers; a ValueError for other values or another number of axes.
+
+    Parameters
+    ----------
+    name : str
+    values : array-like
+    shape : str
+        The axes that it must have, such as "(n_maps, n_voxels)".
+    """
+    found = as_array(values)
+    if found.dtype.kind not in "biuf":
+        msg = f"{name} is a {type(values).__name__} of no real numbers; {shape} was expected"
+        raise ValueError(msg)
+    if found.ndim != len(list(filter(str.strip, shape.strip("()").split(",")))):
+        msg = f"{name} have shape {found.shape}; {shape} was expected"
+        raise ValueError(msg)
+    return found
+
+
 def one_each(name, values, n_things, things="components"):
     """Values as a list, one for each of some things; a ValueError for a text or another number."""
-    if isinstance(values, str) or len(values) != n_things:
-        found = repr(values) if isinstance(values, str) else f"{len(values)} {name}"
+    is_list = isinstance(values, Sized) and not isinstance(values, str)
+    if not is_list or len(values) != n_things:
+        found = f"{len(values)} {name}" if is_list else repr(values)
         msg = f"{name}: found {found} for {n_things} {things}; give a list with one each"
         raise ValueError(msg)
     return list(values)
@@ -69,6 +138,8 @@ def check_callback(callback):
     if callback is None:
         return
     try:
+        if isinstance(callback, type):
+            raise TypeError
         signature(callback).bind(None)
     except TypeError:
         msg = (
@@ -105,10 +176,22 @@ def check_n_components(n_components, may_choose):
         raise ValueError(msg)
 
 
+def check_seed(random_state):
+    """Raise ValueError unless a generator of random numbers can be made of it."""
+    is_whole = isinstance(random_state, int | np.integer) and not isinstance(random_state, bool)
+    is_source = isinstance(random_state, np.random.RandomState | np.random.Generator)
+    if not (random_state is None or is_source or (is_whole and 0 <= random_state < 2**32)):
+        msg = (
+            f"random_state is {random_state!r}; expected None, a whole number from 0 to 2**32 - 1, "
+            "a RandomState or a Generator."
+        )
+        raise ValueError(msg)
+
+
 def check_n_jobs(n_jobs):
     """Raise ValueError unless `n_jobs` is a number of processes, or -1, or None."""
     is_count = isinstance(n_jobs, int | np.integer) and not isinstance(n_jobs, bool)
-    if n_jobs is not None and (not is_count or n_jobs == 0):
+    if n_jobs is not None and (not is_count or n_jobs == 0 or abs(n_jobs) > _MOST_JOBS):
         msg = f"n_jobs is {n_jobs!r}; expected a number of processes, or -1 for all cores."
         raise ValueError(msg)
 

@@ -235,7 +235,8 @@ def check_disk(folder, n_bytes):
         Path(folder).mkdir(parents=True, exist_ok=True)
     if not Path(folder).is_dir():
         msg = (
-            f"{folder} is no folder; set NBICA_SCRATCH to one with room for {n_bytes / 1e9:.1f} GB."
+            f"{folder} is not a folder; set NBICA_SCRATCH to one with room for "
+            f"{n_bytes / 1e9:.1f} GB."
         )
         raise NotADirectoryError(msg)
     free = shutil.disk_usage(folder).free

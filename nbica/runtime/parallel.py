@@ -1,5 +1,7 @@
 """A loop over several processes that looks at the stop flag while it waits."""
 
+from __future__ import annotations
+
 import hashlib
 import os
 from collections import deque
@@ -8,6 +10,7 @@ from functools import partial
 from itertools import chain, zip_longest
 from pathlib import Path
 from tempfile import gettempdir
+from typing import TYPE_CHECKING, Any
 
 from joblib import Parallel, delayed, effective_n_jobs
 from joblib.externals.loky.process_executor import ShutdownExecutorError, TerminatedWorkerError
@@ -16,6 +19,9 @@ from joblib.parallel import get_active_backend
 from nbica.exceptions import IgnoredWarning, WorkerKilled
 from nbica.runtime.leftovers import own_folder
 from nbica.runtime.progress import checkpoint, warn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable
 
 
 class StoppableParallel(Parallel):
@@ -74,7 +80,10 @@ def _absolute(confounds):
     return confounds
 
 
-def each_run(function, tasks, n_workers=1, if_killed=None, **shared):
+def each_run(
+    function: Callable, tasks: Iterable, n_workers: int = 1, if_killed: Callable | None = None,
+    **shared: Any
+) -> Generator[tuple[str, Any], None, None]:  # fmt: skip
     """Do something with each run, in order, by several processes as results are asked for.
 
     Parameters

@@ -13,12 +13,15 @@ taken from nobody. It also knows neither sizes as they grow nor what a running f
 Only its location is used here, so that `memory=` takes a folder or a `joblib.Memory`.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from joblib import Memory
@@ -26,6 +29,9 @@ from joblib import Memory
 from nbica.runtime.compression import crc32
 from nbica.runtime.ledger import Ledger
 from nbica.runtime.leftovers import is_abandoned, own_name
+
+if TYPE_CHECKING:
+    from nbica.hints import MemoryLike
 
 FOLDER, FILE, UNFINISHED = "nbica", "entry.json", "unfinished"
 FORMAT = 1  # of an entry
@@ -60,7 +66,7 @@ class EntryFacts:
     last_used: float
 
 
-def open_store(memory):
+def open_store(memory: MemoryLike) -> Store | NoStore:
     """The store of what a user passes as `memory`.
 
     Parameters
@@ -85,8 +91,9 @@ def open_store(memory):
     if not isinstance(location, str | os.PathLike):
         msg = f"memory is a {type(memory).__name__}; expected a folder, a joblib.Memory or None."
         raise TypeError(msg)
-    if not os.fspath(location) or Path(location).expanduser().is_file():
-        what = "a file" if os.fspath(location) else "an empty text"
+    text = os.fsdecode(location)
+    if not text or "\0" in text or Path(text).expanduser().is_file():
+        what = "no name of a folder" if "\0" in text else "a file" if text else "an empty text"
         msg = f"memory is {location!r}, {what}; expected a folder, a joblib.Memory or None."
         raise ValueError(msg)
     return Store(location)

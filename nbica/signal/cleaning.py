@@ -15,15 +15,19 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from nbica.exceptions import DataWarning, IgnoredWarning
-from nbica.runtime.checks import as_flag, check_positive
+from nbica.runtime.checks import as_array, as_flag, as_numbers, check_positive
 from nbica.signal.confounds import check_sample_mask, load_confounds
 from nbica.signal.time_operator import compose, with_cosines
+
+if TYPE_CHECKING:
+    from nbica.hints import Confounds, SampleMask
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from nbica.hints import Confounds, SampleMask, Standardize
 
+_FILTERS = ("butterworth", "cosine", False)
 _SCALINGS = ("zscore_sample", "psc")
 
 # Some 4000 voxels of 176 timepoints, 600 of 1200: the fastest there, as less are many calls and
@@ -109,7 +113,7 @@ class Cleaning:
         return [cut for cut in (self.high_pass, self.low_pass) if cut is not None]
 
     def _check_filter(self):
-        if self.filter not in ("butterworth", "cosine", False):
+        if not isinstance(self.filter, str | bool) or self.filter not in _FILTERS:
             msg = f"filter={self.filter!r} is unknown; use 'butterworth', 'cosine' or False"
             raise ValueError(msg)
         if self.filter == "cosine" and (self.high_pass is None or self.t_r is None):
@@ -231,7 +235,9 @@ def clean(
         butterworth_options(kwargs, "clean()"),
     ).check()  # fmt: skip
     _warn_of_unused(cleaning)
-    cleaned = np.array(signals, dtype=_float_type(np.asarray(signals).dtype), order="C")
+    signals = as_numbers("signals", signals, "(n_timepoints, n_voxels)")
+    ensure_finite = as_flag("ensure_finite", ensure_finite)
+    cleaned = np.array(signals, dtype=_float_type(signals.dtype), order="C")
     _check_signals(cleaned)
     if ensure_finite:
         np.nan_to_num(cleaned, copy=False, posinf=0, neginf=0)
@@ -261,7 +267,11 @@ def butterworth_options(options, taker):
     return tuple((known[name], value) for name, value in sorted(options.items()))
 
 
-def clean_parts(signals, cleaning, confounds=None, parts=None, sample_mask=None, baseline=None):
+def clean_parts(
+    signals: np.ndarray, cleaning: Cleaning, confounds: Confounds = None,
+    parts: ArrayLike | None = None, sample_mask: SampleMask = None,
+    baseline: np.ndarray | float | None = None,
+) -> tuple[np.ndarray, list[Cleaner]]:  # fmt: skip
     """Clean parts of a run that were recorded apart, each by itself; may overwrite the signals.
 
     Parameters
@@ -318,10 +328,7 @@ def _clean_rows(signals, rows, kept, cleaning, confounds, baseline):
 
 def check_parts(parts, n_timepoints, name="signals"):
     """Labels of parts as an array; a ValueError if there is not one for each timepoint."""
-    try:
-        parts = np.asarray(parts)
-    except ValueError:  # rows of different lengths
-        parts = np.empty(0)
+    parts = as_array(parts)
     if parts.shape != (n_timepoints,):
         msg = (
             f"runs has shape {parts.shape}; {name} has {n_timepoints} frames, so expected one "
@@ -339,7 +346,8 @@ def _kept_of_parts(sample_mask, rows):
     if sample_mask is None:
         return [None] * len(rows)
     masks = sample_mask if isinstance(sample_mask, list | tuple) else [sample_mask]
-    if len(masks) != len(rows) and np.ndim(sample_mask) == 1 and len(rows) == 1:
+    is_one = len(rows) == 1 and len(masks) != 1
+    if is_one and not any(np.ndim(mask) for mask in masks):
         masks = [sample_mask]  # a list of numbers
     if len(masks) != len(rows):
         msg = f"Got {len(masks)} sample masks for {len(rows)} runs; expected one for each."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nbica.runtime.checks import as_array, check_count
 from nbica.signal.tables import read_table, without_row_of_numbers
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def load_confounds(confounds: Confounds, n_timepoints: int, name: str) -> np.nda
         ...
     ValueError: The confounds of sub-01 have 3 rows but the run has 4 timepoints; ...
     """
+    check_count("n_timepoints", n_timepoints)
     if confounds is None:
         return None
     several = confounds if isinstance(confounds, (list, tuple)) else [confounds]
@@ -188,14 +190,14 @@ def check_sample_mask(sample_mask, n_timepoints, name):
     """
     if sample_mask is None:
         return None
-    found = np.asarray(sample_mask)
+    found = as_array(sample_mask)
     if found.dtype.kind == "b" and found.shape == (n_timepoints,):
         found = np.flatnonzero(found)
     is_index = found.ndim == 1 and found.dtype.kind in "iu"
     increases = is_index and (np.diff(found.astype(np.int64)) > 0).all()
     if not increases or not len(found) or found[0] < 0 or found[-1] >= n_timepoints:
         what = f"{found.dtype} of shape {found.shape}"
-        if found.ndim == 1 and found.size:
+        if found.ndim == 1 and found.size and found.dtype.kind in "iuf":
             what += f", from {found.min()} to {found.max()}"
         msg = (
             f"The sample_mask of {name} is {what}; expected the frames to keep, at least one: "

@@ -4,10 +4,20 @@ Each step is linear in time, so that all of them compose into a few vectors of l
 or into one n_timepoints x n_timepoints matrix with a band-pass, made once for all voxels.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
+if TYPE_CHECKING:
+    from nbica.signal.cleaning import Cleaning
 
-def compose(cleaning, confounds, n_timepoints, kept=None):
+
+def compose(
+    cleaning: Cleaning, confounds: np.ndarray | None, n_timepoints: int,
+    kept: Any = None,
+) -> TimeOperator:  # fmt: skip
     """All steps of a cleaning up to the standard deviation, as one map over time.
 
     Where only some frames are kept, they are cleaned as if no others had been. A band-pass needs

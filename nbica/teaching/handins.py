@@ -7,6 +7,7 @@ import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from nbica.runtime.checks import as_path
 from nbica.teaching import questions
 from nbica.teaching.checking import MIMETYPE
 from nbica.teaching.judging import STATES, UNANSWERED
@@ -60,9 +61,12 @@ def find(folder):
     NotADirectoryError
         If there is no such folder.
     """
-    folder = Path(folder).expanduser()
+    folder = as_path("folder", folder)
     if not folder.is_dir():
-        msg = f"{folder} is no folder; expected one with learners' notebooks, or a folder for each."
+        msg = (
+            f"{folder} is not a folder; expected one with learners' notebooks, or a folder for "
+            "each."
+        )
         raise NotADirectoryError(msg)
     found = {}
     paths = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nbica.runtime.checks import as_list, is_number
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -38,10 +40,21 @@ def features(values):
         by sqrt(size): what adds noise of size s to the values adds about s to each feature.
     """
     # No answer is as large as the bound, and what is can be multiplied.
-    flat = np.clip(np.asarray(values, dtype=float).ravel(), -1e99, 1e99)
+    flat = _numbers(values).ravel().clip(-1e99, 1e99)
     if flat.size <= MAX_SINGLE:
         return flat
     return np.array([_signs(i, flat.size) @ flat for i in range(N_PROJECTIONS)]) / flat.size**0.5
+
+
+def _numbers(values):
+    try:
+        found = np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        found = np.array(np.nan)
+    if np.isnan(found).any():
+        msg = f"values are {values!r}; expected numbers, none of them NaN."
+        raise ValueError(msg)
+    return found
 
 
 def _signs(number, size):
@@ -82,6 +95,9 @@ def seal(name: str, values: np.ndarray, step: float) -> list[str]:
     >>> teaching.seal("q1", answer, 0.01) == teaching.seal("q2", answer, 0.01)
     False
     """
+    if not is_number(step) or step <= 0:
+        msg = f"step is {step!r}; expected a number above 0."
+        raise ValueError(msg)
     bins = _bins(features(values), step)
     return [_digest(f"{name}/{i}/{number}") for i, number in enumerate(bins)]
 
@@ -100,6 +116,10 @@ def seal_names(name: str, names: Iterable[str]) -> list[str]:
     >>> first == teaching.seal_names("q1", ["salience", "default-mode"])
     True
     """
+    names = as_list("names", names)
+    if not all(isinstance(one, str) for one in names):
+        msg = f"names are {names!r}; expected texts."
+        raise TypeError(msg)
     return sorted(_digest(f"{name}/{plain(one)}") for one in names)
 
 
@@ -118,7 +138,7 @@ def seal_affine(name: str, affine: ArrayLike) -> list[str]:
     >>> teaching.seal_affine("q1", affine) == teaching.seal_affine("q1", affine + 1e-5)
     True
     """
-    return seal(f"{name}/affine", np.asarray(affine), 0.001)
+    return seal(f"{name}/affine", affine, 0.001)
 
 
 def agrees(name, sealed, found, step, reach=1):

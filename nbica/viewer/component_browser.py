@@ -12,6 +12,7 @@ import traitlets as t
 from nbica.image.world_axes import table
 from nbica.matching import match
 from nbica.runtime.atomic import to_write, write_text
+from nbica.runtime.checks import as_list
 from nbica.runtime.text import for_spreadsheets
 from nbica.signal.ties import in_order
 from nbica.viewer import labelfile, page, poster
@@ -301,7 +302,8 @@ def _courses(time_courses, subjects, n_maps):
     """Time courses of all runs as whole numbers, and what the browser must know of them."""
     if time_courses is None:
         return None, None
-    runs = [time_courses] if isinstance(time_courses, np.ndarray) else list(time_courses)
+    is_one = isinstance(time_courses, np.ndarray)
+    runs = [time_courses] if is_one else as_list("time_courses", time_courses)
     if not runs:
         msg = "time_courses is empty; expected an array for each run, or None"
         raise ValueError(msg)

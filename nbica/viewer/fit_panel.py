@@ -20,6 +20,7 @@ import ipywidgets
 from nbica.exceptions import RunCancelled
 from nbica.image.run import is_iterator
 from nbica.runtime.background import running_fits, start
+from nbica.runtime.checks import check_count
 from nbica.runtime.progress import watched
 from nbica.viewer import poster
 from nbica.viewer.component_browser import ComponentBrowser
@@ -98,9 +99,13 @@ class FitPanel(ipywidgets.VBox):
         self, estimator: BaseEstimator, imgs: Runs, confounds: RunConfounds = None, *,
         bg_img: Background = "auto", every: int = 2,
     ) -> None:  # fmt: skip
+        if isinstance(estimator, type) or not hasattr(estimator, "plan"):
+            msg = f"estimator is {estimator!r}; expected CanICA() or DictLearning()."
+            raise TypeError(msg)
+        check_count("every", every)
         self.estimator, self.bg_img = estimator, bg_img
         imgs, confounds = (list(x) if is_iterator(x) else x for x in (imgs, confounds))
-        self._imgs, self._confounds, self._every = imgs, confounds, max(1, int(every))
+        self._imgs, self._confounds, self._every = imgs, confounds, every
         self._name = type(estimator).__name__
         self.state, self.handle, self.browser, self.error = "ready", None, None, None
         self.plan, self._trouble = _plan_of(estimator, imgs, confounds)

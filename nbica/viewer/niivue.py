@@ -54,6 +54,9 @@ def to_niivue(viewer: SliceViewer | ComponentBrowser) -> NiiVue:
     except ImportError as error:
         msg = "to_niivue needs ipyniivue: pip install 'nbica[niivue]'"
         raise ImportError(msg) from error
+    if not hasattr(viewer, "scene"):
+        msg = f"viewer is {viewer!r}; expected what view_img or browse return."
+        raise TypeError(msg)
     scene, volumes = viewer.scene, []
     under = scene.background
     if under is not None:

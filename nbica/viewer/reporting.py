@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import nibabel as nib
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from nbica import __version__
 from nbica.image.inputs import confounds_of
@@ -23,7 +22,7 @@ from nbica.plotting.scales import scale_of
 from nbica.plotting.spectra import BAND, share_in_band
 from nbica.plotting.volumes import load_maps
 from nbica.runtime.atomic import to_write
-from nbica.runtime.checks import one_each
+from nbica.runtime.checks import check_fitted, one_each
 from nbica.signal.ties import KNOWN_OF_MAPS, first_of_largest
 from nbica.viewer.page import write_page
 from nbica.viewer.scene import anatomy_of
@@ -125,7 +124,13 @@ def report(
     >>> path.name, path.stat().st_size < 5_000_000
     ('canica.html', True)
     """
-    check_is_fitted(ica)
+    check_fitted("ica", ica)
+    if split_half is not None and not hasattr(split_half, "reproducibility"):
+        msg = f"split_half is {split_half!r}; expected what nbica.matching.split_half returns."
+        raise TypeError(msg)
+    if not isinstance(title, str | None):
+        msg = f"title is {title!r}; expected a text."
+        raise TypeError(msg)
     output_file = to_write(output_file)  # said before minutes of work
     t_r = check_t_r(t_r)
     runs, confounds = as_fitted(ica, imgs, confounds_of(imgs, confounds))

@@ -4,7 +4,7 @@ from numbers import Real
 
 import numpy as np
 
-from nbica.runtime.checks import one_each
+from nbica.runtime.checks import as_array, one_each
 from nbica.viewer import colors, quantise
 
 
@@ -56,7 +56,7 @@ def check_courses(time_courses, n_maps):
 
 def as_real(values, name):
     """An array of float64; a ValueError for what is no array of real numbers."""
-    values = np.asarray(values)
+    values = as_array(values)
     if values.dtype.kind not in "biuf":
         msg = f"{name} holds {values.dtype}; expected real numbers"
         raise ValueError(msg)

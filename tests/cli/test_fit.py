@@ -181,7 +181,7 @@ def test_a_place_that_cannot_be_written_is_refused_at_once(cohort, tmp_path, cap
     (tmp_path / "file").write_text("")
     (tmp_path / "out" / "maps.nii.gz").mkdir(parents=True)
 
-    for place, said in [("file", "is no folder"), ("out", "is a folder, where a file is to be")]:
+    for place, said in [("file", "is not a folder"), ("out", "is a folder; expected a file")]:
         command = ["run", *cohort.func, "-o", str(tmp_path / place), *OPTIONS, "--overwrite"]
         assert main(command) == 1
         assert said in capsys.readouterr().err

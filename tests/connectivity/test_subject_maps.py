@@ -153,7 +153,7 @@ def test_only_a_canica_is_gone_back_through(ica, cohort):
     sparse = DictLearning(mask=ica.mask_img_, n_components=5, smoothing_fwhm=None, random_state=0)
     sparse.fit(cohort.func, confounds=cohort.confounds)
 
-    with pytest.raises(TypeError, match="DictLearning, for which there is dual_regression"):
+    with pytest.raises(TypeError, match="DictLearning: use dual_regression"):
         back_reconstruct(sparse, cohort.func, cohort.confounds)
     assert next(dual_regression(sparse, cohort.func, cohort.confounds)).maps.any()
 

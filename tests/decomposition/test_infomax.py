@@ -112,7 +112,7 @@ def test_a_fit_with_infomax(cohort_of_three):
     assert match(polished.components_, cohort.maps).mean > 0.8
     np.testing.assert_array_equal(polished.rotations_, plain.rotations_)
     assert polished.rotations_.shape == (3, 5, 5)
-    with pytest.raises(ValueError, match="expected 'fastica' or 'infomax'"):
+    with pytest.raises(ValueError, match="expected one of 'fastica', 'infomax'"):
         clone(plain).set_params(algorithm="picard").fit(cohort.func)
 
 

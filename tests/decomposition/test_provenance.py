@@ -105,7 +105,7 @@ def test_a_callback_is_no_word_of_a_file(record):
 )  # fmt: skip
 def test_what_is_no_record_is_refused(wrong):
     """In one sentence, whatever is wrong."""
-    with pytest.raises(DataError, match="no record of a fit"):
+    with pytest.raises(DataError, match="not the record of a fit"):
         repeat(wrong)
 
 
@@ -114,7 +114,7 @@ def test_a_file_that_is_no_record_is_named(tmp_path, content):
     """Empty, cut, nested without end."""
     (tmp_path / "record.json").write_text(content)
 
-    with pytest.raises(DataError, match=r"record\.json is no record of a fit"):
+    with pytest.raises(DataError, match=r"record\.json is not the record of a fit"):
         read_record(tmp_path / "record.json")
 
 

@@ -144,7 +144,7 @@ def test_odd_options_are_refused(img, options, message):
         (lambda img: plotting.plot_connectome(np.ones((1, 1)), [[np.nan] * 3]), "node_coords"),
         (
             lambda img: plotting.plot_connectome(np.ones((2, 2)), np.eye(3)[:2], edge_vmin=2),
-            "edge_vmin=2 and edge_vmax=1.0",
+            "edge_vmin=2.0 and edge_vmax=1.0",
         ),
         (lambda img: plotting.plot_components(as_4d(img), n_columns=1.5), "n_columns=1.5"),
         (lambda img: view_img(img, quantum="a"), "quantum is 'a'"),

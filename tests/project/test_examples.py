@@ -38,7 +38,7 @@ def test_there_is_an_example(name):
     """Its docstring shows a use, and not all of it is skipped."""
     lines = [line for test in examples(name) for line in test.examples]
 
-    assert any(doctest.SKIP not in line.options for line in lines)
+    assert any(doctest.SKIP not in line.options for line in lines), "its docstring has no example"
 
 
 @pytest.mark.slow

@@ -29,7 +29,7 @@ def check_address(url, name):
     except ValueError:
         is_one = False
     if not is_one:
-        msg = f"{name} is no address; expected one such as https://host/folder, or a folder."
+        msg = f"{name} is not an address; expected one such as https://host/folder, or a folder."
         raise ValueError(msg)
 
 

@@ -227,7 +227,7 @@ def _check_redirect(response, **_):
     try:
         there = urlsplit(urljoin(response.url, response.headers["location"])).scheme
     except ValueError:
-        there = "what is no address"
+        there = "what is not an address"
     if there != here and (here, there) != ("http", "https"):
         msg = f"the server leads from {here} to {there}: refused"
         raise TransferError(msg)
@@ -319,7 +319,7 @@ def _named_errors(url):
     except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
         raise _translated(error, url) from None  # the other error may hold a password
     except UnicodeError:
-        msg = "the server leads to what is no address"
+        msg = "the server leads to what is not an address"
         raise TransferError(msg) from None
     except FileNotFoundError as error:
         if urlsplit(url).scheme != "file":

@@ -9,8 +9,9 @@ import pandas as pd
 
 from nbica.datasets.download.fetch import fetch
 from nbica.datasets.download.plan import make_plan
-from nbica.datasets.fetchers.common import bunch, check_one_of, first
+from nbica.datasets.fetchers.common import bunch, first
 from nbica.datasets.registry import dataset
+from nbica.runtime.checks import as_flag, as_list, check_one_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,8 +97,10 @@ def fetch_abide_pcp(
     >>> abide = datasets.fetch_abide_pcp(n_subjects=10, SITE_ID="NYU")  # doctest: +SKIP
     """
     check_one_of("pipeline", pipeline, _PIPELINES)
-    derivatives = [derivatives] if isinstance(derivatives, str) else list(derivatives or ())
-    derivatives = derivatives or ["func_preproc"]
+    if derivatives is None:
+        derivatives = ["func_preproc"]
+    is_one = isinstance(derivatives, str)
+    derivatives = [derivatives] if is_one else as_list("derivatives", derivatives)
     for derivative in derivatives:
         check_one_of("derivatives", derivative, DERIVATIVES)
     entry = dataset("abide_pcp", url)
@@ -105,6 +108,7 @@ def fetch_abide_pcp(
         entry, [entry.files[_TABLE]], data_dir,
         next_step="the table tells whose files are fetched: fetch it, or plan again",
     )  # fmt: skip
+    download = as_flag("download", download)
     if not download and table.missing:
         return table
     if download:

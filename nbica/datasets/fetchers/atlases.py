@@ -9,8 +9,9 @@ import pandas as pd
 
 from nbica.datasets.download.fetch import fetch
 from nbica.datasets.download.plan import make_plan
-from nbica.datasets.fetchers.common import bunch, check_one_of
+from nbica.datasets.fetchers.common import bunch
 from nbica.datasets.registry import dataset
+from nbica.runtime.checks import as_flag, check_one_of
 
 if TYPE_CHECKING:
     from sklearn.utils import Bunch
@@ -81,7 +82,7 @@ def fetch_networks_abide(
 
     entry = dataset("networks_abide")
     plan = make_plan(entry, list(entry.files.values()), data_dir)
-    if not download:
+    if not as_flag("download", download):
         return plan
     paths = fetch(plan, resume=resume, verbose=verbose)
     filenames = [paths[f"component{number:02d}.nii.gz"] for number in _LABELS_OF_ABIDE]
@@ -133,7 +134,7 @@ def fetch_atlas_msdl(
     entry = dataset("atlas_msdl", url)
     names = ("MSDL_rois/msdl_rois_labels.csv", "MSDL_rois/msdl_rois.nii")
     plan = make_plan(entry, [entry.archive("MSDL_rois.zip", *names)], data_dir)
-    if not download:
+    if not as_flag("download", download):
         return plan
     paths = fetch(plan, resume=resume, verbose=verbose)
     table = pd.read_csv(paths[names[0]]).rename(columns=str.strip)
@@ -191,9 +192,9 @@ def fetch_atlas_smith_2009(
     check_one_of("mirror", mirror, ("origin", "nitrc"))
     entry = dataset("atlas_smith_2009", url)
     start = "PNAS_Smith09_" if dimension == 10 else ""
-    name = f"{start}{'rsn' if resting else 'bm'}{dimension}.nii.gz"
+    name = f"{start}{'rsn' if as_flag('resting', resting) else 'bm'}{dimension}.nii.gz"
     plan = make_plan(entry, [_in_order(entry.files[name], mirror)], data_dir)
-    if not download:
+    if not as_flag("download", download):
         return plan
     paths = fetch(plan, resume=resume, verbose=verbose)
     return _probabilistic(entry, paths[name])
@@ -245,7 +246,7 @@ def fetch_atlas_difumo(
     maps = f"{dimension}/{resolution_mm}mm/maps.nii.gz"
     table = f"{dimension}/labels_{dimension}_dictionary.csv"
     plan = make_plan(entry, [entry.archive(f"difumo_{dimension}.zip", table, maps)], data_dir)
-    if not download:
+    if not as_flag("download", download):
         return plan
     paths = fetch(plan, resume=resume, verbose=verbose)
     labels = pd.read_csv(paths[table]).rename(columns=str.lower)
@@ -306,7 +307,7 @@ def fetch_atlas_yeo_2011(
     anat = f"{folder}/FSL_MNI152_FreeSurferConformed_1mm.nii.gz"
     archive = entry.archive("Yeo_JNeurophysiol11_MNI152.zip", maps, table, anat)
     plan = make_plan(entry, [archive], data_dir)
-    if not download:
+    if not as_flag("download", download):
         return plan
     paths = fetch(plan, resume=resume, verbose=verbose)
     return deterministic(entry, paths[maps], _color_table(paths[table], skip=1), anat=paths[anat])
@@ -365,7 +366,7 @@ def fetch_atlas_schaefer_2018(
     start = f"Schaefer2018_{n_rois}Parcels_{yeo_networks}Networks_order"
     table, maps = f"{start}.txt", f"{start}_FSLMNI152_{resolution_mm}mm.nii.gz"
     plan = make_plan(entry, [entry.files[table], entry.files[maps]], data_dir)
-    if not download:
+    if not as_flag("download", download):
         return plan
     paths = fetch(plan, resume=resume, verbose=verbose)
     return deterministic(entry, paths[maps], _color_table(paths[table]))

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbica.datasets import registry
 from nbica.exceptions import DataWarning
-from nbica.runtime.checks import check_count
+from nbica.runtime.checks import as_flag, check_count
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -67,7 +67,7 @@ def plan(name: str, *, verify: bool = False, **options: Any) -> DownloadPlan:
     """
     fetcher, given = _fetcher(name)
     planned = fetcher(**given, **options, download=False)
-    return planned.again(verify=verify) if verify else planned
+    return planned.again(verify=True) if as_flag("verify", verify) else planned
 
 
 def data_sets() -> DataFrame:
@@ -122,13 +122,6 @@ def first(ids, n_subjects):
         msg = f"n_subjects is {n_subjects}, but there are only {len(ids)}: all are taken."
         warnings.warn(msg, DataWarning, stacklevel=3)
     return list(ids)[:n_subjects]
-
-
-def check_one_of(name, value, allowed):
-    """Raise ValueError unless a parameter has one of the values allowed."""
-    if value not in allowed:
-        msg = f"{name} is {value!r}; expected one of {', '.join(map(repr, allowed))}."
-        raise ValueError(msg)
 
 
 def bunch(entry, **fields):

@@ -11,9 +11,10 @@ import pandas as pd
 from nbica.datasets import files
 from nbica.datasets.download.fetch import fetch
 from nbica.datasets.download.plan import make_plan
-from nbica.datasets.fetchers.common import bunch, check_one_of, first
+from nbica.datasets.fetchers.common import bunch, first
 from nbica.datasets.registry import dataset
 from nbica.exceptions import DataWarning
+from nbica.runtime.checks import as_flag, check_one_of
 
 if TYPE_CHECKING:
     from sklearn.utils import Bunch
@@ -89,7 +90,7 @@ def fetch_adhd(
     ]
     table = entry.archive("adhd40_metadata.tgz", _ADHD_TABLE)
     plan = make_plan(entry, [table, *archives], data_dir)
-    if not download:
+    if not as_flag("download", download):
         return plan
     paths = fetch(plan, resume=resume, verbose=verbose)
     func = [paths[run] for run, _ in members]
@@ -165,7 +166,7 @@ def fetch_development_fmri(
     ]
     wanted = ["participants.tsv", *(path for pair in pairs for path in pair)]
     plan = make_plan(entry, [entry.files[path] for path in wanted], data_dir)
-    if not download:
+    if not as_flag("download", download):
         return plan
     paths = fetch(plan, resume=resume, verbose=verbose)
     confounds = [paths[table] for _, table in pairs]
@@ -219,7 +220,7 @@ def fetch_localizer_first_level(
     start = "localizer_first_level/sub-12069_task-localizer_"
     names = (f"{start}space-MNI305.nii.gz", f"{start}events.tsv")
     plan = make_plan(entry, [entry.archive("localizer_first_level.zip", *names)], data_dir)
-    if not download:
+    if not as_flag("download", download):
         return plan
     paths = fetch(plan, resume=resume, verbose=verbose)
     run, events = (paths[name] for name in names)

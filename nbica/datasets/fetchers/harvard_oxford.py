@@ -12,8 +12,9 @@ import pandas as pd
 from nbica.datasets.download.fetch import fetch
 from nbica.datasets.download.plan import make_plan
 from nbica.datasets.fetchers.atlases import deterministic
-from nbica.datasets.fetchers.common import bunch, check_one_of
+from nbica.datasets.fetchers.common import bunch
 from nbica.datasets.registry import dataset
+from nbica.runtime.checks import as_flag, check_one_of
 
 if TYPE_CHECKING:
     from sklearn.utils import Bunch
@@ -88,6 +89,7 @@ def fetch_atlas_harvard_oxford(
 
     check_one_of("atlas_name", atlas_name, NAMES)
     is_probabilistic = "-prob-" in atlas_name
+    symmetric_split = as_flag("symmetric_split", symmetric_split)
     if is_probabilistic and symmetric_split:
         msg = f"{atlas_name} holds probabilities, which are not split; take a maxprob atlas."
         raise ValueError(msg)
@@ -98,7 +100,7 @@ def fetch_atlas_harvard_oxford(
     maps = f"data/atlases/HarvardOxford/HarvardOxford-{atlas_name}.nii.gz"
     table = f"data/atlases/{_TABLES[part]}"
     plan = make_plan(entry, [entry.archive("HarvardOxford.tgz", maps, table)], data_dir)
-    if not download:
+    if not as_flag("download", download):
         return plan
     paths = fetch(plan, resume=resume, verbose=verbose)
     img = nib.as_closest_canonical(nib.load(paths[maps]))

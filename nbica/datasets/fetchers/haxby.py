@@ -11,6 +11,7 @@ from nbica.datasets.download.fetch import fetch
 from nbica.datasets.download.plan import make_plan
 from nbica.datasets.fetchers.common import bunch, first
 from nbica.datasets.registry import dataset
+from nbica.runtime.checks import as_flag, as_list
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,10 +83,11 @@ def fetch_haxby(
     entry = dataset("haxby", url)
     chosen = _chosen(subjects)
     archives = [_archive(entry, number) for number in chosen]
+    fetch_stimuli = as_flag("fetch_stimuli", fetch_stimuli)
     if fetch_stimuli:
         archives.append(entry.archive("stimuli-2010.01.14.tar.gz", "stimuli/README"))
     sums = make_plan(entry, [entry.files["mask.nii.gz"], entry.files[_SUMS]], data_dir)
-    if not download:
+    if not as_flag("download", download):
         return make_plan(entry, [*(item.file for item in sums.items), *archives], data_dir)
     paths = fetch(sums, resume=resume, verbose=verbose)
     archives = _with_sums(archives, paths[_SUMS])
@@ -102,6 +104,7 @@ def fetch_haxby(
 def _chosen(subjects):
     if subjects is None or isinstance(subjects, int):
         return first(range(1, 7), subjects)
+    subjects = as_list("subjects", subjects)
     unknown = [number for number in subjects if number not in range(1, 7)]
     if unknown:
         msg = f"subjects has {unknown[0]!r}; expected numbers from 1 to 6."

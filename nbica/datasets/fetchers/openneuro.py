@@ -9,8 +9,9 @@ import pandas as pd
 
 from nbica.datasets.download.fetch import fetch
 from nbica.datasets.download.plan import make_plan
-from nbica.datasets.fetchers.common import bunch, check_one_of, first
+from nbica.datasets.fetchers.common import bunch, first
 from nbica.datasets.registry import dataset as registered
+from nbica.runtime.checks import as_flag, check_one_of
 
 if TYPE_CHECKING:
     from sklearn.utils import Bunch
@@ -72,18 +73,22 @@ def fetch_openneuro(
     >>> data = datasets.fetch_openneuro("ds000105", n_subjects=1)  # doctest: +SKIP
     """
     check_one_of("dataset", dataset, tuple(_OFFERS))
-    kind = kind or _OFFERS[dataset][0]
+    kind = _OFFERS[dataset][0] if kind is None else kind
     check_one_of("kind", kind, _OFFERS[dataset])
     entry = registered(dataset)
     subjects = first(_subjects(entry), n_subjects)
     runs = {subject: _runs(entry, subject, kind) for subject in subjects}
     func = [path for several in runs.values() for path in several]
     of_run = [subject for subject, several in runs.items() for _ in several]
-    scans = [f"{subject}/anat/{subject}_T1w.nii.gz" for subject in subjects] if anat else []
+    scans = (
+        [f"{subject}/anat/{subject}_T1w.nii.gz" for subject in subjects]
+        if as_flag("anat", anat)
+        else []
+    )
     table = [path for path in ("participants.tsv",) if path in entry.files]
     files = [entry.files[path] for path in (*table, *func, *scans)]
     plan = make_plan(entry, files, data_dir)
-    if not download:
+    if not as_flag("download", download):
         return plan
     paths = fetch(plan, resume=resume, verbose=verbose)
     people = pd.read_csv(paths[table[0]], sep="\t") if table else pd.DataFrame(

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Literal
 
 from nbica.datasets.download.fetch import fetch
 from nbica.datasets.download.plan import make_plan
-from nbica.datasets.fetchers.common import bunch, check_one_of
+from nbica.datasets.fetchers.common import bunch
 from nbica.datasets.registry import dataset
+from nbica.runtime.checks import as_flag, check_one_of
 
 if TYPE_CHECKING:
     from sklearn.utils import Bunch
@@ -79,7 +80,7 @@ def fetch_icbm152_2009(
     }
     archive = entry.archive("mni_icbm152_nlin_sym_09a.zip", *names.values())
     plan = make_plan(entry, [archive], data_dir)
-    if not download:
+    if not as_flag("download", download):
         return plan
     paths = fetch(plan, resume=resume, verbose=verbose)
     return bunch(entry, **{key: paths[name] for key, name in names.items()})
@@ -133,7 +134,7 @@ def fetch_templateflow(
     names = {key: f"{start}{name}.nii.gz" for key, name in _TEMPLATEFLOW.items()}
     names = {key: name for key, name in names.items() if name in entry.files}
     plan = make_plan(entry, [entry.files[name] for name in names.values()], data_dir)
-    if not download:
+    if not as_flag("download", download):
         return plan
     paths = fetch(plan, resume=resume, verbose=verbose)
     return bunch(entry, **{key: paths[name] for key, name in names.items()}, template=template)

@@ -31,6 +31,7 @@ from nbica.datasets.local.candidates import (
 )
 from nbica.datasets.local.confound_strategies import choose
 from nbica.exceptions import DataError, DataWarning
+from nbica.runtime.checks import as_path
 from nbica.signal.tables import read_table
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def find_bids(
 
     check_labels(labels)
     desc = str(labels.pop("desc", "preproc"))
-    root = _derivative(Path(root).expanduser().absolute(), desc)
+    root = _derivative(as_path("root", root).absolute(), desc)
     runs = _list_runs(root, desc)
     chosen = choose_runs(
         runs, task=task, space=space, res=res, subjects=subjects, sessions=sessions, labels=labels
@@ -147,7 +148,7 @@ def find_bids(
 def _derivative(root, desc):
     """The folder that holds preprocessed runs: this one, or the only such under `derivatives`."""
     if not root.is_dir():
-        msg = f"There is no folder {root}."
+        msg = f"There is not a folder {root}."
         raise DataError(msg)
     if _list_runs(root, desc):
         return root

@@ -169,7 +169,7 @@ def _numeric(table, columns):
     """Some columns as numbers; a DataError names the first that holds none."""
     for column in columns:
         if table[column].dtype.kind not in "fiub":
-            msg = f"{column} holds what is no number"
+            msg = f"{column} holds something that is not a number"
             raise DataError(msg)
     return table[columns].astype(float)
 

@@ -22,6 +22,7 @@ from nbica.datasets.local.candidates import (
     tell,
 )
 from nbica.exceptions import DataError
+from nbica.runtime.checks import as_flag, as_list, as_path, check_one_of
 from nbica.runtime.placeholders import placeholder
 
 if TYPE_CHECKING:
@@ -112,7 +113,8 @@ def find_hcp(
     from nbica.datasets.dataset import Dataset
 
     _check(runs, confounds)
-    root = Path(root).expanduser().absolute()
+    root = as_path("root", root).absolute()
+    cleaned = as_flag("cleaned", cleaned)
     ending = "_hp2000_clean.nii.gz" if cleaned else ".nii.gz"
     people = _subjects(root, subjects)
     wanted = [_path(folder, run, ending) for folder in people for run in runs]
@@ -138,19 +140,16 @@ def find_hcp(
 
 
 def _check(runs, confounds):
-    unknown = [runs] if isinstance(runs, str) else [run for run in runs if run not in RUNS]
-    if unknown:
-        msg = f"runs has {unknown[0]!r}; expected a list of {', '.join(RUNS)}."
-        raise ValueError(msg)
-    if confounds is not None and confounds not in _N_MOTION:
-        msg = f"confounds is {confounds!r}; expected None or one of {', '.join(_N_MOTION)}."
-        raise ValueError(msg)
+    for run in [runs] if isinstance(runs, str) else as_list("runs", runs):
+        check_one_of("runs", run, RUNS)
+    if confounds is not None:
+        check_one_of("confounds", confounds, _N_MOTION)
 
 
 def _subjects(root, wanted):
     """Folders of the subjects, in the order of their numbers."""
     if not root.is_dir():
-        msg = f"There is no folder {root}."
+        msg = f"There is not a folder {root}."
         raise DataError(msg)
     inside = root / "HCP_1200"  # as the bucket has it
     root = inside if inside.is_dir() else root
@@ -159,7 +158,7 @@ def _subjects(root, wanted):
     folders = {path.name: path for path in sorted(root.iterdir()) if (path / _RESULTS).is_dir()}
     if wanted is None:
         return list(folders.values())
-    wanted = [wanted] if isinstance(wanted, str | int) else wanted
+    wanted = [wanted] if isinstance(wanted, str | int) else as_list("subjects", wanted)
     lacking = [str(subject) for subject in wanted if str(subject) not in folders]
     if lacking:
         msg = f"There is no subject {lacking[0]} in {root}; there are {len(folders)} others."
@@ -182,7 +181,7 @@ def _check_there(there, people, root, ending):
     surfaces = sum(1 for folder in people for _ in folder.glob(f"{_RESULTS}/*/*.dtseries.nii"))
     also = f" There are {surfaces} dtseries files (CIFTI), which are not read." if surfaces else ""
     msg = (
-        f"{root} holds no <subject>/{_RESULTS}/rfMRI_REST1_LR/rfMRI_REST1_LR{ending} or its like; "
+        f"{root} holds no <subject>/{_RESULTS}/rfMRI_REST1_LR/rfMRI_REST1_LR{ending} or similar; "
         f"{len(people)} subjects' folders were looked into.{also}"
     )
     raise DataError(msg)

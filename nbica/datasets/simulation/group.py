@@ -222,8 +222,9 @@ def _grid(voxel_size, affine, shape):
 
 
 def _check_count(name, value, at_least):
-    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < at_least:
-        msg = f"{name} is {value!r}; expected an integer of at least {at_least}."
+    is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not is_whole or not at_least <= value < 10**9:
+        msg = f"{name} is {value!r}; expected an integer of at least {at_least}, below 10⁹."
         raise ValueError(msg)
 
 

@@ -17,7 +17,7 @@ from nbica.datasets import files
 from nbica.datasets.simulation import anatomy, scanner
 from nbica.datasets.simulation.subjects import Drawn, Plan, Scene, generator, write_run
 from nbica.image.writing import write_image
-from nbica.runtime.checks import check_count
+from nbica.runtime.checks import check_count, is_number
 
 if TYPE_CHECKING:
     from sklearn.utils import Bunch
@@ -124,7 +124,7 @@ def simulate_task(
 
 
 def _check(noise, random_state):
-    if not (np.isscalar(noise) and np.isfinite(noise) and noise >= 0):
+    if not is_number(noise) or noise < 0:
         msg = f"noise is {noise!r}; expected a factor of 0 or more, 1.0 being realistic."
         raise ValueError(msg)
     is_whole = isinstance(random_state, int | np.integer) and not isinstance(random_state, bool)

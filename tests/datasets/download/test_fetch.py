@@ -805,7 +805,7 @@ def test_a_mirror_that_is_no_address_is_refused(server, monkeypatch, mirror):
     """In a sentence that names the variable and not its value."""
     monkeypatch.setenv("NBICA_MIRROR", mirror)
 
-    with pytest.raises(ValueError, match=r"^NBICA_MIRROR is no address"):
+    with pytest.raises(ValueError, match=r"^NBICA_MIRROR is not an address"):
         fetch(toy(server), verbose=0)
 
 

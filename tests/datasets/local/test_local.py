@@ -117,7 +117,7 @@ def test_raw_data_only(tmp_path):
 
     with pytest.raises(DataError, match="there are 1 runs that are not preprocessed"):
         find_bids(tmp_path)
-    with pytest.raises(DataError, match="There is no folder"):
+    with pytest.raises(DataError, match="There is not a folder"):
         find_bids(tmp_path / "nowhere")
 
 
@@ -515,7 +515,7 @@ def test_columns_that_are_no_numbers_leave_a_run_out(tree):
     change(table(tree), lambda frame: frame.assign(std_dvars="much", trans_x="far"))
 
     for strategy in ("motion6", ["motion12", "scrub"], ["rot_x", "scrub"]):
-        with pytest.warns(DataWarning, match="1 of 3 runs .* holds what is no number"):
+        with pytest.warns(DataWarning, match="1 of 3 runs .* holds something that is not a number"):
             find_bids(tree, confounds=strategy)
 
 
@@ -732,7 +732,7 @@ def test_what_is_no_hcp_tree_is_said(hcp, tmp_path):
         run.unlink()
     with pytest.raises(DataError, match=r"8 dtseries files .CIFTI., which are not read"):
         find_hcp(hcp)
-    with pytest.raises(DataError, match="There is no folder"):
+    with pytest.raises(DataError, match="There is not a folder"):
         find_hcp(tmp_path / "nowhere")
     with pytest.raises(DataError, match="There is no subject 1 in"):
         find_hcp(hcp, subjects=[1])
