@@ -20,7 +20,8 @@ def check_count(name, value, at_least=1):
     """Raise ValueError unless a parameter is a whole number from 1, or another number, on."""
     is_count = isinstance(value, int | np.integer) and not isinstance(value, bool)
     if not is_count or not at_least <= value <= _MOST:
-        msg = f"{name} is {value!r}; expected a whole number from {at_least} on, and no more than 10⁹."
+        wanted = f"a whole number from {at_least} on, and no more than 10⁹"
+        msg = f"{name} is {value!r}; expected {wanted}."
         raise ValueError(msg)
 
 
