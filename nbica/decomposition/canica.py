@@ -34,8 +34,8 @@ from nbica.decomposition.selection import (
 from nbica.decomposition.subspace import GroupSubspace
 from nbica.decomposition.weighting import weighted_rows, weighting_of
 from nbica.exceptions import DataError, DataWarning
+from nbica.image.grayordinates import Grayordinates
 from nbica.masking.extract import unmask
-from nbica.masking.mask import load_mask
 from nbica.runtime.cache import Stage
 from nbica.runtime.checks import check_count, check_flags, check_fraction, check_one_of, warn_of_y
 from nbica.runtime.progress import warn
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         Fwhm,
         ImageLike,
         MemoryLike,
+        MeshLike,
         RunConfounds,
         Runs,
         RunSampleMasks,
@@ -96,8 +97,8 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
         `weighting`); True, nilearn's default, as many as maps, all equal (canonical correlation
         analysis); False by their standard deviation (a plain PCA of the concatenated runs).
         Weighted, maps were nearer to the planted ones than equal in all of 9 simulated cohorts
-        (mean r by .01 to .05), and halves of 20 real runs agree better: t .79, .73, .69 with 10,
-        20, 30 components, not .65, .63, .61.
+        (mean r by .01 to .05), and halves of 20 real runs agree better: t .79, .72, .69 with 10,
+        20, 30 components, not .65, .63, .63.
     threshold : None, "auto", float, ("p", p), ("robust p", p), ("mixture", p), default="auto"
         A ratio r keeps the r x n_voxels largest values of all maps together, "auto" is 1;
         ("p", 0.05) keeps of each map what a Gaussian null exceeds in 5 % of the voxels, as in the
@@ -166,19 +167,22 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
         (see `infomax`): some tens of passes over the voxels more, no random number. Its maps may
         be correlated. With "weighted", planted networks were found better in all of 9 simulated
         cohorts (mean r by .002 to .018); halves of 20 real runs shared more of the subspace (e .81,
-        not .79, with 20 components) and single maps agreed no better (t .72, not .73; with 10
+        not .79, with 20 components) and single maps agreed no better (t .73, not .72; with 10
         components .75, not .79), which is why it is not the default.
     n_pca_components : int or None, default=None
         Principal components that each run contributes, GIFT's first reduction step. None is 3
         `n_components` with `do_cca="weighted"`, else `n_components`, and 64 with "auto".
+    surf_mesh : (left, right), dict, PolyMesh or SurfaceImage, optional
+        Surfaces of the space of CIFTI or GIFTI runs. With them `smoothing_fwhm` is a Gaussian along
+        the cortex, and within each structure below; without them such runs are not smoothed.
 
     Attributes
     ----------
     components_ : ndarray of shape (n_components, n_voxels)
         Maps of norm 1 (before the threshold), long tail positive; by default those first that hold
         most of what the runs share.
-    components_img_ : Nifti1Image
-        The same, 4D, on the mask's grid.
+    components_img_ : Nifti1Image, Cifti2Image or SurfaceImage
+        The same, 4D, on the mask's grid; of CIFTI runs a dscalar, of GIFTI pairs a SurfaceImage.
     masker_ : NiftiMasker
     mask_img_ : Nifti1Image
     canonical_correlations_ : ndarray of shape (n_components,) or None
@@ -256,6 +260,7 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
         on_error: Literal["raise", "skip"] = "raise", consensus: bool = False,
         order: Literal["variance", "stability"] = "variance",
         algorithm: Literal["fastica", "infomax"] = "fastica", n_pca_components: int | None = None,
+        surf_mesh: MeshLike = None,
     ) -> None:  # fmt: skip
         self.mask = mask
         self.n_components = n_components
@@ -289,6 +294,7 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
         self.order = order
         self.algorithm = algorithm
         self.n_pca_components = n_pca_components
+        self.surf_mesh = surf_mesh
 
     # ---- fit --------------------------------------------------------------------------------
 
@@ -420,9 +426,16 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
         """What the runs share: arrays, as the cache keeps them."""
         if self.n_components != "auto":
             return _leading(self._merge(fit, GroupSubspace(self.n_components)))
+        mask = fit.masker.preparation_.mask
+        if isinstance(mask, Grayordinates):
+            msg = (
+                'n_components="auto" compares the runs with random volumes of the same smoothness, '
+                "which there are none of on grayordinates: give n_components as a number."
+            )
+            raise ValueError(msg)
         n_rows = self.components_per_run()
         subspace, weighted = (GroupSubspace(n_rows, 2 * n_rows) for _ in "12")
-        null = Null(load_mask(fit.masker.mask_img_).array)
+        null = Null(mask.array)
         is_weighted = weighting_of(self.do_cca) == "signal"
         shown = weighted if is_weighted else subspace
         # The number is chosen of equal components, since the null knows no others.

@@ -143,7 +143,7 @@ def workload_of(
     -------
     Workload
     """
-    paths = [run.frames.path for run in runs if hasattr(run.frames, "path")]
+    paths = [path for run in runs for path in getattr(run.frames, "paths", ())]
     sizes = np.array([Path(path).stat().st_size for path in paths], dtype=np.int64)
     packed = np.array([not path.lower().endswith((".nii", ".img")) for path in paths], dtype=bool)
     return Workload(

@@ -180,7 +180,7 @@ def test_nilearns_parameters_and_defaults():
 
     assert {name: ours[name] for name in theirs} == theirs
     assert set(ours) - set(theirs) == {
-        "max_iter", "tol", "ram", "callback", "cache_limit", "on_error",
+        "max_iter", "tol", "ram", "callback", "cache_limit", "on_error", "surf_mesh",
     }  # fmt: skip
 
 

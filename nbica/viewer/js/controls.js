@@ -26,6 +26,13 @@ const KEYS = [
   ["?", "these keys"],
   ["Esc", "close what lies above the slices"],
 ];
+// Of a desk, besides.
+const LABEL_KEYS = [
+  ["1–9 0 e", "label, and go on to the next"],
+  ["Shift 1–9 0 e", "one more label, or take it away"],
+  ["l", "free text"],
+  ["u", "take back (also Ctrl+Z)"],
+];
 
 /**
  * @param {string | Node} label
@@ -63,11 +70,22 @@ function makeHeader(ctx, actions) {
     const title = ctx.state.get("title");
     const many = ctx.count > 1;
     name.textContent = many ? ctx.name(k) : title || ctx.name(k);
-    position.textContent = many ? `${k + 1} of ${ctx.count}${title ? ` · ${title}` : ""}` : "";
+    position.textContent = many ? `${numberInWords(ctx, k)}${title ? ` · ${title}` : ""}` : "";
     tabs.forEach((tab, i) =>
       tab.setAttribute("aria-pressed", String(VIEWS[i][0] === ctx.state.get("view"))));
   });
   return el;
+}
+
+/**
+ * Which map it is, by the one number that it has everywhere: that of Python, from 0.
+ * @param {Context} ctx
+ * @param {number} k
+ */
+function numberInWords({ name, count, maps, scene }, k) {
+  const isNamed = new RegExp(`(^|\\D)${k}(\\D|$)`).test(name(k));
+  const kind = maps.baseline ? "frames" : scene.classes ? "components" : "maps";
+  return `${isNamed ? "" : `no. ${k} · `}${count} ${kind}`;
 }
 
 function makeFullIcon() {
@@ -89,10 +107,11 @@ const largestPeak = (maps) => Math.max(...maps.peaks, Number.MIN_VALUE);
 function makeControls(ctx, actions) {
   const most = largestPeak(ctx.maps);
   const end = Number((most * 1.02).toPrecision(3));
+  const label = ctx.maps.unit ? `Threshold (${ctx.maps.unit})` : "Threshold";
   const percent = (/** @type {number} */ v) => `${Math.round(100 * v)} %`;
   return makeElement("div", { class: "nbv-controls" },
     ctx.count > 1 ? makeTransport(ctx, actions) : null,
-    makeSlider(ctx.state, "threshold", { label: "Threshold", min: 0, max: end, step: most / 200 }),
+    makeSlider(ctx.state, "threshold", { label, min: 0, max: end, step: most / 200 }),
     makeSlider(ctx.state, "opacity",
       { label: "Opacity", min: 0, max: 1, step: 0.05, show: percent }));
 }
@@ -103,7 +122,7 @@ function makeControls(ctx, actions) {
  * @param {Actions} actions
  */
 function makeTransport(ctx, actions) {
-  const go = (/** @type {number} */ by) => () => ctx.select(ctx.state.get("component") + by);
+  const go = (/** @type {number} */ by) => () => ctx.step(by);
   const input = makeElement("input", { type: "range", min: 0, max: ctx.count - 1, step: 1 });
   input.addEventListener("input", () => ctx.select(Number(input.value)));
   const play = makeButton("▶", "Play (space)", actions.play, { class: "nbv-play" });
@@ -114,7 +133,7 @@ function makeTransport(ctx, actions) {
   ctx.state.on("component names", () => {
     const k = ctx.state.get("component");
     input.value = k;
-    input.setAttribute("aria-valuetext", `${ctx.name(k)}, ${k + 1} of ${ctx.count}`);
+    input.setAttribute("aria-valuetext", `${ctx.name(k)}, ${numberInWords(ctx, k)}`);
   });
   const speed = makeElement("select", { "aria-label": "Speed", title: "Speed" },
     ...["0.5", "1", "2", "4"].map((times) =>
@@ -231,9 +250,13 @@ function makePanel(title, kind, close, ...children) {
   return makeElement("div", { ...attributes, hidden: true }, head, ...children);
 }
 
-/** @param {Actions} actions */
-function makeHelp(actions) {
-  const rows = KEYS.map(([keys, does]) => makeElement("div", {},
+/**
+ * @param {Context} ctx
+ * @param {Actions} actions
+ */
+function makeHelp({ scene }, actions) {
+  const all = [...(scene.classes ? LABEL_KEYS : []), ...KEYS];
+  const rows = all.map(([keys, does]) => makeElement("div", {},
     makeElement("dt", {}, ...keys.split(" ").map((key) => makeElement("kbd", {}, key))),
     makeElement("dd", {}, does)));
   return makePanel("Keys", "nbv-help", actions.help, makeElement("dl", {}, ...rows));
@@ -304,7 +327,7 @@ function takesText(target) {
 function makeLetters(ctx, actions) {
   const { state } = ctx;
   const toggle = (/** @type {string} */ name) => () => state.set({ [name]: !state.get(name) });
-  const go = (/** @type {number} */ by) => () => ctx.select(state.get("component") + by);
+  const go = (/** @type {number} */ by) => () => ctx.step(by);
   const raise = (/** @type {number} */ sign) => () => {
     const most = Math.max(...ctx.maps.peaks);
     const threshold = clamp(state.get("threshold") + (sign * most) / 50, 0, most);
