@@ -323,8 +323,9 @@ class GroupFit:
             self._report.count("skipped")
         else:
             self._report.count("cached" if result.from_cache else "computed")
-        fewer_is_fine = self._n_wanted != self._estimator.n_components
-        self.log.add(name, result, self._n_wanted, fewer_is_fine)
+        n_maps = self._estimator.n_components
+        n_needed = 0 if n_maps == "auto" else min(n_maps, self._n_wanted)
+        self.log.add(name, result, self._n_wanted, n_needed)
         return result.reduction and result.reduction.leading(self._n_wanted)
 
     def cached(self, stage, parts, compute):
