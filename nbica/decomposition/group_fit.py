@@ -14,9 +14,10 @@ the runs one by one. The estimator is asked for its parameters and sets its attr
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from threadpoolctl import threadpool_limits
@@ -36,9 +37,11 @@ from nbica.decomposition.unreadable import (
     with_same_space,
 )
 from nbica.exceptions import CacheWarning, DataError, RunCancelled, WorkerKilled
+from nbica.image.copies import with_copies, with_copies_made
 from nbica.image.inputs import inputs_of
 from nbica.runtime import machine
 from nbica.runtime.eviction import CacheLimiter
+from nbica.runtime.leftovers import own_folder
 from nbica.runtime.progress import monitor, warn
 from nbica.runtime.stopwatch import Stopwatch
 from nbica.runtime.store import open_store
@@ -56,7 +59,8 @@ if TYPE_CHECKING:
 def group_fit(estimator: BaseEstimator, imgs: Runs, confounds: RunConfounds) -> Iterator[GroupFit]:
     """Prepare a fit of a group of runs and lead through it.
 
-    Costs the headers of the runs, and a mask where there is none: reading all of them.
+    Costs the headers of the runs, and a mask where there is none: reading all of them. Their frames
+    wait in the scratch folder until the mask is known, as far as there is room (`copies.py`).
 
     Parameters
     ----------
@@ -68,10 +72,13 @@ def group_fit(estimator: BaseEstimator, imgs: Runs, confounds: RunConfounds) -> 
     ------
     GroupFit
     """
-    with monitor(type(estimator).__name__, verbose=estimator.verbose) as report:
+    with (
+        monitor(type(estimator).__name__, verbose=estimator.verbose) as report,
+        ExitStack() as held,
+    ):
         store, watch, log = open_store(estimator.memory), Stopwatch(), RunLog.after(estimator)
         with _resume_hint(report, store):
-            ready = prepare(estimator, imgs, confounds, store, watch, log)
+            ready = prepare(estimator, imgs, confounds, store, watch, log, held)
         fit = GroupFit(estimator, ready, report, store, watch, log)
         with _resume_hint(report, store, ready), closing(fit):
             yield fit
@@ -141,7 +148,7 @@ class Ready:
         return None if self.names is None else len(self.names)
 
 
-def prepare(estimator, imgs, confounds, store, watch, log):
+def prepare(estimator, imgs, confounds, store, watch, log, held):
     """Find the runs and the mask, plan, and look into the cache.
 
     Parameters
@@ -152,6 +159,8 @@ def prepare(estimator, imgs, confounds, store, watch, log):
         Times the stage "mask".
     log : RunLog
         Takes down the runs that cannot be used.
+    held : ExitStack
+        Keeps the frames that wait for the mask as long as the fit goes on.
 
     Returns
     -------
@@ -161,7 +170,7 @@ def prepare(estimator, imgs, confounds, store, watch, log):
     inputs = _inputs(estimator, imgs, confounds, masker, log)
     if not hasattr(masker, "mask_img_"):
         with watch.stage("mask"):
-            inputs = _fit_masker(estimator, masker, inputs, log)
+            inputs = _fit_masker(estimator, masker, inputs, log, held)
     check_mask_size(masker.n_elements_, estimator.n_components)
     plan = plan_of(estimator, inputs, masker.n_elements_, grid=masker.preparation_.mask.grid)
     tasks = log.noting(inputs.pairs())
@@ -189,7 +198,22 @@ def _inputs(estimator, imgs, confounds, masker, log):
     return inputs
 
 
-def _fit_masker(estimator, masker, inputs, log):
+def _fit_masker(estimator, masker, inputs, log, held):
+    """Fit the masker; return the runs that it could be fitted to."""
+    if masker.mask_img is not None or inputs.first.on_surfaces:
+        return _fitted_to(masker, estimator, inputs, log)
+    plan = plan_with_mask_pass(estimator, inputs, masker)
+    masker.set_params(n_jobs=plan.n_workers)
+    if plan.copies:
+        Path(plan.scratch_folder).mkdir(parents=True, exist_ok=True)
+        folder = held.enter_context(own_folder(Path(plan.scratch_folder)))
+        runs = with_copies(inputs.runs, folder, plan.copies, masker.smoothing_fwhm)
+        inputs = replace(inputs, runs=runs)
+    inputs = _fitted_to(masker, estimator, inputs, log)
+    return replace(inputs, runs=with_copies_made(inputs.runs))
+
+
+def _fitted_to(masker, estimator, inputs, log):
     """Fit the masker; return the runs that it could be fitted to."""
     if inputs.first.on_surfaces:
         if estimator.on_error == "skip" and masker.mask_img is None:
@@ -197,8 +221,6 @@ def _fit_masker(estimator, masker, inputs, log):
             log.failed(failures)
         fit_to_surfaces(masker, estimator, inputs)
         return inputs
-    if masker.mask_img is None:
-        masker.set_params(n_jobs=plan_with_mask_pass(estimator, inputs).n_workers)
     try:
         masker.fit(inputs.runs)
     except (ValueError, OSError, MemoryError, WorkerKilled):
@@ -301,8 +323,9 @@ class GroupFit:
             self._report.count("skipped")
         else:
             self._report.count("cached" if result.from_cache else "computed")
-        fewer_is_fine = self._n_wanted != self._estimator.n_components
-        self.log.add(name, result, self._n_wanted, fewer_is_fine)
+        n_maps = self._estimator.n_components
+        n_needed = 0 if n_maps == "auto" else min(n_maps, self._n_wanted)
+        self.log.add(name, result, self._n_wanted, n_needed)
         return result.reduction and result.reduction.leading(self._n_wanted)
 
     def cached(self, stage, parts, compute):

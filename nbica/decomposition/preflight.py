@@ -10,9 +10,10 @@ import numpy as np
 from nbica.decomposition.reduction import stored_components
 from nbica.decomposition.weighting import weighting_of
 from nbica.exceptions import IgnoredWarning
+from nbica.image.copies import bytes_of_copy
 from nbica.image.inputs import inputs_of
 from nbica.image.run import is_iterator
-from nbica.masking.masker import NiftiMasker
+from nbica.masking.masker import STRATEGIES, NiftiMasker
 from nbica.runtime import budget
 from nbica.runtime.checks import (
     check_callback,
@@ -122,14 +123,14 @@ def plan_before(estimator, imgs, confounds=None):
         grid = fit_to_surfaces(masker, estimator, inputs).preparation_.mask
         return plan_of(estimator, inputs, grid.n_voxels, grid=grid)
     if masker.mask_img is None:
-        return plan_with_mask_pass(estimator, inputs)
+        return plan_with_mask_pass(estimator, inputs, masker)
     return plan_of(estimator, inputs, masker.fit().n_elements_, grid=masker.preparation_.mask.grid)
 
 
-def plan_with_mask_pass(estimator, inputs):
+def plan_with_mask_pass(estimator, inputs, masker):
     """Plan for a fit that computes its mask, from a guess at the number of voxels."""
     third = int(np.prod(inputs.runs[0].grid.shape) / 3)  # what a mask usually keeps
-    return plan_of(estimator, inputs, third, mask_pass=True)
+    return plan_of(estimator, inputs, third, mask_pass=str(masker.mask_strategy) in STRATEGIES)
 
 
 def fit_to_surfaces(masker, estimator, inputs):
@@ -162,8 +163,9 @@ def plan_of(estimator, inputs, n_voxels, mask_pass=False, grid=None):
     budget.Plan
     """
     n_rows = estimator.components_per_run()
+    runs = inputs.runs if inputs.n_runs is not None else [inputs.first]
     workload = workload_of(
-        inputs.runs if inputs.n_runs is not None else [inputs.first],
+        runs,
         inputs.n_runs,
         n_voxels,
         n_rows if estimator.n_components == "auto" else estimator.n_components,
@@ -175,6 +177,7 @@ def plan_of(estimator, inputs, n_voxels, mask_pass=False, grid=None):
         n_rows=n_rows,
         weighted=weighting_of(getattr(estimator, "do_cca", True)) != "equal",
         grid=grid,
+        unpacked=[n for run in runs if (n := bytes_of_copy(run))] if mask_pass else (),
     )
     location = open_store(estimator.memory).location
     return budget.plan_for(workload, estimator.n_jobs, estimator.ram, location)

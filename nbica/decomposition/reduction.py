@@ -20,6 +20,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from nbica.decomposition.subspace import left_factors
+from nbica.image.copies import remove_copy
 from nbica.image.fingerprint import fingerprint as fingerprint_of
 from nbica.image.run import ArrayFrames
 from nbica.masking.preparation import PreparedRun
@@ -335,6 +336,7 @@ def _values_of(run, preparation, n_components, confounds, scratch_folder):
             signals.walk, signals.n_timepoints, signals.n_voxels, stored_components(n_components)
         )
         notices, seconds = list(signals.notices()), dict(signals.watch.seconds)
+    remove_copy(run)
     seconds["reduce"] = time.perf_counter() - start - sum(seconds.values())
     return {
         "components": components,

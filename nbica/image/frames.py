@@ -13,6 +13,7 @@ import numpy as np
 
 from nbica.exceptions import DataError
 from nbica.image import spatial
+from nbica.image.copies import copying, from_copy
 from nbica.image.files import READ_ERRORS
 from nbica.image.grid import NO_VOLUME, whole
 from nbica.image.run import ArrayFrames, VolumeFrames, run_of_image
@@ -23,11 +24,13 @@ from nbica.image.stored import (
     read_to_end,
     skip,
 )
+from nbica.runtime import machine
 from nbica.runtime.progress import checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from nbica.image.grayordinates import Grayordinates
     from nbica.image.grid import Grid
     from nbica.image.run import Run
     from nbica.image.spatial import Box
@@ -46,8 +49,12 @@ class Block(NamedTuple):
 
 
 def iter_blocks(
-    run: Run, grid: Grid, box: Box, n_frames: int | None = None, less_first: bool = False
-) -> Iterator[Block]:
+    run: Run,
+    grid: Grid | Grayordinates,
+    box: Box,
+    n_frames: int | None = None,
+    less_first: bool = False,
+) -> Iterator[Block]:  # fmt: skip
     """Frames of a run inside a box of a grid, a block at a time, in order.
 
     Memory is a few blocks of frames, whatever the length of the run; the file is read once.
@@ -140,6 +147,7 @@ def frames_per_block(shape):
 
 
 def _iter_cropped(run, box, n_frames):
+    run, box = from_copy(run, box)
     frames = run.frames
     may_overflow = frames.dtype.kind == "f" or (frames.slope, frames.inter) != (1.0, 0.0)
     start = 0
@@ -187,15 +195,16 @@ def _slices(frames, n_frames):
 
 def _read_frames(run, n_frames):
     """Yield frames of a compressed or plain file, some at a time, as they are stored."""
-    frames = run.frames
-    n_done = 0
+    frames, n_done = run.frames, 0
     try:
-        with open_stream(frames.path) as stream:
+        with open_stream(frames.path) as stream, copying(run) as copy:
             check_unchanged(frames)
             skip(stream, frames)
             while n_done < run.n_timepoints:
                 shape = (min(n_frames, run.n_timepoints - n_done), *frames.shape[2::-1])
-                yield read_exactly(stream, frames.dtype, shape)
+                block = read_exactly(stream, frames.dtype, shape)
+                copy(block)
+                yield block
                 n_done += shape[0]
             # gzip keeps its checksum at the end: only a stream read to its end is a stream checked.
             read_to_end(stream, frames)
@@ -221,7 +230,18 @@ def mean_volume(run: Run) -> np.ndarray:
     -------
     ndarray of float64, shape (nx, ny, nz)
     """
-    total = np.zeros(run.grid.shape[::-1])
-    for block in iter_blocks(run, run.grid, whole(run.grid)):
-        total += block.values.sum(axis=0, dtype=np.float64)
+    frames = run.frames
+    is_whole = frames.dtype.kind in "iu" and frames.dtype.itemsize <= 2
+    if is_whole and (frames.slope, frames.inter) == (1.0, 0.0):
+        blocks, dtype = _iter_raw(run, frames_per_block(run.grid.shape)), np.int64
+    else:
+        blocks, dtype = iter_blocks(run, run.grid, whole(run.grid)), np.float64
+        blocks = (block.values for block in blocks)
+    if machine.threads_allowed() > 1:
+        blocks = read_ahead(blocks)
+    total = np.zeros(run.grid.shape[::-1], dtype)
+    for block in blocks:
+        checkpoint()
+        for frame in block:
+            total += frame
     return (total / run.n_timepoints).T

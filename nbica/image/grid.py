@@ -40,6 +40,13 @@ class Grid(NamedTuple):
         voxel_size = np.linalg.norm(self.affine[:3, :3], axis=0).min()
         return bool((furthest < spatial.CLOSE * voxel_size).all())
 
+    def is_turned(self, other):
+        """Whether it is another grid, whose axes are not parallel to these."""
+        if self.same_as(other) or not isinstance(other, Grid):
+            return False
+        matrix, _ = spatial.voxel_map(self.affine, other.affine, whole(other))
+        return spatial.parallel_axes(matrix, other.shape) is None
+
 
 def target_grid(
     grid: Grid, target_affine: ArrayLike | None = None, target_shape: Sequence[int] | None = None

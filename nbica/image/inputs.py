@@ -77,7 +77,7 @@ def inputs_of(imgs: Runs, confounds: RunConfounds = None, *, one_pass: bool = Fa
     return Inputs(listed, list_confounds(confounds, len(listed)), len(listed), listed[0])
 
 
-def check_one_kind(runs):
+def check_one_kind(runs: list[Run]) -> None:
     """Raise DataError, naming one, where volumes lie among runs of grayordinates."""
     odd = next((run for run in runs if run.on_surfaces != runs[0].on_surfaces), None)
     if odd is not None:

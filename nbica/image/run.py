@@ -97,6 +97,8 @@ class Run:
         What the header and the size of the file let suspect; mostly nothing.
     kept : ndarray of int or None
         Frames that count, in order, where a `sample_mask` leaves out some.
+    copy : copies.Copy or None
+        Where the first reading leaves the frames for the next one.
 
     See Also
     --------
@@ -119,9 +121,10 @@ class Run:
     frames: FileFrames | ArrayFrames | VolumeFrames | GiftiFrames
     notice: str = ""
     kept: np.ndarray | None = None
+    copy: object | None = None
 
     @property
-    def on_surfaces(self):
+    def on_surfaces(self) -> bool:
         """Whether it is made of grayordinates, not of volumes."""
         return isinstance(self.grid, Grayordinates)
 

@@ -142,7 +142,7 @@ def gaussian_matrix(n, sigma, rows, columns):
 
     Returns
     -------
-    ndarray of float32, shape (n_rows, n_columns)
+    ndarray of float64, shape (n_rows, n_columns)
     """
     offsets = np.arange(-kernel_reach([sigma])[0], kernel_reach([sigma])[0] + 1)
     weights = np.exp(-0.5 * (offsets / sigma) ** 2) if sigma > 0 else np.ones(1)
@@ -152,7 +152,7 @@ def gaussian_matrix(n, sigma, rows, columns):
     inputs = np.where(inputs < n, inputs, 2 * n - 1 - inputs) - columns.start
     matrix = np.zeros((len(outputs), columns.stop - columns.start))
     np.add.at(matrix, (np.arange(len(outputs))[:, np.newaxis], inputs), weights)
-    return matrix.astype(np.float32)
+    return matrix
 
 
 class Stretch(NamedTuple):
@@ -173,12 +173,12 @@ class Smoother(NamedTuple):
 def smoothers(shape, sigma, box, wide_box):
     """Filters that smooth frames known in `wide_box` and give them in `box`, for x, y and z."""
     axes = zip(shape, sigma, box, wide_box, strict=True)
-    return [_cut(gaussian_matrix(n, s, rows, columns)) for n, s, rows, columns in axes]
+    return [stretches_of(gaussian_matrix(n, s, rows, columns)) for n, s, rows, columns in axes]
 
 
-def _cut(matrix):
+def stretches_of(matrix):
     """A banded matrix in stretches."""
-    stretches = []
+    matrix, stretches = matrix.astype(np.float32), []
     for start in range(0, len(matrix), STRETCH):
         rows = matrix[start : start + STRETCH]
         used = np.flatnonzero(rows.any(axis=0))
@@ -260,8 +260,8 @@ def resample_block(
     """Frames of one grid, seen on another.
 
     Along axes that stay parallel (turned round or swapped, as they may be) a spline is a matrix for
-    each, and costs what smoothing does; else 64 neighbours of each voxel are looked up, thirty to
-    seventy times as slow. Memory is two frames more than the result.
+    each, and costs what smoothing does; else 64 neighbours of each voxel are weighed, ten times as
+    slow (`oblique.py`). Memory is two frames more than the result, or six times that.
 
     Parameters
     ----------
@@ -283,15 +283,32 @@ def resample_block(
     axes = parallel_axes(matrix, shape)
     if axes is None:
         return _resample_obliquely(block, matrix, offset, shape, order)
-    sizes = block.shape[:0:-1]
-    lines = [
+    if order == 0:
+        turned, lines = turn(block, axes), _lines(axes, matrix, offset, block.shape[:0:-1], shape)
+        return _nearest(turned, [_nearest_on(line) for line in lines])
+    splines = splines_along(axes, matrix, offset, block.shape[:0:-1], shape, order)
+    return smooth_block(turn(block, axes), [stretches_of(spline) for spline in splines])
+
+
+def turn(block, axes):
+    """Frames whose axes are those of another grid, by :func:`parallel_axes`."""
+    return block.transpose(0, *(3 - axis for axis in axes[::-1]))
+
+
+def splines_along(axes, matrix, offset, sizes, shape, order=3):
+    """A spline along each axis of a grid whose axes are parallel, as matrices of float64.
+
+    They give voxels of the target (`shape`) of those of the turned source (`sizes`).
+    """
+    lines = _lines(axes, matrix, offset, sizes, shape)
+    return [_spline_on(line, order) for line in lines]
+
+
+def _lines(axes, matrix, offset, sizes, shape):
+    return [
         _Line(sizes[axis], shape[t], *_along(matrix, offset, shape, axis, t))
         for t, axis in enumerate(axes)
     ]
-    turned = block.transpose(0, *(3 - axis for axis in axes[::-1]))
-    if order == 0:
-        return _nearest(turned, [_nearest_on(line) for line in lines])
-    return smooth_block(np.asarray(turned, np.float32), [_spline_on(line, order) for line in lines])
 
 
 def parallel_axes(matrix, shape):
@@ -358,7 +375,7 @@ def _nearest(block, lines):
 
 @lru_cache(maxsize=64)
 def _spline_on(line, order):
-    """The spline through each voxel, along one axis, as the stretches of a matrix."""
+    """The spline through each voxel, along one axis, as a matrix."""
     from scipy import ndimage  # a quarter of a second that a run on the mask's grid saves
 
     places = line.places.clip(0, line.n - 1)
@@ -369,21 +386,24 @@ def _spline_on(line, order):
         column[:] = ndimage.map_coordinates(one, [places], order=order, mode="mirror")
     matrix[~line.inside] = 0
     matrix[np.abs(matrix) < 1e-9] = 0  # less than float32 sees beside the others
-    return _cut(matrix.astype(np.float32))
+    return matrix
 
 
 def _resample_obliquely(block, matrix, offset, shape, order):
     """Resample frames to a grid whose axes are turned against theirs."""
+    if order:
+        from nbica.image import oblique  # above this module: it needs scipy.sparse
+
+        return oblique.resample(block, matrix, offset, shape, order)
     from scipy import ndimage
 
-    dtype = block.dtype if order == 0 else np.float32
-    out = np.empty((len(block), *shape[::-1]), dtype)
+    out = np.empty((len(block), *shape[::-1]), block.dtype)
     outside = _outside(matrix.tobytes(), offset.tobytes(), block.shape[1:], tuple(shape))
     for frame, resampled in zip(block, out, strict=True):
         # Reflected, not cut: rounding does not lose a plane whose voxels lie on the edge.
         ndimage.affine_transform(
             frame, matrix[::-1, ::-1], offset[::-1], output_shape=shape[::-1],
-            output=resampled, order=order, mode="mirror",
+            output=resampled, order=0, mode="mirror",
         )  # fmt: skip
         resampled[outside] = 0
     return out

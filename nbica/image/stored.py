@@ -26,7 +26,10 @@ _WITH_FOOTER = {".mgh", ".mgz"}
 
 @dataclass(frozen=True, eq=False)
 class FileFrames:
-    """Frames in a file: numbers of one type, one after the other, from an offset on."""
+    """Frames in a file: numbers of one type, one after the other, from an offset on.
+
+    `is_copy` says that the file is ours, without the header of an image.
+    """
 
     path: str
     shape: tuple
@@ -34,6 +37,7 @@ class FileFrames:
     offset: int
     slope: float
     inter: float
+    is_copy: bool = False
 
     @property
     def paths(self):
@@ -95,6 +99,8 @@ def bytes_behind(frames):
 
 def check_unchanged(frames):
     """Raise ValueError where the header of a file is no longer the one that was read before."""
+    if frames.is_copy:
+        return
     now = locate(nib.load(frames.path))
     if now is None or layout_of(now) != layout_of(frames):
         msg = "its header has changed since it was opened; open it again"

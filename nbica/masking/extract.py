@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from nbica.image import frames, spatial
+from nbica.image.filtering import filter_between
 from nbica.image.grayordinates import Grayordinates
 from nbica.image.notices import notice_of_nonfinite, warn_of
 from nbica.image.series import run_of_images
@@ -146,8 +147,8 @@ def read_into(
     run, mask, smoothing_fwhm
         As in :func:`extract`.
     watch : stopwatch.Stopwatch, optional
-        Counts the stages "read" and "smooth"; where a thread reads ahead, "read" is what was
-        waited for it.
+        Counts the stages "read" and "smooth", which resamples as well; where a thread reads ahead,
+        "read" is what was waited for it.
     less_baseline : bool
         Leave out of the rows what is the same in all of them: float32 then holds a fluctuation of
         5 on a baseline of 1000 to 1e-7, not to 1e-5, of its size.
@@ -169,8 +170,8 @@ def read_into(
         return Read(*_read_surfaces(signals, run, mask, smoothing_fwhm, watch, less_baseline))
     # Smoothing needs the voxels around the mask as far as its kernel reaches.
     sigma = spatial.smoothing_sigma(smoothing_fwhm, mask.affine)
-    wide_box = spatial.widen(mask.box, spatial.kernel_reach(sigma), mask.grid.shape)
-    smoothers = spatial.smoothers(mask.grid.shape, sigma, mask.box, wide_box)
+    inside = mask.array[mask.box]
+    way = filter_between(run.grid, mask.grid, mask.box, sigma, inside)
     positions, n_nonfinite = mask.positions(), 0
     # Only the frames that count get a row.
     if run.kept is not None:
@@ -178,13 +179,13 @@ def read_into(
     # What all frames have in common is set aside, or float32 would round the rest to it.
     baseline = np.zeros(mask.n_voxels, np.float32)
     less_first = sigma.any() or not run.grid.same_as(mask.grid)
-    blocks = frames.iter_blocks(run, mask.grid, wide_box, less_first=less_first)
+    blocks = frames.iter_blocks(run, run.grid, way.box, way.n_frames, less_first=less_first)
     # Where there is a core to spare, the next frames are read meanwhile.
     if machine.threads_allowed() > 1:
         blocks = frames.read_ahead(blocks)
     for block in watch.each("read", blocks):
         with watch.stage("smooth"):
-            frame = spatial.smooth_block(block.values, smoothers) if sigma.any() else block.values
+            frame = way.apply(block.values)
             rows = signals.rows(block.start, len(frame))
             _gather(frame, positions, out=rows)
             if less_first and block.start == 0:
@@ -362,7 +363,13 @@ def unmask(
     if isinstance(mask, Grayordinates):
         return surface_image(X, mask, t_r)
     data = np.zeros(mask.array.shape + X.shape[:-1], X.dtype, order=order)
-    data[mask.array] = X.T
+    if order == "C":
+        data[mask.array] = X.T
+        return image_of(data, mask.grid, t_r)
+    # Volume by volume what is written lies close together.
+    places = np.ravel_multi_index(np.nonzero(mask.array), mask.array.shape, order="F")
+    for volume, values in zip(data.T.reshape(-1, mask.array.size), np.atleast_2d(X), strict=True):
+        volume[places] = values
     return image_of(data, mask.grid, t_r)
 
 

@@ -104,7 +104,7 @@ def load_mask(mask_img: ImageLike | Mask) -> Mask:
         return mask_img
     if is_surface(mask_img):
         return load_surface_mask(mask_img)
-    if isinstance(mask_img, list | tuple):
+    if isinstance(mask_img, list | tuple) and mask_img:
         return intersect(map(load_mask, mask_img), threshold=1, connected=False)
     img, name = open_image(mask_img, "The mask image")
     data, affine, name = load_volume(img, name)
@@ -125,7 +125,7 @@ def load_mask(mask_img: ImageLike | Mask) -> Mask:
     return Mask(data.astype(bool), affine, space_of(img))
 
 
-def mask_to_image(mask: Mask) -> Nifti1Image:
+def mask_to_image(mask: Mask | Grayordinates) -> Nifti1Image:
     """A Mask as an image of 0 and 1 (uint8); of grayordinates, of those that are kept."""
     if isinstance(mask, Grayordinates):
         return surface_image(np.ones(mask.n_voxels, np.uint8), mask)

@@ -22,6 +22,7 @@ from nbica.runtime.workload import (
     POOL,
     WORKER_BASE,
     Workload,
+    bytes_that_fit,
     ica_transient,
     mask_transient,
     merge_transient,
@@ -58,6 +59,9 @@ class Plan:
         Predicted peak while the mask is computed; 0 where there is one.
     scratch : int
         Bytes of scratch files at once.
+    copies : int
+        Bytes of frames that wait in the scratch folder, decompressed, until the mask is known: of
+        the first of the compressed runs, which are read in one pass.
     cached : int
         Bytes that the cache will grow by, with a `memory`.
     seconds : dict
@@ -87,6 +91,7 @@ class Plan:
     parent: int
     mask: int
     scratch: int
+    copies: int
     cached: int
     seconds: dict
 
@@ -99,7 +104,7 @@ class Plan:
         work = self.workload
         place = " on the cluster" if self.on_cluster else ""
         where = "in RAM" if self.in_ram else f"in a scratch file in {self.scratch_folder}"
-        disk = {"reduce runs": self.scratch}
+        disk = {"mask": self.copies, "reduce runs": self.scratch + self.copies}
         ram = {"mask": self.mask, "reduce runs": self.peak, "ICA": self.parent}
         lines = [
             f"{work.n_runs or 'Any number of'} runs of up to {work.n_timepoints} timepoints, "
@@ -147,12 +152,13 @@ def plan_for(workload, n_jobs, ram, memory_folder=None):
     n_slots, slot = machine.cluster(ram) or (effective_n_jobs(n_jobs), None)
     ram = ram or machine.allowed_ram()
     base = machine.resident() + (0 if "pandas" in sys.modules else PANDAS)
-    return make_plan(workload, n_slots, ram, base, folder, slot)
+    room = machine.room_to_wait(folder) if workload.unpacked else 0
+    return make_plan(workload, n_slots, ram, base, folder, slot, room)
 
 
 def make_plan(
     workload: Workload, n_jobs: int, ram: int, base: int, scratch_folder: AnyPath,
-    slot: int | None = None,
+    slot: int | None = None, room: int = 0,
 ) -> Plan:  # fmt: skip
     """Find the fastest way that stays within a budget.
 
@@ -168,6 +174,8 @@ def make_plan(
     scratch_folder : path
     slot : int, optional
         Bytes for one run in a worker of a cluster, whose memory is not this machine's.
+    room : int
+        Bytes of frames that may wait in the scratch folder.
 
     Returns
     -------
@@ -204,7 +212,7 @@ def make_plan(
         _check_slot(workload, slot)
     # All that could be done, the fastest first: more workers before matrices in RAM.
     plans = [
-        _costed(workload, n_workers, on_cluster, in_ram, ram, base, scratch_folder)
+        _costed(workload, n_workers, on_cluster, in_ram, ram, base, scratch_folder, room)
         for n_workers in ([n_jobs] if on_cluster else range(most, 0, -1))
         for in_ram in (True, False)
         if not on_cluster or worker_transient(workload, in_ram) <= slot
@@ -238,7 +246,7 @@ def _message_for_least(plan, base):
     )
 
 
-def _costed(work, n_workers, on_cluster, in_ram, ram, base, scratch_folder):
+def _costed(work, n_workers, on_cluster, in_ram, ram, base, scratch_folder, room):
     """The plan of one way to do the work, with what it takes of memory, disk and time."""
     # Who holds memory on this machine: this process, and workers unless it works alone.
     alone = n_workers == 1
@@ -255,6 +263,9 @@ def _costed(work, n_workers, on_cluster, in_ram, ram, base, scratch_folder):
     # All processes together, at the worst moment of the reduction, of the merge, or of the mask.
     in_all = max(reducing + here * worker, merged + here * WORKER_BASE) + pool
     mask = base + mask_transient(work, here, pool) if work.mask_pass else 0
+    scratch = 0 if in_ram else n_workers * work.matrix_bytes
+    # A cluster may share no folder.
+    copies = 0 if on_cluster else bytes_that_fit(work.unpacked, room - scratch)
     return Plan(
         workload=work,
         n_workers=n_workers,
@@ -266,7 +277,8 @@ def _costed(work, n_workers, on_cluster, in_ram, ram, base, scratch_folder):
         worker=worker,
         parent=parent,
         mask=int(mask),
-        scratch=0 if in_ram else n_workers * work.matrix_bytes,
+        scratch=scratch,
+        copies=copies,
         cached=(work.n_runs or 1) * 4 * work.n_stored * work.n_voxels,
-        seconds=predicted_seconds(work, n_workers, in_ram),
+        seconds=predicted_seconds(work, n_workers, in_ram, copies),
     )

@@ -217,6 +217,28 @@ def choose_scratch_folder(memory_folder=None):
     return tempfile.gettempdir()
 
 
+def room_to_wait(folder):
+    """Bytes of files that may wait in a folder for some minutes; 0 where they would take RAM.
+
+    Half of what is free on its disk, and no more than half of the free memory, in which the system
+    keeps what was just written: from a disk they might come slower than they are computed again.
+    """
+    there = next((p for p in [Path(folder), *Path(folder).absolute().parents] if p.exists()), None)
+    if there is None or not _may_write(there) or _is_in_memory(there):
+        return 0
+    return min(shutil.disk_usage(there).free, *_free_by_each_limit()) // 2
+
+
+def _is_in_memory(folder):
+    device = folder.stat().st_dev
+    if os.name == "nt":
+        return False
+    number = f"{os.major(device)}:{os.minor(device)}"
+    mounts = [line.split() for line in _lines(PROC / "self/mountinfo")]
+    kinds = {mount[mount.index("-") + 1] for mount in mounts if mount[2] == number}
+    return bool(kinds & {"tmpfs", "ramfs"})
+
+
 def _may_write(folder):
     """Whether files may be written to a folder, or the folder be made where there is none yet."""
     there = next((path for path in [folder, *folder.absolute().parents] if path.exists()), folder)

@@ -29,13 +29,14 @@ BAND_PASS_EXTRA = 47 * MB
 # Of the latter two, in the parent.
 HERE_EXTRA = 3 * MB, 6 * MB
 MASK_EXTRA = 13 * MB
-# As frames.BLOCK_BYTES, which is a layer above.
+# As frames.BLOCK_BYTES and oblique.N_FRAMES, which are a layer above.
 FRAMES_BLOCK = 4 * MB
+OBLIQUE_FRAMES = 8
 # Seconds on one core of a 2024 server; plans say "about".
 SECONDS_PER_COMPRESSED_BYTE = 5e-9
 SECONDS_PER_PLAIN_BYTE = 0.6e-9
 SECONDS_PER_SMOOTHED_VALUE = 2.5e-9
-SECONDS_PER_RESAMPLED_VALUE = 1.5e-7
+SECONDS_PER_RESAMPLED_VALUE = 3e-8
 SECONDS_PER_MULTIPLICATION = 2.5e-11
 
 
@@ -70,7 +71,10 @@ class Workload:
     weighted : bool
         Whether these are multiplied by weights, in a copy.
     resampled_values : int
-        Values, over all runs, that are interpolated because a run has another grid than the mask.
+        Values, over all runs, that are interpolated because a run's grid is turned against the
+        mask's; where axes are parallel that costs as little as smoothing.
+    unpacked : tuple of int
+        Bytes of frames of each compressed run, decompressed, where a mask is made of them.
 
     See Also
     --------
@@ -106,6 +110,7 @@ class Workload:
     n_rows: int = 0
     weighted: bool = False
     resampled_values: int = 0
+    unpacked: tuple = ()
 
     @property
     def rows(self) -> int:
@@ -121,7 +126,7 @@ class Workload:
 def workload_of(
     runs, n_runs, n_voxels, n_components, n_stored, *,
     smooth=True, confounds=False, band_pass=False, mask_pass=False, n_rows=0, weighted=False,
-    grid=None,
+    grid=None, unpacked=(),
 ):  # fmt: skip
     """What matters of some runs, from their headers and file sizes.
 
@@ -138,6 +143,8 @@ def workload_of(
         As in :class:`Workload`.
     grid : Grid, optional
         That of the mask; runs on another one are resampled.
+    unpacked : sequence of int
+        As in :class:`Workload`.
 
     Returns
     -------
@@ -164,11 +171,12 @@ def workload_of(
         n_rows=n_rows,
         weighted=weighted,
         resampled_values=0 if grid is None else _resampled_values(runs, grid, n_voxels),
+        unpacked=tuple(unpacked),
     )
 
 
 def _resampled_values(runs, grid, n_voxels):
-    n_timepoints = sum(run.n_timepoints for run in runs if not run.grid.same_as(grid))
+    n_timepoints = sum(run.n_timepoints for run in runs if run.grid.is_turned(grid))
     return int(n_timepoints * min(np.prod(grid.shape), 2.5 * n_voxels))
 
 
@@ -190,6 +198,8 @@ def worker_transient(work, in_ram, here=False):
 
 def _frames(work):
     """Bytes of frames on their way: a block as stored, one converted and one read ahead."""
+    if work.resampled_values:  # a spline's coefficients in two orders, and the result, as well
+        return OBLIQUE_FRAMES * work.frame_voxels * (work.itemsize + 6 * 4)
     block = max(FRAMES_BLOCK / 4, work.frame_voxels)
     voxels = min(block, work.n_timepoints * work.frame_voxels)
     return voxels * (work.itemsize + 2 * 4) + 4 * work.frame_voxels
@@ -224,6 +234,12 @@ def rows_waiting(work, n_workers, on_cluster):
     return work.n_stored if n_workers == 1 else work.rows
 
 
+def bytes_that_fit(sizes, room):
+    """Bytes of the first of some files, as many as there is room for."""
+    sums = np.cumsum([0, *sizes])
+    return int(sums[sums <= max(room, 0)][-1])
+
+
 def ica_transient(work):
     """Bytes of the maps, whitened and finished, and of the 4D image of them."""
     k = work.n_components
@@ -231,16 +247,19 @@ def ica_transient(work):
     return 4 * k * (5 * work.n_voxels + work.frame_voxels) + pairs + PARENT_EXTRA
 
 
-def predicted_seconds(work, n_workers, in_ram):
-    """Predicted seconds of the stages."""
+def predicted_seconds(work, n_workers, in_ram, copies=0):
+    """Predicted seconds of the stages, with so many bytes of frames copied in the mask's."""
     T, V, k = work.total_timepoints, work.n_voxels, work.n_components
     cores = min(n_workers, os.cpu_count() or 1)
     read = (
         SECONDS_PER_COMPRESSED_BYTE * work.compressed_bytes
         + SECONDS_PER_PLAIN_BYTE * work.plain_bytes
     )
+    from_copies = copies / max(1, sum(work.unpacked))
     reduce = (
         read
+        - SECONDS_PER_COMPRESSED_BYTE * work.compressed_bytes * from_copies
+        + SECONDS_PER_PLAIN_BYTE * copies
         + (0 if in_ram else SECONDS_PER_PLAIN_BYTE * 12 * T * V)
         + (SECONDS_PER_SMOOTHED_VALUE * T * min(work.frame_voxels, 2.5 * V) * work.smooth)
         + SECONDS_PER_RESAMPLED_VALUE * work.resampled_values
@@ -249,4 +268,5 @@ def predicted_seconds(work, n_workers, in_ram):
     merge = SECONDS_PER_MULTIPLICATION * (work.n_runs or 1) * V * 54 * k * k
     ica = SECONDS_PER_MULTIPLICATION * V * (min(k, 40) ** 4 / 4 + 10 * k * k)
     stages = {"reduce runs": max(reduce / cores, merge) + 1.0, "ICA": ica}
-    return {"mask": read / cores, **stages} if work.mask_pass else stages
+    mask = (read + SECONDS_PER_PLAIN_BYTE * copies) / cores
+    return {"mask": mask, **stages} if work.mask_pass else stages

@@ -14,6 +14,7 @@ from nbica.exceptions import DataWarning
 from nbica.runtime.atomic import to_write, write_text
 from nbica.runtime.text import for_spreadsheets
 from nbica.viewer import labelfile, page, poster
+from nbica.viewer.cortex import with_vertex_values
 from nbica.viewer.courses import CourseTeller, courses_of
 from nbica.viewer.fitted import checked_stability, facts_of, scene_of
 from nbica.viewer.keywords import check_traits, shows_keywords_of
@@ -93,7 +94,8 @@ class ComponentBrowser(SliceViewer):
         networks: Any = None, overlays: Images | None = None, labels_img: ImageLike | None = None,
         labels: AnyPath | Sequence[str] | Mapping[int, str] | None = None,
         contours: Images | None = None, quantum: float | None = None,
-        threshold: float | str = "auto", **traits: Any
+        threshold: float | str = "auto", cortex: bool | str = "auto",
+        vertex_values: tuple[ArrayLike, ArrayLike] | None = None, **traits: Any,
     ) -> None:  # fmt: skip
         traits = check_traits(type(self), traits)
         t_r = check_t_r(t_r)
@@ -102,6 +104,7 @@ class ComponentBrowser(SliceViewer):
             components, bg_img, overlays, labels_img, regions, contours, quantum
         )
         n_maps = len(scene.maps.scales)
+        scene = with_vertex_values(scene, vertex_values)
         stability = getattr(components, "stability_", None) if stability is None else stability
         self.stability = checked_stability(stability, n_maps)
         self._runs = courses_of(components, time_courses, subjects, n_maps, t_r)
@@ -116,7 +119,9 @@ class ComponentBrowser(SliceViewer):
         self._book = LabelBook(scene.maps, path)
         known = self._runs.known() if self._runs else []
         begins = {"marks": self._book.marks, "saved": self._book.said, "_courses": pack(known)}
-        self._set_up(scene, header, names, threshold, {"follow_peaks": True} | begins | traits)
+        self._set_up(
+            scene, header, names, threshold, cortex, {"follow_peaks": True} | begins | traits
+        )
         self._warn_of_contradictions()
         self._teller = self._runs and CourseTeller(self._runs, self.send)
         self.on_msg(self._answer)
@@ -298,9 +303,9 @@ class ComponentBrowser(SliceViewer):
             warnings.warn(msg, DataWarning, stacklevel=2)
         return super().to_html(path)
 
-    def _blocks(self):
+    def _blocks(self, with_cortex=True):
         known = self._runs.known() if self._runs else []
-        return {"nbica-payload": self._payload, "nbica-courses": pack(known)}
+        return super()._blocks(with_cortex) | {"nbica-courses": pack(known)}
 
     def close(self) -> None:
         """Close the desk wherever it is shown, and compute nothing more for it."""

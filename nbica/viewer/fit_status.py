@@ -30,7 +30,7 @@ def plan_in_words(plan):
     """
     minutes = sum(plan.seconds.values()) / 60
     took = "less than a minute" if minutes < 1 else f"about {minutes:.0f} minutes"
-    disk = plan.scratch + plan.cached
+    disk = plan.scratch + plan.copies + plan.cached
     return (
         f"{plan.workload.n_runs or 'any number of'} runs. It will take {took}, "
         f"{human(plan.peak)} of RAM (the budget is {human(plan.ram)}) and up to {human(disk)} "

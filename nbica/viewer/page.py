@@ -13,8 +13,10 @@ from nbica.runtime.atomic import to_write, write_text
 FOLDER = Path(__file__).parent
 # Files of `js/` in the order in which they are joined: each uses those above it.
 SLICE_SCRIPTS = (
-    "dom.js", "volume.js", "planes.js", "draw.js", "outlines.js", "panes.js", "pointer.js",
-    "regions.js", "plots.js", "readout.js", "controls.js", "slices.js",
+    "dom.js", "volume.js", "planes.js", "draw.js", "outlines.js", "cortex_mesh.js",
+    "cortex_values.js", "cortex_camera.js", "cortex_draw.js", "panes.js", "cortex_hands.js",
+    "cortex_pane.js", "pointer.js", "regions.js", "plots.js", "readout.js", "controls.js",
+    "slices.js",
 )  # fmt: skip
 DESK_SCRIPTS = (
     *SLICE_SCRIPTS, "labels.js", "sheet.js", "signals.js", "partner.js", "components.js",

@@ -200,6 +200,8 @@ def _arrays_of(volume):
     """What of a volume crosses as bytes, by name."""
     if volume.role == "courses":
         return {"values": volume.codes, "power": volume.power}
+    if volume.role in ("surface", "vertices"):
+        return volume.arrays
     if volume.role != "maps":
         return {"codes": volume.codes.ravel(order="F")}
     arrays = {
@@ -216,6 +218,8 @@ def _describe(volume):
             "role": "courses", "run": volume.run, "t_r": volume.t_r, "step": volume.step,
             "scales": volume.scales.tolist(), "strongest": volume.strongest.tolist(),
         }  # fmt: skip
+    if volume.role in ("surface", "vertices"):
+        return {"role": volume.role, **volume.about}
     grid = volume.grid
     common = {
         "role": volume.role, "name": volume.name, "shape": list(grid.shape),

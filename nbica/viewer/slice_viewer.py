@@ -11,6 +11,7 @@ import traitlets as t
 from nbica.image.run import load_run
 from nbica.runtime.atomic import atomic, to_write
 from nbica.viewer import colors, page, poster
+from nbica.viewer.cortex import CortexTraits, cortex_for, with_vertex_values
 from nbica.viewer.fitted import scene_of
 from nbica.viewer.keywords import check_traits, public_traits
 from nbica.viewer.render import Layer, Look
@@ -35,11 +36,11 @@ if TYPE_CHECKING:
     from nbica.hints import AnyPath, Background, ImageLike, Images
     from nbica.viewer.page import Page
 
-VIEWS = ("ortho", "lightbox", "glass")
+VIEWS = ("ortho", "lightbox", "glass", "cortex")
 _LONGEST_TITLE = 200  # letters in a picture
 
 
-class SliceViewer(anywidget.AnyWidget):
+class SliceViewer(CortexTraits, anywidget.AnyWidget):
     """Brain maps in linked slices; the state is a value that a notebook can use.
 
     See :func:`view_img` for what it takes and costs. Two viewers are linked as any widgets are, in
@@ -60,8 +61,9 @@ class SliceViewer(anywidget.AnyWidget):
         Opacity of the map, 0 to 1.
     colormap : str
         One of `nbica.viewer.colors.NAMES`.
-    view : {"ortho", "lightbox", "glass"}
-        Three slices; many along `axis`; the largest values along the line of sight.
+    view : {"ortho", "lightbox", "glass", "cortex"}
+        Three slices; many along `axis`; the largest values along the line of sight; the cortex from
+        six sides.
     axis : {"x", "y", "z"}
         For the lightbox.
     n_slices : int
@@ -75,6 +77,8 @@ class SliceViewer(anywidget.AnyWidget):
         1 to 8, around the crosshair.
     follow_peaks : bool
         Go to the peak of each map that comes into view.
+    cortex, inflation, turn, hemi
+        Of the cortex; see :class:`nbica.viewer.cortex.CortexTraits`.
     overlays : list of dict
         visible, threshold, vmax, opacity and colormap of each further map.
     names : list of str
@@ -129,24 +133,29 @@ class SliceViewer(anywidget.AnyWidget):
         labels: Sequence[str] | Mapping[int, str] | None = None, contours: Images | None = None,
         names: Sequence[str] | None = None, time_courses: ArrayLike | None = None,
         t_r: float | None = None, quantum: float | None = None,
-        threshold: float | str = "auto", **traits: Any
+        threshold: float | str = "auto", cortex: bool | str = "auto",
+        vertex_values: tuple[ArrayLike, ArrayLike] | None = None, **traits: Any,
     ) -> None:  # fmt: skip
         traits = check_traits(type(self), traits)
         scene, notices = scene_of(img, bg_img, overlays, labels_img, labels, contours, quantum)
         if len(scene.maps.scales) > 1 and scene.maps.baseline is None:
             traits = {"follow_peaks": True} | traits
         courses = check_courses(time_courses, len(scene.maps.scales))
+        scene = with_vertex_values(scene, vertex_values)
         t_r = check_t_r(t_r)
         if t_r is None and scene.maps.baseline is not None:
             t_r = load_run(img).t_r
         header = {"notices": notices, "t_r": t_r, "courses": courses}
-        self._set_up(scene, header, names, threshold, traits)
+        self._set_up(scene, header, names, threshold, cortex, traits)
 
-    def _set_up(self, scene, header, names, threshold, traits):
+    def _set_up(self, scene, header, names, threshold, cortex, traits):
         self.scene, self._packed = scene, pack_scene(scene, **header)
+        self._cortex_packed = cortex_for(cortex, scene)
         state = first_look(scene, threshold) | {
             "names": check_names(names, scene.maps),
             "_payload": self._packed,
+            "_cortex": self._cortex_packed,
+            "cortex": bool(self._cortex_packed),
         }
         super().__init__(**(state | traits))
         warn_if_hidden(scene.maps, self.threshold, stacklevel=4)
@@ -332,15 +341,18 @@ class SliceViewer(anywidget.AnyWidget):
         text = self._page()
         return page.Page(text) if path is None else page.write_page(path, text)
 
-    def _page(self):
+    def _page(self, with_cortex=True):
+        without = {"view": "ortho"} if self.view == "cortex" and not with_cortex else {}
         return page.make_page(
             title=self.title or self.names[0], alt=self.sentence, code=self._esm, css=self._css,
-            state=self.state, blocks=self._blocks(), poster=poster.png(self._poster()),
+            state=self.state | without, blocks=self._blocks(with_cortex),
+            poster=poster.png(self._poster()),
         )  # fmt: skip
 
-    def _blocks(self):
+    def _blocks(self, with_cortex=True):
         """What a page holds in bytes, by the name of its element."""
-        return {"nbica-payload": self._payload}
+        cortex = {"nbica-cortex": self._cortex} if with_cortex and self._cortex else {}
+        return {"nbica-payload": self._payload} | cortex
 
     @property
     def state(self) -> dict:
@@ -350,7 +362,7 @@ class SliceViewer(anywidget.AnyWidget):
     @property
     def n_bytes(self) -> int:
         """Bytes that cross to the browser, once."""
-        return len(self._payload)
+        return len(self._payload) + len(self._cortex or b"")
 
     @property
     def sentence(self) -> str:
@@ -375,7 +387,9 @@ class SliceViewer(anywidget.AnyWidget):
         """The widget, and what a saved notebook shows without a kernel: a page, and a picture."""
         data, metadata = super()._repr_mimebundle_(**kwargs)
         data["image/png"] = poster.png(self.picture())
-        if len(self._esm) + 4 / 3 * self.n_bytes < page.embed_limit():
+        room = page.embed_limit() - len(self._esm) - 4 / 3 * len(self._payload)
+        if room > 0:
+            text = self._page(with_cortex=room > 4 / 3 * len(self._cortex or b""))
             small = poster.png(self._poster())
-            data["text/html"] = page.embedded(self._page(), small, self.sentence, self._height)
+            data["text/html"] = page.embedded(text, small, self.sentence, self._height)
         return data, metadata

@@ -48,11 +48,20 @@ def view_img(
         Seconds between time points; of a run, by default what its header says.
     quantum : float, optional
         Step between two values; see Notes.
+    cortex : bool or "auto"
+        Show the maps on fsaverage5 too, to turn and to inflate: beside the slices, and from six
+        sides with `view="cortex"`. "auto": where the maps lie in MNI space. Each vertex has the
+        mean of ten places between the pial and the white surface, as in nilearn's `vol_to_surf`
+        with an `inner_mesh`. Adds 0.3 MB to a page.
+    vertex_values : (left, right), optional
+        Values on the vertices of fsaverage5, for the cortex to show instead of those of the
+        volume; see :func:`nbica.viewer.cortex.vertex_values`.
     threshold : float, str such as "95%", or "auto"
         Smaller absolute values are hidden: below this percentile of the image, air included. "auto"
         is what stands out; of z-scores, what is above 3.
     component, cut_coords, vmax, opacity, colormap, view, axis, n_slices, window, radiological, \
-crosshair, interpolate, outlines, zoom, follow_peaks, presenter, title : optional
+crosshair, interpolate, outlines, zoom, follow_peaks, presenter, title, inflation, turn, \
+hemi : optional
         How to begin; all of them can be read and set later, see :class:`SliceViewer`. nilearn's
         `cmap` is `colormap` and its `draw_cross` is `crosshair`; of matplotlib's colour maps, the
         vetted one most like it is taken.

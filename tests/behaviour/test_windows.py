@@ -79,15 +79,16 @@ def test_rule_is_played(tmp_path):
     assert len(refused) == 7
 
 
+@pytest.mark.parametrize("mask", ["", "mask=None, mask_strategy='background',"])
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_fit_without_a_cache(tmp_path, n_jobs):
-    """Workers hand over by files, which are gone as soon as they are read."""
+def test_fit_without_a_cache(tmp_path, n_jobs, mask):
+    """Workers hand over by files, frames wait in files: gone as soon as they are read."""
     code = f"""
-    maps = estimator(n_jobs={n_jobs}, random_state=0).fit(cohort.func).components_
+    maps = estimator({mask} n_jobs={n_jobs}, random_state=0).fit(cohort.func).components_
     print(len(maps))
     """
     assert run(code, tmp_path) == (["5"], [])
-    assert [path.name for path in (tmp_path / "temporary").glob("nbica*")] == []
+    assert [path.name for path in (tmp_path / "temporary").glob("*nbica*")] == []
 
 
 def test_fit_with_a_cache(tmp_path):

@@ -245,7 +245,8 @@ def test_a_run_on_another_grid_is_resampled_as_nilearn_does(rng, save_image):
 
     expected = resample_img(path, affine, grid.shape, clip=False).get_fdata()[box]
     assert np.abs(expected).max() > 1
-    np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-6)
+    # Coefficients of a spline in float32, some three times as large as what they stand for.
+    np.testing.assert_allclose(ours, expected, rtol=0, atol=3e-6)
 
 
 # ---- values that are no numbers -----------------------------------------------------------------

@@ -84,10 +84,10 @@ def test_a_baseline_that_is_wanted_is_there(make_image, data, mask, fwhm, affine
     slow, _ = prepare(run, Preparation(mask, fwhm, Cleaning(False, None, **low)))
     percent, _ = prepare(run, Preparation(mask, fwhm, Cleaning(False, "psc")))
 
-    np.testing.assert_allclose(raw, signals, rtol=5e-7)
-    np.testing.assert_allclose(extract(run, mask, fwhm).signals, signals, rtol=5e-7)
+    np.testing.assert_allclose(raw, signals, rtol=1e-6)
+    np.testing.assert_allclose(extract(run, mask, fwhm).signals, signals, rtol=1e-6)
     kept = clean(signals, detrend=False, standardize=None, **low)
-    np.testing.assert_allclose(slow, kept, rtol=5e-7)
+    np.testing.assert_allclose(slow, kept, rtol=1e-6)
     np.testing.assert_allclose(
         percent, clean(signals, detrend=False, standardize="psc"), rtol=0, atol=1e-5
     )

@@ -13,7 +13,7 @@ import pytest
 from planted import AFFINE, brain_mask, mask_image, run_image, write_cohort
 
 from nbica import CanICA
-from nbica.image import frames
+from nbica.image import frames, oblique
 from nbica.image import run as images
 from nbica.image.run import iter_runs
 from nbica.masking.compute import _means
@@ -321,8 +321,20 @@ def test_room_for_scratch_is_asked_first(tmp_path, monkeypatch):
     with pytest.raises(OSError, match=r"has .* GB free.*NBICA_SCRATCH"):
         machine.check_disk(tmp_path, 10**18)
     monkeypatch.setenv("NBICA_SCRATCH", str(tmp_path / "none"))
-    with pytest.raises(OSError, match=r"no folder.*NBICA_SCRATCH"):
+    with pytest.raises(OSError, match=r"not a folder.*NBICA_SCRATCH"):
         machine.check_disk(tmp_path / "none", 1)
+
+
+@pytest.mark.parametrize(("kind", "share"), [("ext4", 0.5), ("tmpfs", 0)])
+def test_room_to_wait(box, kind, share):
+    """Half of what is free in memory or on disk, and none in a file system that is memory."""
+    box.write("proc/meminfo", "MemAvailable: 1000 kB\n")
+    device = box.folder.stat().st_dev
+    number = f"{os.major(device)}:{os.minor(device)}"
+    box.write("proc/self/mountinfo", f"36 1 {number} / / rw,relatime shared:1 - {kind} none rw\n")
+
+    assert machine.room_to_wait(box.folder) == share * 1_024_000
+    assert machine.room_to_wait(box.folder / "yet" / "to be made") == share * 1_024_000
 
 
 # ---- from headers --------------------------------------------------------------------------------
@@ -394,19 +406,20 @@ def test_libraries_are_counted_where_they_are_imported():
 
 
 def test_resampling_is_planned(tmp_path):
-    """Runs on another grid than the mask's take longer; those on the same do not."""
+    """Runs that are turned against the mask take longer; shifted ones, or the same, do not."""
     cohort = write_cohort(tmp_path, n_runs=2)
-    moved = AFFINE.copy()
+    moved, turned = AFFINE.copy(), AFFINE.copy()
     moved[:3, 3] += 1.3
+    turned[0, 1] = 0.3
 
     def seconds(affine):
         ica = CanICA(mask=mask_image(affine=affine), n_components=5)
         plan = ica.plan(cohort.func * 500)
         return plan.seconds["reduce runs"], plan.workload.resampled_values
 
-    same, other = seconds(AFFINE), seconds(moved)
+    same, other = seconds(AFFINE), seconds(turned)
 
-    assert same[1] == 0
+    assert same[1] == seconds(moved)[1] == 0
     assert other[1] == 500 * (60 + 61) * min(mask_image().get_fdata().size, 2.5 * 1952)
     assert other[0] > 2 * same[0]
 
@@ -417,6 +430,7 @@ def test_resampling_is_planned(tmp_path):
 def test_a_block_of_frames_is_as_large_as_planned():
     """The plan counts the blocks that are read."""
     assert workload.FRAMES_BLOCK == frames.BLOCK_BYTES
+    assert workload.OBLIQUE_FRAMES == oblique.N_FRAMES
 
 
 @pytest.mark.parametrize("extra", ["confounds", "band_pass", "mask_pass"])

@@ -149,9 +149,6 @@ def find_hcp(
 
 def _check(runs, confounds, kind):
     check_one_of("kind", kind, ("volume", "cifti"))
-    if isinstance(runs, str):
-        msg = f"runs is {runs!r}; expected a list of some of {', '.join(RUNS)}."
-        raise ValueError(msg)
     for run in as_list("runs", runs):
         check_one_of("runs", run, RUNS)
     if confounds is not None:
@@ -161,7 +158,7 @@ def _check(runs, confounds, kind):
 def _subjects(root, wanted):
     """Folders of the subjects, in the order of their numbers."""
     if not root.is_dir():
-        msg = f"There is not a folder {root}."
+        msg = f"There is no folder {root}."
         raise DataError(msg)
     inside = root / "HCP_1200"  # as the bucket has it
     root = inside if inside.is_dir() else root

@@ -4,6 +4,7 @@ const VIEWS = [
   ["ortho", "Slices"],
   ["lightbox", "Lightbox"],
   ["glass", "Glass"],
+  ["cortex", "Cortex"],
 ];
 const KEYS = [
   ["arrows", "move the crosshair in the slice"],
@@ -13,12 +14,14 @@ const KEYS = [
   ["[ ]", "previous and next map"],
   ["n", "next peak"],
   ["t T", "threshold up and down"],
-  ["v", "slices, lightbox, glass"],
+  ["v", "slices, lightbox, glass, cortex"],
   ["+ − 0", "zoom in, out, off"],
   ["space", "play"],
   ["c", "crosshair"],
   ["o", "outlines"],
   ["a", "regions of the atlas"],
+  ["x", "the cortex beside the slices"],
+  ["i", "inflate the cortex, fold it"],
   ["r", "swap left and right"],
   ["s", "save a picture"],
   ["f", "full screen"],
@@ -52,7 +55,8 @@ function makeButton(label, title, onclick, more = {}) {
 function makeHeader(ctx, actions) {
   const name = makeElement("h3");
   const position = makeElement("span", { class: "nbv-dim" });
-  const tabs = VIEWS.map(([view, label]) =>
+  const views = VIEWS.filter(([view]) => view !== "cortex" || ctx.cortex);
+  const tabs = views.map(([view, label]) =>
     makeElement("button", { type: "button", onclick: () => ctx.state.set({ view }) }, label));
   const closed = { "aria-expanded": "false" };
   const atlas = ctx.scene.regions.length > 0;
@@ -72,7 +76,7 @@ function makeHeader(ctx, actions) {
     name.textContent = many ? ctx.name(k) : title || ctx.name(k);
     position.textContent = many ? `${numberInWords(ctx, k)}${title ? ` · ${title}` : ""}` : "";
     tabs.forEach((tab, i) =>
-      tab.setAttribute("aria-pressed", String(VIEWS[i][0] === ctx.state.get("view"))));
+      tab.setAttribute("aria-pressed", String(views[i][0] === ctx.state.get("view"))));
   });
   return el;
 }
@@ -113,7 +117,9 @@ function makeControls(ctx, actions) {
     ctx.count > 1 ? makeTransport(ctx, actions) : null,
     makeSlider(ctx.state, "threshold", { label, min: 0, max: end, step: most / 200 }),
     makeSlider(ctx.state, "opacity",
-      { label: "Opacity", min: 0, max: 1, step: 0.05, show: percent }));
+      { label: "Opacity", min: 0, max: 1, step: 0.05, show: percent }),
+    ctx.cortex ? makeSlider(ctx.state, "inflation",
+      { label: "Inflate", min: 0, max: 1, step: 0.02, show: percent }) : null);
 }
 
 /**
@@ -173,13 +179,14 @@ function makeSettings(ctx, actions) {
 }
 
 /** @param {Context} ctx */
-function makeChecks({ state, scene, count }) {
+function makeChecks({ state, scene, count, cortex }) {
   return makeElement("div", { class: "nbv-checks" },
     makeCheckbox(state, "crosshair", "crosshair"),
     makeCheckbox(state, "interpolate", "interpolate"),
     makeCheckbox(state, "radiological", "radiological"),
     scene.regions.length ? makeCheckbox(state, "outlines", "outlines") : null,
     count > 1 ? makeCheckbox(state, "follow_peaks", "go to each map's peak") : null,
+    cortex ? makeCheckbox(state, "cortex", "cortex") : null,
     makeCheckbox(state, "presenter", "presenter mode"));
 }
 
@@ -254,8 +261,9 @@ function makePanel(title, kind, close, ...children) {
  * @param {Context} ctx
  * @param {Actions} actions
  */
-function makeHelp({ scene }, actions) {
-  const all = [...(scene.classes ? LABEL_KEYS : []), ...KEYS];
+function makeHelp({ scene, cortex }, actions) {
+  const keys = KEYS.filter(([, does]) => cortex || !does.includes("the cortex"));
+  const all = [...(scene.classes ? LABEL_KEYS : []), ...keys];
   const rows = all.map(([keys, does]) => makeElement("div", {},
     makeElement("dt", {}, ...keys.split(" ").map((key) => makeElement("kbd", {}, key))),
     makeElement("dd", {}, does)));
@@ -334,15 +342,19 @@ function makeLetters(ctx, actions) {
     state.set({ threshold: Number(threshold.toPrecision(4)) });
   };
   const nextView = () => {
-    const now = VIEWS.findIndex(([view]) => view === state.get("view"));
-    state.set({ view: VIEWS[(now + 1) % VIEWS.length][0] });
+    const views = VIEWS.slice(0, ctx.cortex ? VIEWS.length : -1);
+    const now = views.findIndex(([view]) => view === state.get("view"));
+    state.set({ view: views[(now + 1) % views.length][0] });
   };
+  const inflate = () =>
+    ctx.cortex && state.set({ inflation: state.get("inflation") < 0.5 ? 1 : 0 });
   return {
     "[": go(-1), "]": go(1), n: actions.peak, " ": actions.play, v: nextView,
     t: raise(1), T: raise(-1),
     c: toggle("crosshair"), o: toggle("outlines"), r: toggle("radiological"),
     p: toggle("presenter"), f: actions.full, s: actions.picture,
-    "?": actions.help, a: actions.regions,
+    "?": actions.help, a: actions.regions, i: inflate,
+    x: () => ctx.cortex && state.set({ cortex: !state.get("cortex") }),
     "+": () => zoomBy(ctx, 1.25), "=": () => zoomBy(ctx, 1.25), "-": () => zoomBy(ctx, 0.8),
     0: () => state.set({ zoom: 1 }),
   };

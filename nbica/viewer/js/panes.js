@@ -10,13 +10,14 @@ const ENDS = [
 // The traits that change pixels.
 const PIXELS =
   "component cut_coords threshold vmax opacity colormap window radiological interpolate " +
-  "outlines view axis n_slices overlays";
+  "outlines view axis n_slices overlays crosshair cortex inflation turn hemi";
 
 /**
  * What the parts of a viewer share: its state, its scene, and the few things several of them do.
  * @typedef {object} Context
  * @property {State} state
  * @property {Scene} scene
+ * @property {Cortex | null} cortex
  * @property {Maps} maps the maps in view: the scene's, or its partner's
  * @property {number} count how many maps
  * @property {number[]} finest how far a step goes along each axis, in mm
@@ -41,7 +42,7 @@ function makeContext(model, scene) {
   const count = maps.scales.length;
   /** @type {Context} */
   const ctx = {
-    state, scene, maps, count, peak: -1, finest: (background ?? maps).step,
+    state, scene, maps, count, cortex: cortexOf(model), peak: -1, finest: (background ?? maps).step,
     name: (k) => state.get("names")[k] ?? `${k}`,
     moveTo: (mm) => state.set({ cut_coords: mm.map((v, axis) => clamp(v, ...bounds[axis])) }),
     select(k) {
@@ -279,6 +280,7 @@ function writePane(ctx, pane, { letters, caption }) {
  * @typedef {object} Stage
  * @property {HTMLElement} el
  * @property {() => Pane[]} panes
+ * @property {() => CortexPane[]} cortex
  * @property {() => void} draw with the next frame
  * @property {() => void} drawNow
  * @property {() => void} close
@@ -292,34 +294,56 @@ function makeStage(ctx) {
   const el = makeElement("div", { class: "nbv-stage" });
   /** @type {Pane[]} */
   let panes = [];
+  /** @type {CortexPane[]} */
+  let cortex = [];
   let built = "";
   let waiting = 0;
-  const wanted = () => JSON.stringify(["view", "axis", "n_slices"].map(ctx.state.get));
+  const wanted = () => JSON.stringify(["view", "axis", "n_slices", "cortex"].map(ctx.state.get));
   const build = () => {
     const focused = el.contains(document.activeElement);
-    const isBox = ctx.state.get("view") === "lightbox";
-    panes = isBox ? makeLightboxPanes(ctx) : [0, 1, 2].map((axis) => makePane(ctx, axis));
-    layOutPanes(ctx, el, panes);
-    if (focused) panes.at(-1)?.el.focus({ preventScroll: true }); // keys go on working
+    cortex.forEach((pane) => pane.close());
+    cortex = makeCortexPanes(ctx);
+    panes = makePanes(ctx);
+    layOutPanes(ctx, el, panes, cortex);
+    // Keys go on working.
+    if (focused) (panes.at(-1) ?? cortex[0])?.el.focus({ preventScroll: true });
     built = wanted();
   };
   const drawNow = () => {
     waiting = 0;
     if (built !== wanted()) build();
-    if (panes[0].cut !== null) cutLightbox(ctx, panes);
+    if (ctx.state.get("view") === "lightbox") cutLightbox(ctx, panes);
     for (const pane of panes) {
       pane.draw();
       pane.mark();
     }
+    if (!drawCortexPanes(cortex)) stage.draw();
   };
-  return {
+  /** @type {Stage} */
+  const stage = {
     el, drawNow,
     panes: () => panes,
+    cortex: () => cortex,
     draw() {
       waiting = waiting || requestAnimationFrame(drawNow);
     },
-    close: () => cancelAnimationFrame(waiting),
+    close() {
+      cancelAnimationFrame(waiting);
+      cortex.forEach((pane) => pane.close());
+    },
   };
+  return stage;
+}
+
+/**
+ * The slices of a view.
+ * @param {Context} ctx
+ */
+function makePanes(ctx) {
+  const view = ctx.state.get("view");
+  if (view === "cortex") return [];
+  if (view === "lightbox") return makeLightboxPanes(ctx);
+  return [0, 1, 2].map((axis) => makePane(ctx, axis));
 }
 
 /** @param {Context} ctx */
@@ -347,16 +371,19 @@ function cutLightbox(ctx, panes) {
  * @param {Context} ctx
  * @param {HTMLElement} el the stage
  * @param {Pane[]} panes
+ * @param {CortexPane[]} cortex
  */
-function layOutPanes(ctx, el, panes) {
+function layOutPanes(ctx, el, panes, cortex) {
   const [x, y, z] = AXES.map((_, axis) => extentOf(ctx.scene, axis));
-  const isBox = panes[0].cut !== null;
-  el.replaceChildren(...panes.map((pane) => pane.figure));
-  el.className = `nbv-stage ${isBox ? "nbv-lightbox" : "nbv-ortho"}`;
-  el.style.setProperty("--columns", `${y}fr ${x}fr ${x}fr`);
+  const view = ctx.state.get("view");
+  const isBox = view === "lightbox";
+  el.replaceChildren(...[...panes, ...cortex].map((pane) => pane.figure));
+  el.className = `nbv-stage nbv-${view === "glass" ? "ortho" : view}`;
+  const more = panes.length && cortex.length ? y : 0; // as wide as the sagittal slice
+  el.style.setProperty("--columns", `${y}fr ${x}fr ${x}fr ${more ? `${more}fr` : ""}`);
   if (isBox) fillRows(el);
   el.style.setProperty("--columns-narrow", `${y}fr ${x}fr`);
-  el.style.setProperty("--ratio", String((y + 2 * x) / Math.max(y, z)));
+  el.style.setProperty("--ratio", String((y + 2 * x + more) / Math.max(y, z)));
   for (const pane of panes) pane.el.dataset.plane = PLANES[pane.axis].toLowerCase();
 }
 

@@ -119,15 +119,17 @@ function makeColorbar(ctx) {
   const unit = makeElement("span", { class: "nbv-unit" }, ctx.maps.unit);
   const scale = makeElement("div", { class: "nbv-scale" }, canvas, unit, ticks);
   const el = makeElement("div", { class: "nbv-bar", role: "img" }, words, scale);
-  ctx.state.on("threshold vmax colormap radiological", () => {
+  ctx.state.on("threshold vmax colormap radiological view", () => {
     const [vmax, threshold, colormap] = ["vmax", "threshold", "colormap"].map(ctx.state.get);
     const lowest = lowestOf(ctx.scene, { volume: ctx.maps, colormap, vmax });
     paintScale(canvas, ctx.scene.luts[colormap], lowest, vmax, threshold);
     ticks.replaceChildren(...makeTicks(lowest, vmax, threshold));
     const side = ctx.state.get("radiological") ? "right" : "left";
     unit.hidden = !ctx.maps.unit;
-    words.textContent =
-      `${side === "left" ? "Neurological" : "Radiological"}: left is on the ${side}`;
+    const convention = side === "left" ? "Neurological" : "Radiological";
+    words.textContent = ctx.state.get("view") === "cortex"
+      ? "Letters say which side is left"
+      : `${convention}: left is on the ${side}`;
     el.setAttribute("aria-label", `Colors from ${formatShort(lowest)} to ${formatShort(vmax)}, ` +
       `shown from ${formatShort(threshold)} on`);
   });
@@ -198,7 +200,7 @@ function pictureOf(ctx, stage) {
   const canvas = makeElement("canvas", { width, height });
   const pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   pen.fillRect(0, 0, width, height);
-  for (const pane of stage.panes()) drawInto(pen, pane, box, 2);
+  for (const pane of [...stage.panes(), ...stage.cortex()]) drawInto(pen, pane, box, 2);
   pen.font = "22px system-ui, sans-serif";
   pen.textAlign = "left";
   pen.fillStyle = "#ccc";
@@ -216,7 +218,7 @@ function pictureWords({ state, name }) {
 
 /**
  * @param {CanvasRenderingContext2D} pen
- * @param {Pane} pane
+ * @param {Pane | CortexPane} pane
  * @param {DOMRect} box of the stage
  * @param {number} scale pixels of the picture for one of the screen
  */

@@ -66,6 +66,7 @@ const pageModel = new PageModel({
   ...JSON.parse(takeText("nbica-state")),
   _payload: takeBlock("nbica-payload"),
   _courses: takeBlock("nbica-courses"),
+  _cortex: takeBlock("nbica-cortex"),
 });
 Object.assign(window, { nbica: pageModel });
 const pageElement = /** @type {HTMLElement} */ (document.getElementById("nbica"));

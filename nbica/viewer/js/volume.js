@@ -42,6 +42,7 @@
  * @property {(Int8Array | null)[]} frames codes of the maps that were decoded
  * @property {Int32Array} [voxels] index of each voxel in the mask
  * @property {{frame: number, cache: Map<number, Plane>}} [glass] of the map seen through last
+ * @property {any} [vertices] values on the cortex, if they are not those of the voxels
  * @typedef {Grid & MapsOnly} Maps
  */
 
@@ -152,6 +153,7 @@ function sortVolumes(scene) {
   const [maps, ...overlays] = all("maps");
   const partner = scene.pairs ? overlays.pop() : null;
   const [background = null] = all("grey");
+  [maps.vertices] = all("vertices");
   return Object.assign(scene, {
     maps,
     overlays,

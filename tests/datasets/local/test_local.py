@@ -117,7 +117,7 @@ def test_raw_data_only(tmp_path):
 
     with pytest.raises(DataError, match="there are 1 runs that are not preprocessed"):
         find_bids(tmp_path)
-    with pytest.raises(DataError, match="There is not a folder"):
+    with pytest.raises(DataError, match="There is no folder"):
         find_bids(tmp_path / "nowhere")
 
 
@@ -732,15 +732,15 @@ def test_what_is_no_hcp_tree_is_said(hcp, tmp_path):
         run.unlink()
     with pytest.raises(DataError, match=r"8 files \*.dtseries.nii: kind='cifti' takes those"):
         find_hcp(hcp)
-    with pytest.raises(DataError, match="There is not a folder"):
+    with pytest.raises(DataError, match="There is no folder"):
         find_hcp(tmp_path / "nowhere")
     with pytest.raises(DataError, match="There is no subject 1 in"):
         find_hcp(hcp, subjects=[1])
     with pytest.raises(ValueError, match="runs is 'REST3'; expected one of 'REST1_LR'"):
         find_hcp(hcp, runs=["REST3"])
-    with pytest.raises(ValueError, match="runs is 'REST1_LR'; expected a list"):
+    with pytest.raises(TypeError, match="runs is 'REST1_LR'; expected a list"):
         find_hcp(hcp, runs="REST1_LR")
-    with pytest.raises(ValueError, match="confounds is 'motion'; expected None or one of"):
+    with pytest.raises(ValueError, match="confounds is 'motion'; expected one of"):
         find_hcp(hcp, confounds="motion")
 
 
