@@ -20,7 +20,7 @@ SPHINX  = $(BIN)/python -m sphinx -c docs -d docs/_build/doctrees -E -W --keep-g
 
 .DEFAULT_GOAL := help
 .PHONY: help demo lab test-fast test test-order test-oldest test-colab test-other test-rounding net \
-  bench docs docs-links format check check-js machine notebooks check-links binder-trial dist \
+  bench docs docs-links format check check-js machine student curious notebooks check-links binder-trial dist \
   changelog clean
 
 help:                ## this list
@@ -31,7 +31,7 @@ demo: $(VENV)/base   ## simulate a group, find its networks, write demo/networks
 
 lab: $(VENV)/lab     ## the same in JupyterLab, at the first notebook
 	@JUPYTER_PATH=$(CURDIR)/nbica/viewer/jupyter:$$JUPYTER_PATH \
-	  $(BIN)/jupyter lab notebooks/01_first_look.ipynb
+	  $(BIN)/jupyter lab notebooks/01_your_first_networks.ipynb
 
 test-fast: check     ## style and unit tests, in a minute: no browser, no notebook, no cohort
 	@$(BIN)/python $(PYTEST) -m "not slow and not real" tests $(ARGS)
@@ -81,6 +81,12 @@ docs: $(VENV)/docs   ## the site, in docs/_build/html: gallery, guides, API
 
 docs-links: $(VENV)/docs ## ask all addresses in notebooks and guides whether they live (online)
 	@$(SPHINX) -b linkcheck . docs/_build/linkcheck
+
+student: $(VENV)/test ## the notebooks for learners, without the cells that test them
+	@$(BIN)/python -m tools.student build/student
+
+curious: $(VENV)/test ## change parameters as a learner does: does all still run? (NAMES="01 03")
+	@$(BIN)/python -m tools.curious $(NAMES)
 
 notebooks: $(VENV)/test ## run all notebooks anew and save them in canonical form
 	@$(BIN)/python notebooks/refresh.py

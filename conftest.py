@@ -46,7 +46,7 @@ def pytest_configure(config):
     os.environ.pop("NBICA_PROGRESS", None)
     # Pictures alone are saved in the project's notebooks, and pages of half a megabyte are not.
     os.environ["NBICA_EMBED"] = "0"
-    # Notebook 06 takes real runs from a mirror where one is named; as a test, its simulated ones.
+    # The talk's script takes real runs from a mirror where one is named; as a test, simulated ones.
     os.environ.pop("NBICA_MIRROR", None)
 
 

@@ -11,16 +11,16 @@ from benchmarks.results import Row, sampling
 from nbica.datasets.files import make_folder
 
 SIZES = {
-    "full": {"numbers": None},
-    "quick": {"numbers": ["01", "03", "09"]},
-    "tiny": {"numbers": ["03"]},
+    "full": {"names": None},
+    "quick": {"names": ["01", "howto_caching", "howto_glass_brain"]},
+    "tiny": {"names": ["howto_caching"]},
 }
 # What Binder gives and cuts off at, what is to be left of it, and the patience of a class.
 LIMIT, TO_STAY_BELOW, SECONDS = 2e9, 1.2e9, 120
 
 
-def run(bench, numbers):
-    paths = [path for path in _notebooks() if numbers is None or path.stem[:2] in numbers]
+def run(bench, names):
+    paths = [path for path in _notebooks() if names is None or path.stem.startswith(tuple(names))]
     row = Row(f"the tutorials, {len(paths)} of {len(_notebooks())} notebooks")
     with tempfile.TemporaryDirectory(dir=make_folder(data.folder())) as folder:
         simulated = bench.measure("benchmarks.notebooks:simulate", "the cohort", folder=folder)

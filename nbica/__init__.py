@@ -20,6 +20,7 @@ __getattr__, __dir__, __all__ = door(
         ],
         ".runtime": ["cache_clear", "start"],
         ".runtime.cache_info": ["cache_info"],
+        ".image.reads": ["count_reads"],
         ".teaching": ["check"],
         ".cli.checkup": ["doctor"],
         ".exceptions": ["RunCancelled"],

@@ -75,7 +75,7 @@ def real_data():
 @pytest.fixture(scope="session")
 def contents():
     """Simulated files of all data sets, small."""
-    from mirror import Contents
+    from nbica.datasets.stand_in import Contents
 
     return Contents()  # its cohort is made once, in the tests' common data folder
 
@@ -108,7 +108,7 @@ def no_copies(tmp_path, monkeypatch, only_loopback):
 @pytest.fixture
 def mirror(contents, no_copies, monkeypatch):
     """A loopback server of simulated data sets, from which all is fetched."""
-    from mirror import Mirror
+    from nbica.datasets.stand_in import Mirror
 
     with Mirror(contents) as server:
         monkeypatch.setenv("NBICA_MIRROR", server.url)

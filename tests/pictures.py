@@ -30,7 +30,7 @@ PATCH = 4  # cells
 # and the newest dependencies, were apart by 35 and 6 at most; drawn 2 pixels aside, by 34 and 5.
 # Wrong ones are apart by 43 (the signs of a connectome's thin lines) or by 63 and more.
 FURTHEST, ON_AVERAGE = 40, 8
-# Cells across a voxel of 8 mm, as notebook 06 draws it, and how many may be on the other side.
+# Cells across a voxel of 8 mm, as the talk's script draws it; how many may be on the other side.
 VOXEL, AT_MOST = 6, 2
 # Text of another font makes a figure wider: by so much of its size.
 WIDER = 0.03

@@ -34,7 +34,7 @@ PORT = 8765
 LIMIT = 2 * 1024**3  # mybinder.org: limit 2 G, one CPU
 TARGET = 1.2e9
 IDLE = 450e6  # what a session is guaranteed
-FIRST = "notebooks/01_first_look.ipynb"
+FIRST = "notebooks/01_your_first_networks.ipynb"
 # What repo2docker's lock for Python 3.12 has, of what notebooks or the server meet.
 BASE = (
     "jupyterlab==4.4.9", "notebook==7.4.7", "jupyter_server==2.17.0", "jupyter_client==8.6.3",

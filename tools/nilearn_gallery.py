@@ -115,7 +115,7 @@ def outcome(name, source, folder, mirror):
 
 def main():
     """Run examples one after the other, and print what became of each."""
-    from mirror import Contents, Mirror
+    from nbica.datasets.stand_in import Contents, Mirror
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("repository")

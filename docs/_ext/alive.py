@@ -14,20 +14,24 @@ from docutils import nodes
 from nbclient import NotebookClient
 from sphinx.util.docutils import SphinxDirective
 
+from tools import student
+
 ROOT = Path(__file__).parents[2]
 PAGES = Path(__file__).parents[1] / "_build" / "pages" / "viewers"
+COPIES = Path(__file__).parents[1] / "_build" / "student"
 LARGEST = 2.5e6
 WIDGET = "application/vnd.jupyter.widget-view+json"
 PAGE = "application/vnd.nbica.page"
-_VIEWERS = ("<SliceViewer:", "<ComponentBrowser:")
+_VIEWERS = ("<SliceViewer:", "<ComponentBrowser:", "<ICADial:", "<Steps:")
 # Runs before the first cell: a viewer gives its page instead of a widget.
 _PREAMBLE = f"""
+from nbica.teaching import Dial
 from nbica.viewer.slice_viewer import SliceViewer
 
 def _page(self, **kwargs):
     return {{"text/plain": repr(self), "{PAGE}": str(self.to_html())}}, {{}}
 
-SliceViewer._repr_mimebundle_ = _page
+SliceViewer._repr_mimebundle_ = Dial._repr_mimebundle_ = _page
 """
 # Ends each page: it tells the site how tall it is, and the site tells it to be dark or light.
 _SCRIPT = """<script>
@@ -40,7 +44,7 @@ addEventListener("message", (event) => { page.dataset.jpThemeLight = event.data.
 
 def setup(app):
     """Write the pages first, and put frames into the notebooks as they are read."""
-    app.connect("builder-inited", lambda app: write_all())
+    app.connect("builder-inited", lambda app: (student.write_all(COPIES), write_all()))
     app.connect("source-read", _prepare)
     app.add_directive("viewer", Viewer)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
@@ -134,7 +138,7 @@ def prepared(notebook, stem):
                 cell.metadata["mystnb"] = {"image": {"alt": data["text/plain"].strip("<>")}}
             for kind in [kind for kind in data if kind.startswith("application/")]:
                 del data[kind]  # for programs: a widget's model, whether an exercise is passed
-    take = f"{{download}}`Download this notebook <{stem}.ipynb>`"
+    take = f"{{download}}`Download this notebook </docs/_build/student/{stem}.ipynb>`"
     title, _, rest = notebook.cells[0].source.partition("\n")
     notebook.cells[0].source = f"{title}\n\n{take}\n\n{rest}"
     return notebook
@@ -145,7 +149,7 @@ def frame(stem, c, o, sentence):
     src, title = f"../viewers/{name_of(stem, c, o)}", html.escape(sentence, quote=True)
     return (
         f'<div class="nbica-viewer"><iframe src="{src}" title="{title}" loading="lazy"></iframe>'
-        f'<p>No kernel is needed: click into it. <a href="{src}">The viewer alone</a></p></div>'
+        f'<p>No kernel is needed: click into it. <a href="{src}">Open it alone</a></p></div>'
     )
 
 

@@ -20,7 +20,7 @@ THUMBNAILS = Path(__file__).parents[1] / "_build" / "thumbnails"
 SIZE = (560, 350)
 # The cell that has this tag gives the thumbnail; without one, the most colourful picture does.
 TAG = "thumbnail"
-_PROMISE = "In this notebook you "
+_PROMISE = re.compile(r"In this (?:notebook|lesson) you ")
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,9 @@ class Card:
 
     @property
     def number(self):
-        """What its file's name begins with."""
-        return self.path.stem.split("_")[0]
+        """The number of a lesson, the name of a how-to."""
+        number = self.path.stem.split("_")[0]
+        return number if number.isdigit() else self.path.stem
 
 
 def setup(app):
@@ -53,12 +54,12 @@ def card_of(path):
     """Title and goals, from the first cell."""
     first = nbformat.read(path, as_version=4).cells[0].source
     title, _, rest = first.partition("\n")
-    return Card(path, re.sub(r"^#\s*(\d+\s*·\s*)?", "", title).strip(), goal_of(rest))
+    return Card(path, re.sub(r"^#\s*(How-to\s*·\s*)?", "", title).strip(), goal_of(rest))
 
 
 def goal_of(text):
     """One sentence: what the reader will do, or else how the notebook begins."""
-    text = text.strip().removeprefix(_PROMISE).removeprefix("will")
+    text = _PROMISE.sub("", text.strip(), count=1).removeprefix("will")
     bullets = re.split(r"^\s*(?:\*|\d+\.)\s+", text, flags=re.MULTILINE)
     said, *steps = (_joined(part.split("\n\n")[0]) for part in bullets)
     ends = re.compile(r"(,? and)?[,.:;]*$")

@@ -9,7 +9,7 @@ from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
 FORGE = "https://github.com/"
-FIRST = "notebooks/01_first_look.ipynb"
+FIRST = "notebooks/01_your_first_networks.ipynb"
 _SERVICES = {
     "binder": (
         "Open in Binder",

@@ -16,6 +16,7 @@ from nbica.image import spatial
 from nbica.image.copies import copying, from_copy
 from nbica.image.files import READ_ERRORS
 from nbica.image.grid import NO_VOLUME, whole
+from nbica.image.reads import note_read
 from nbica.image.run import ArrayFrames, VolumeFrames, run_of_image
 from nbica.image.stored import (
     check_unchanged,
@@ -86,9 +87,16 @@ def iter_blocks(
     if run.on_surfaces:
         msg = f"{run.name} {NO_VOLUME}"
         raise DataError(msg)
+    is_file = from_copy(run, box if run.grid.same_as(grid) else whole(run.grid))[0] is run
     if isinstance(run.frames, VolumeFrames):
         yield from _volume_after_volume(run, grid, box)
-        return
+    else:
+        yield from _blocks_of(run, grid, box, n_frames, less_first)
+    if is_file:  # what a fit keeps of it meanwhile costs little to read
+        note_read(run.name)
+
+
+def _blocks_of(run, grid, box, n_frames, less_first=False):
     n_frames = n_frames or frames_per_block(max(run.grid.shape, box.shape, key=np.prod))
     is_same = run.grid.same_as(grid)
     blocks = _iter_cropped(run, box if is_same else whole(run.grid), n_frames)
@@ -115,7 +123,7 @@ def _less_first(blocks):
 def _volume_after_volume(run, grid, box):
     for number, img in enumerate(run.frames.images):
         volume, _ = run_of_image(img)
-        for block in iter_blocks(volume, grid, box, n_frames=1):
+        for block in _blocks_of(volume, grid, box, n_frames=1):
             yield block._replace(start=number)
 
 

@@ -1,4 +1,4 @@
-"""Exercises that check themselves (:func:`nbica.check`), and what a class has done of them."""
+"""Exercises that check themselves (:func:`nbica.check`), the dials of the course, class reports."""
 
 from nbica.runtime.doors import door
 
@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = door(
     __name__,
     {
         ".checking": ["check"],
+        ".dials": ["Dial", "ICADial", "Steps"],
         ".report": ["ClassReport", "class_report"],
         ".sealing": ["seal", "seal_affine", "seal_names"],
     },

@@ -61,7 +61,7 @@ def check(question: str, answer: object = ...) -> Checked:
     Parameters
     ----------
     question : str
-        Its name, such as "q3".
+        Lesson and number, such as "3.1"; of a how-to, such as "smoothing.1". In any case.
     answer : number, text, list, ndarray, pandas object or nibabel image
         `...` or None: not answered yet.
 
@@ -82,8 +82,8 @@ def check(question: str, answer: object = ...) -> Checked:
     Examples
     --------
     >>> import nbica
-    >>> nbica.check("q1", ...)
-    q1: not answered yet. Put your answer in the place of the three dots and run the cell.
+    >>> nbica.check("1.1", ...)
+    1.1: not answered yet. Put your answer in the place of the three dots and run the cell.
     """
     asked = questions.find(question)
     said = _wrong.setdefault(asked.name, {})

@@ -12,7 +12,7 @@ from nbica.teaching import questions
 from nbica.teaching.checking import MIMETYPE
 from nbica.teaching.judging import STATES, UNANSWERED
 
-_CALL = re.compile(r"""\bcheck\(\s*["'](\w{1,20})["']""")
+_CALL = re.compile(r"""\bcheck\(\s*["']([\w.]{1,20})["']""")
 
 # What browsers, JupyterLab and systems add to the name of a copy.
 _COPY = re.compile(r"( ?\(\d+\)|-Copy\d+| - Copy| copy)( \d+)?$")
@@ -49,7 +49,7 @@ def find(folder):
     ----------
     folder : path
         A folder per learner, with notebooks anywhere in it; or notebooks, a learner's name each,
-        with or without the name of a tutorial: `ana.ipynb`, `ana_01_first_look.ipynb`.
+        with or without the name of a tutorial: `ana.ipynb`, `ana_01_your_first_networks.ipynb`.
 
     Returns
     -------
@@ -192,7 +192,7 @@ def _told(cell):
         if not isinstance(told, dict):
             continue
         name, state = told.get("question"), told.get("state")
-        if isinstance(name, str) and re.fullmatch(r"\w{1,20}", name) and state in STATES:
+        if isinstance(name, str) and re.fullmatch(r"[\w.]{1,20}", name) and state in STATES:
             yield name, state
 
 

@@ -15,6 +15,7 @@ STATES = (UNANSWERED, TRIED, PASSED)  # from nothing to done
 _UNITS = [10.0, 100.0, 1e3, 1e6, 1e9, 60.0]
 _UNITS += [1 / factor for factor in _UNITS]
 _NEAR = 5  # steps
+_WORDS = ("names", "choice")
 
 
 @dataclass(frozen=True)
@@ -80,12 +81,12 @@ def _special(question, answer):
     for mistake in question.mistakes:
         if _agree(question, mistake.sealed, answer):
             return mistake.hint
-    return (_names_hint if question.kind == "names" else _values_hint)(question, answer)
+    return (_names_hint if question.kind in _WORDS else _values_hint)(question, answer)
 
 
 def _agree(question, sealed, answer):
     """Whether an answer is what was sealed, wherever an image may be."""
-    if question.kind == "names":
+    if question.kind in _WORDS:
         return seal_names(question.name, answers.as_names(answer)) == list(sealed)
     return _agrees(question, sealed, features(answers.as_values(answer))).all()
 
@@ -103,7 +104,7 @@ def _is_in_place(question, answer):
 
 def _form(question, answer):
     """What is wrong with the form of an answer; empty if nothing is."""
-    if question.kind == "names":
+    if question.kind in _WORDS:
         return _form_of_names(question, answer)
     values, found = answers.as_values(answer), answers.described(answer)
     wanted = _wanted(question)
@@ -142,10 +143,14 @@ def _wanted(question):
 def _form_of_names(question, answer):
     names = answers.as_names(answer)
     wanted = "One name" if question.n_names == 1 else f"A list of {question.n_names} names"
+    if question.kind == "choice":
+        wanted = f"One of {', '.join(map(repr, question.options))}"
     if names is None:
         return f"{wanted} is asked for, and this is {answers.described(answer)}."
     if len({plain(name) for name in names}) != question.n_names:
         return f"{wanted} is asked for, and this is {len(names)}."
+    if question.kind == "choice" and not {plain(n) for n in names} <= set(question.options):
+        return f"{wanted} is asked for, and this is {names[0]!r}."
     return ""
 
 

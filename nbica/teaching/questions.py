@@ -24,12 +24,12 @@ class Question:
     Attributes
     ----------
     name : str
-        Such as "q3".
+        Lesson and number, such as "3.1"; of a how-to, such as "smoothing.1".
     notebook : str
         File name, without its suffix.
     title : str
         In a few words.
-    kind : {"number", "count", "array", "image", "names"}
+    kind : {"number", "count", "array", "image", "names", "choice"}
     sealed : list of str
         Digests of the answer, see :mod:`nbica.teaching.sealing`.
     why : str
@@ -46,6 +46,8 @@ class Question:
         Unit of a number, empty where there is none to mistake.
     affine : list of str
         Digests of an image's affine.
+    options : tuple of str
+        What a choice has, such as ("a", "b", "c").
     n_names : int
     """
 
@@ -61,6 +63,7 @@ class Question:
     shape: tuple = ()
     unit: str = ""
     affine: list = ()
+    options: tuple = ()
 
     @property
     def n_names(self):
@@ -78,15 +81,17 @@ def load(path=_FILE):
 def _question(name, entry):
     entry["mistakes"] = [Mistake(**mistake) for mistake in entry.get("mistakes", [])]
     entry["shape"] = tuple(entry.get("shape", ()))
+    entry["options"] = tuple(entry.get("options", ()))
     return Question(name=name, **entry)
 
 
 def find(name):
-    """The question of a name; a ValueError that lists all where there is none."""
+    """The question of a name, in any case; a ValueError that lists all where there is none."""
     questions = load()
-    if isinstance(name, str) and name in questions:
-        return questions[name]
-    near = difflib.get_close_matches(str(name), questions, n=1)
+    asked = name.strip().casefold() if isinstance(name, str) else str(name)
+    if isinstance(name, str) and asked in questions:
+        return questions[asked]
+    near = difflib.get_close_matches(asked, questions, n=1)
     guess = f" Did you mean {near[0]!r}?" if near else ""
     found = repr(name) if isinstance(name, str) else f"of type {type(name).__name__}"
     msg = f"There is no question {found}.{guess} The notebooks ask: {_listed(questions)}."

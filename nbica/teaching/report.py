@@ -42,11 +42,11 @@ class ClassReport:
     --------
     >>> import pandas as pd
     >>> from nbica.teaching import ClassReport
-    >>> table = pd.DataFrame({"q1": ["passed", "tried"]}, index=["ada", "bob"])
+    >>> table = pd.DataFrame({"1.1": ["passed", "tried"]}, index=["ada", "bob"])
     >>> troubles = pd.DataFrame(columns=["learner", "notebook", "trouble"])
     >>> report = ClassReport(table, troubles)
     >>> report.to_csv("class.csv")
-    >>> (report.table["q1"] == "passed").sum().item()
+    >>> (report.table["1.1"] == "passed").sum().item()
     1
     """
 
@@ -124,14 +124,14 @@ def class_report(folder: AnyPath, *, run: bool = False, timeout: float = 300.0) 
     >>> import nbformat
     >>> import nbica
     >>> from nbica import teaching
-    >>> cell = nbformat.v4.new_code_cell('nbica.check("q1", ...)')
-    >>> bundle = nbica.check("q1", ...)._repr_mimebundle_()
+    >>> cell = nbformat.v4.new_code_cell('nbica.check("1.1", ...)')
+    >>> bundle = nbica.check("1.1", ...)._repr_mimebundle_()
     >>> cell.outputs = [nbformat.v4.new_output("execute_result", bundle)]
     >>> Path("class/ada").mkdir(parents=True)
     >>> nbformat.write(nbformat.v4.new_notebook(cells=[cell]), "class/ada/01.ipynb")
     >>> report = teaching.class_report("class")
     >>> report.table.loc["ada"].to_dict()
-    {'q1': 'not answered'}
+    {'1.1': 'not answered'}
     """
     found = handins.find(folder)
     if not any(paths for _, paths in found):

@@ -90,9 +90,9 @@ def seal(name: str, values: ArrayLike, step: float) -> list[str]:
     >>> import numpy as np
     >>> from nbica import teaching
     >>> answer = np.array([0.12, 3.4])
-    >>> teaching.seal("q1", answer, 0.01) == teaching.seal("q1", answer + 0.001, 0.01)
+    >>> teaching.seal("1.1", answer, 0.01) == teaching.seal("1.1", answer + 0.001, 0.01)
     True
-    >>> teaching.seal("q1", answer, 0.01) == teaching.seal("q2", answer, 0.01)
+    >>> teaching.seal("1.1", answer, 0.01) == teaching.seal("1.2", answer, 0.01)
     False
     """
     if not is_number(step) or step <= 0:
@@ -112,8 +112,8 @@ def seal_names(name: str, names: Iterable[str]) -> list[str]:
     Examples
     --------
     >>> from nbica import teaching
-    >>> first = teaching.seal_names("q1", ["Default Mode", "salience"])
-    >>> first == teaching.seal_names("q1", ["salience", "default-mode"])
+    >>> first = teaching.seal_names("1.1", ["Default Mode", "salience"])
+    >>> first == teaching.seal_names("1.1", ["salience", "default-mode"])
     True
     """
     names = as_list("names", names)
@@ -135,7 +135,7 @@ def seal_affine(name: str, affine: ArrayLike) -> list[str]:
     >>> import numpy as np
     >>> from nbica import teaching
     >>> affine = np.diag([3.0, 3.0, 3.0, 1.0])
-    >>> teaching.seal_affine("q1", affine) == teaching.seal_affine("q1", affine + 1e-5)
+    >>> teaching.seal_affine("1.1", affine) == teaching.seal_affine("1.1", affine + 1e-5)
     True
     """
     return seal(f"{name}/affine", affine, 0.001)

@@ -42,7 +42,9 @@ class VolumePictures:
                 vmax=scale.vmax, cut_coords=peak, colorbar=False, draw_cross=False, figure=_SIZE,
             )  # fmt: skip
             mm = ", ".join(map(str, np.round(peak).astype(int).tolist()))
-            yield _data_url(picture), f"{mm} mm".replace("-", "−")
+            url = _data_url(picture)
+            picture.close()  # or a notebook would show it beside the report
+            yield url, f"{mm} mm".replace("-", "−")
 
 
 class SurfacePictures:

@@ -12,7 +12,7 @@ from packaging.version import Version
 from benchmarks.browser.lab import jupyterlab, open_notebook
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-FIRST, VIEWERS = "01_first_look.ipynb", "17_viewers.ipynb"
+FIRST, VIEWERS = "01_your_first_networks.ipynb", "howto_viewers.ipynb"
 # Seconds for a notebook on a machine that has other things to do.
 PATIENCE = 240
 STATUS = "jupyterapp.shell.currentWidget.sessionContext.session.kernel.status"

@@ -45,7 +45,7 @@ def test_pages_of_viewers_are_small(site):
     assert max(sizes) <= alive.LARGEST
 
 
-@pytest.mark.parametrize("page", ["docs/index.html", "notebooks/17_viewers.html"])
+@pytest.mark.parametrize("page", ["docs/index.html", "notebooks/howto_viewers.html"])
 def test_viewers_live_in_the_built_pages(site, chromium, page):
     """From a folder, without a kernel: a click moves the crosshair, and nothing is asked."""
     context = chromium.new_context(viewport={"width": 1200, "height": 900}, bypass_csp=True)

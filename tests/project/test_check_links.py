@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import check_links
 import pytest
-from mirror import Mirror
-from mirror.server import Fault
 
 from nbica.datasets import registry
+from nbica.datasets.stand_in import Mirror
+from nbica.datasets.stand_in.server import Fault
 
 DATA = b"some bytes"
 

@@ -208,7 +208,7 @@ def test_docstrings_keep_their_bars():
 
 def test_viewers_come_into_frames():
     """On the site a saved viewer is a frame, a picture has words, and the notebook can be taken."""
-    path = ROOT / "notebooks" / "17_viewers.ipynb"
+    path = ROOT / "notebooks" / "howto_viewers.ipynb"
     saved = nbformat.read(path, as_version=4)
     viewers = list(alive.viewers_in(saved))
     shown = alive.prepared(saved, path.stem)

@@ -31,7 +31,9 @@ QUICK = [
     "left is right in slices",
 ]
 # Goes through all the motions, and breaks nothing.
-HARMLESS = Mutant("nothing", "nbica.image.slicing", "\nSTEP = 1.0\n", "\nSTEP = 1.0\n", "09")
+HARMLESS = Mutant(
+    "nothing", "nbica.image.slicing", "\nSTEP = 1.0\n", "\nSTEP = 1.0\n", "howto_glass_brain"
+)
 
 
 @pytest.fixture

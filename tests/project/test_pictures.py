@@ -148,9 +148,9 @@ def test_another_size_is_unlike(drawn):
 
 # Where a map lies on a brain: notebook, words of the cell, and pixels across a voxel of 8 or 4 mm.
 ON_BRAINS = {
-    "06_the_talks_script": ('title="IC %d"', 20),
-    "07_looking_at_volumes": ('title="Above 0.5"', 12),
-    "08_atlases": ("the atlas's default mode", 12),
+    "howto_the_talks_script": ('title="IC %d"', 20),
+    "05_reading_brain_maps": ('title="Above 0.5"', 12),
+    "howto_atlases": ("the atlas's default mode", 12),
 }
 
 
@@ -164,7 +164,7 @@ def saved(stem, words):
 
 @pytest.fixture(scope="module", params=ON_BRAINS)
 def on_brain(request):
-    """The last picture of a cell but one, as the last of notebook 06 has little in it."""
+    """The last picture of a cell but one, as the last of the talk's script has little in it."""
     words, voxel = ON_BRAINS[request.param]
     return saved(request.param, words)[-3:][0], voxel
 
@@ -223,8 +223,8 @@ def test_a_voxel_at_a_contour_is_alike(on_brain, rng, more):
 
 def test_many_voxels_at_contours_are_unlike(rng):
     """One in each region would be let pass alone; several at once are another map."""
-    words, voxel = ON_BRAINS["06_the_talks_script"]
-    picture = saved("06_the_talks_script", words)[17]
+    words, voxel = ON_BRAINS["howto_the_talks_script"]
+    picture = saved("howto_the_talks_script", words)[17]
     changed = np.asarray(picture)
     for mask in blobs(picture, voxel, 2):
         for place in contour(mask, rng, 2):
@@ -273,7 +273,7 @@ def test_panels_in_another_order_are_unlike(on_brain):
 
 def test_components_in_another_order_are_unlike():
     """None of the talk's components can be taken for the next one."""
-    pictures = saved("06_the_talks_script", ON_BRAINS["06_the_talks_script"][0])
+    pictures = saved("howto_the_talks_script", ON_BRAINS["howto_the_talks_script"][0])
 
     assert len(pictures) == 20
     assert all(unlike(one, other) for one, other in itertools.pairwise(pictures))

@@ -221,27 +221,27 @@ def test_result_is_true_or_false_and_shows_itself(monkeypatch):
 
 def test_unknown_question_lists_those_that_there_are():
     """A question that there is not is refused; the message has all names and a near one."""
-    with pytest.raises(ValueError, match=r"no question 'q33'.*Did you mean 'q3'") as refused:
-        nbica.check("q33", 1)
+    with pytest.raises(ValueError, match=r"no question '3.11'.*Did you mean '3.1'") as refused:
+        nbica.check("3.11", 1)
 
     assert all(name in str(refused.value) for name in questions.load())
     with pytest.raises(ValueError, match="no question of type ndarray"):
-        nbica.check(np.zeros(3), "q1")
+        nbica.check(np.zeros(3), "1.1")
 
 
 def test_digests_of_two_questions_differ():
     """Who knows the digest of 12 in one question has not got it in another."""
-    assert seal("q1", np.array(12), 1) != seal("q2", np.array(12), 1)
-    assert seal_names("q1", ["auditory"]) != seal_names("q2", ["auditory"])
+    assert seal("1.1", np.array(12), 1) != seal("1.2", np.array(12), 1)
+    assert seal_names("1.1", ["auditory"]) != seal_names("1.2", ["auditory"])
 
 
 def test_file_of_questions_is_in_order():
     """Names count up, each has three hints and a reason in a sentence, and nothing is left over."""
     for name, asked in questions.load().items():
         texts = [asked.why, *asked.hints, *(mistake.hint for mistake in asked.mistakes)]
-        assert re.fullmatch(r"q[1-9]\d*", name)
-        assert len(asked.hints) == 3
+        assert re.fullmatch(r"([1-9]\d?|[a-z_]+)\.[1-9]", name)
+        assert len(asked.hints) == (2 if asked.kind == "choice" else 3)
         assert all(text.endswith((".", "?")) for text in texts), name
-        assert asked.kind in ("number", "count", "array", "image", "names")
+        assert asked.kind in ("number", "count", "array", "image", "names", "choice")
         assert bool(asked.affine) == (asked.kind == "image")
         assert all(len(mistake.sealed) > 0 for mistake in asked.mistakes)

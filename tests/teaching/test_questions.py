@@ -13,9 +13,9 @@ from nbica.teaching.sealing import plain
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 _IMPORT = "import nbica\n\n"
-_ASKED = re.compile(r'\Aanswer = \.\.\.\nnbica\.check\("(q\d+)", answer\)\Z')
+_ASKED = re.compile(r'\Aanswer = \.\.\.\nnbica\.check\("([a-z_\d]+\.\d)", answer\)\Z')
 _SOLUTION = re.compile(
-    r"\A<details><summary>Solution of (q\d+)</summary>\n\n"
+    r"\A<details><summary>Solution of ([a-z_\d]+\.\d)</summary>\n\n"
     r"```python\n(.*?)\n```\n\n.+\n\n</details>\Z",
     re.DOTALL,
 )
@@ -124,6 +124,8 @@ def texts_of(asked):
 
 def gives_away(asked, answer, text):
     """Whether a text holds a right answer: its number, or one of its names."""
+    if asked.kind == "choice":
+        return False  # its options stand in the question
     if asked.kind == "names":
         names = [answer] if isinstance(answer, str) else answer
         return all(plain(name) in plain(text) for name in names)
@@ -135,7 +137,7 @@ def gives_away(asked, answer, text):
 
 def test_a_solution_that_rots_is_noticed():
     """A wrong solution does not pass, and a number in a hint is found."""
-    asked = questions.find("q1")
+    asked = questions.find("1.1")
 
     assert judge(asked, 168 * 2).state == "tried"
     assert gives_away(asked, 5.6, "that would be 5.6 minutes")

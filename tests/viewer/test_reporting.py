@@ -16,6 +16,7 @@ from sklearn.utils import Bunch
 from nbica import CanICA, NiftiMasker, report
 from nbica.datasets.simulation import anatomy
 from nbica.matching.reproducibility import SplitHalf
+from nbica.plotting import figures
 
 HOSTILE = [
     "<script>document.title='owned'</script>",
@@ -210,6 +211,14 @@ def test_a_bunch_has_both_runs_and_confounds(ica, cohort, tmp_path):
     bunch = Bunch(func=cohort.func, confounds=cohort.confounds)
 
     assert report(ica, tmp_path / "b.html", imgs=bunch).read_bytes() == explicit.read_bytes()
+
+
+def test_it_leaves_no_picture_behind(ica, tmp_path):
+    """A notebook shows none of the slices that were drawn for the page."""
+    before = {id(figure) for figure in figures._drawn}
+    report(ica, tmp_path / "report.html")
+
+    assert not [f for f in figures._drawn if id(f) not in before and not f.is_shown]
 
 
 def test_it_waits_for_a_fit(tmp_path):

@@ -34,7 +34,8 @@ class Mutant:
     line, instead : str
         Text that the module has once, and what stands there in its place.
     noticed_by : str
-        Number of a notebook that should notice; or a file of tests, where no notebook needs to.
+        Number of a lesson or name of a how-to that should notice; or a file of tests, where no
+        notebook needs to.
     """
 
     name: str
@@ -47,13 +48,13 @@ class Mutant:
 MUTANTS = [
     # signal and space
     Mutant("no detrending", "nbica.signal.time_operator",
-           "if cleaning.detrend:", "if False:", "02"),
+           "if cleaning.detrend:", "if False:", "03"),
     Mutant("no standardizing", "nbica.signal.cleaning",
-           'if standardize == "zscore_sample":', "if False:", "02"),
+           'if standardize == "zscore_sample":', "if False:", "03"),
     Mutant("confounds ignored", "nbica.signal.time_operator",
            "if confounds is not None:\n        basis", "if False:\n        basis", "01"),
     Mutant("variance with another ddof", "nbica.signal.cleaning",
-           "/ (len(block) - 1))", "/ len(block))", "02"),
+           "/ (len(block) - 1))", "/ len(block))", "03"),
     Mutant("no smoothing", "nbica.image.spatial",
            "return widths * SIGMA_PER_FWHM / voxel_size", "return widths * 0.0", "01"),
     Mutant("FWHM taken for sigma", "nbica.image.spatial",
@@ -71,20 +72,21 @@ MUTANTS = [
            "if frames.slope != 1.0:", "if False:", "image/test_frames.py"),
     # group
     Mutant("components of a run not whitened", "nbica.decomposition.reduction",
-           "np.ascontiguousarray((U / s).T", "np.ascontiguousarray(U.T", "02"),
+           "np.ascontiguousarray((U / s).T", "np.ascontiguousarray(U.T", "04"),
     Mutant("weakest components of a run kept", "nbica.decomposition.subspace",
-           "np.clip(s2[::-1], 0.0, None), U[:, ::-1]", "np.clip(s2, 0.0, None), U", "02"),
+           "np.clip(s2[::-1], 0.0, None), U[:, ::-1]", "np.clip(s2, 0.0, None), U", "04"),
     Mutant("only the last run counts", "nbica.decomposition.subspace",
-           "self._n_filled += len(rows)", "self._n_filled = len(rows)", "02"),
+           "self._n_filled += len(rows)", "self._n_filled = len(rows)", "04"),
     Mutant("merge keeps no more than it must", "nbica.decomposition.subspace",
-           "self.n_kept or 5 * self.n_components", "self.n_components", "04"),
+           "self.n_kept or 5 * self.n_components", "self.n_components", "howto_many_subjects"),
     Mutant("merge forgets weights", "nbica.decomposition.subspace",
            "_, U, _ = left_factors(lambda: blocks_of(stack), len(stack), n_rows)",
-           "s, U, _ = left_factors(lambda: blocks_of(stack), len(stack), n_rows); U = U / s", "04"),
+           "s, U, _ = left_factors(lambda: blocks_of(stack), len(stack), n_rows); U = U / s",
+           "howto_many_subjects"),
     Mutant("correlations not squared", "nbica.decomposition.canica",
-           '["singular_values"][:n_components] ** 2', '["singular_values"][:n_components]', "02"),
+           '["singular_values"][:n_components] ** 2', '["singular_values"][:n_components]', "04"),
     Mutant("no CCA", "nbica.decomposition.weighting",
-           'elif weighting == "equal":', 'elif weighting != "equal":', "02"),
+           'elif weighting == "equal":', 'elif weighting != "equal":', "04"),
     # ICA and maps
     Mutant("ICA stops after a step", "nbica.decomposition.ica",
            "while change >= tol and n_iter < max_iter:", "while n_iter < 1:", "01"),
@@ -97,24 +99,24 @@ MUTANTS = [
            "restarts[best] = settle(", "settle(", "decomposition/test_ica.py"),
     Mutant("worst start kept", "nbica.decomposition.ica",
            "contrasts >= contrasts.max() * (1.0 - SAME_SUMMIT)", "contrasts == contrasts.min()",
-           "13"),
+           "07"),
     Mutant("stability of everything is 1", "nbica.decomposition.ica",
-           "np.clip(iq, 0.0, 1.0)", "np.ones(len(iq))", "13"),
+           "np.clip(iq, 0.0, 1.0)", "np.ones(len(iq))", "07"),
     Mutant("signs of the maps flipped", "nbica.decomposition.maps",
            "np.where(third < -least, -1, 1)", "np.where(third < -least, 1, -1)", "01"),
     Mutant("maps in reverse order", "nbica.decomposition.canica",
            "order = in_order(share)\n", "order = in_order(share)[::-1]\n", "01"),
     Mutant("threshold twice as strict", "nbica.decomposition.maps",
-           "100.0 - 100.0 * threshold", "100.0 - 50.0 * threshold", "14"),
+           "100.0 - 100.0 * threshold", "100.0 - 50.0 * threshold", "howto_dictionary_learning"),
     Mutant("p of one side for two", "nbica.decomposition.maps",
-           "-ndtri(p / 2.0)", "-ndtri(p)", "13"),
+           "-ndtri(p / 2.0)", "-ndtri(p)", "07"),
     Mutant("a lower bar for components", "nbica.decomposition.selection",
-           "MARGIN = 1.1", "MARGIN = 0.5", "13"),
+           "MARGIN = 1.1", "MARGIN = 0.5", "07"),
     # after the fit
     Mutant("pairs matched without their signs", "nbica.matching.pairing",
            "linear_sum_assignment(np.abs(r)", "linear_sum_assignment(-np.abs(r)", "01"),
     Mutant("halves of a split share runs", "nbica.matching.reproducibility",
-           "np.sort(order[n_runs // 2 :])", "np.sort(order[: n_runs // 2])", "13"),
+           "np.sort(order[n_runs // 2 :])", "np.sort(order[: n_runs // 2])", "07"),
     Mutant("dual regression on courses as they are", "nbica.connectivity.subject_maps",
            "np.linalg.pinv(standardized(courses))", "np.linalg.pinv(courses)",
            "connectivity/test_subject_maps.py"),
@@ -124,30 +126,31 @@ MUTANTS = [
            "decomposition/test_projection.py"),
     Mutant("correlations not scaled", "nbica.connectivity.matrices",
            "covariance * scale[..., np.newaxis] * scale[..., np.newaxis, :]", "covariance.copy()",
-           "15"),
+           "09"),
     Mutant("p not corrected", "nbica.connectivity.groups",
-           "t.max(axis=1)", "t[:, 0]", "15"),
+           "t.max(axis=1)", "t[:, 0]", "09"),
     Mutant("groups the other way round", "nbica.connectivity.groups",
-           "groups == names[0]", "groups == names[1]", "15"),
+           "groups == names[0]", "groups == names[1]", "09"),
     Mutant("shuffled labels are the true ones", "nbica.connectivity.diagnosis",
-           "rng.permutation(y[first])", "y[first]", "15"),
+           "rng.permutation(y[first])", "y[first]", "10"),
     Mutant("dictionary without a price", "nbica.decomposition.sparse_coding",
-           "np.clip(pull, -alpha, alpha)", "0.0", "14"),
+           "np.clip(pull, -alpha, alpha)", "0.0", "howto_dictionary_learning"),
     Mutant("dictionary is never improved", "nbica.decomposition.sparse_coding",
-           "        D = improve(D, A, B)\n", "", "14"),
+           "        D = improve(D, A, B)\n", "", "howto_dictionary_learning"),
     # cache
     Mutant("cache forgets how runs are cleaned", "nbica.decomposition.reduction",
-           "table, preparation.key(), n_stored)", "table, n_stored)", "03"),
+           "table, preparation.key(), n_stored)", "table, n_stored)", "howto_caching"),
     Mutant("cache forgets what a run holds", "nbica.decomposition.reduction",
-           "    fingerprint = fingerprint_of(run)\n", '    fingerprint = "a run"\n', "03"),
+           "    fingerprint = fingerprint_of(run)\n", '    fingerprint = "a run"\n',
+           "howto_caching"),
     # pictures
     Mutant("left is right in slices", "nbica.image.slicing",
            "table(grid, horizontal, lines[horizontal])",
-           "table(grid, horizontal, lines[horizontal][::-1])", "07"),
+           "table(grid, horizontal, lines[horizontal][::-1])", "05"),
     Mutant("slices 4 mm aside", "nbica.image.slicing",
-           "table(grid, axis, np.array([mm]))", "table(grid, axis, np.array([mm + 4]))", "07"),
+           "table(grid, axis, np.array([mm]))", "table(grid, axis, np.array([mm + 4]))", "05"),
     Mutant("glass brain sees no negative values", "nbica.image.slicing",
-           "np.abs(world).argmax(axis=axis)", "world.argmax(axis=axis)", "09"),
+           "np.abs(world).argmax(axis=axis)", "world.argmax(axis=axis)", "howto_glass_brain"),
 ]  # fmt: skip
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
 
@@ -156,7 +159,7 @@ def net_of(mutant):
     """Path of what should notice a mutant."""
     if mutant.noticed_by.endswith(".py"):
         return ROOT / "tests" / mutant.noticed_by
-    [path] = (ROOT / "notebooks").glob(f"{mutant.noticed_by}_*.ipynb")
+    [path] = (ROOT / "notebooks").glob(f"{mutant.noticed_by}*.ipynb")
     return path
 
 

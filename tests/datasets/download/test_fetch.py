@@ -16,9 +16,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import requests
-from mirror import Mirror
-from mirror.contents import tgz, zipped
-from mirror.server import Fault
 
 from nbica.datasets import registry
 from nbica.datasets.download import fetch as download
@@ -26,6 +23,9 @@ from nbica.datasets.download import transfer
 from nbica.datasets.download.fetch import Hosts, fetch, monitor
 from nbica.datasets.download.hash_record import NAME, read
 from nbica.datasets.download.plan import make_plan, part_of
+from nbica.datasets.stand_in import Mirror
+from nbica.datasets.stand_in.contents import tgz, zipped
+from nbica.datasets.stand_in.server import Fault
 from nbica.exceptions import DownloadError, RunCancelled
 
 DATA = np.random.default_rng(0).integers(0, 256, 300_000, dtype=np.uint8).tobytes()
@@ -181,7 +181,7 @@ def test_dead_at_the_moment_of_starting_anew(server, no_copies, monkeypatch):
 
 def test_without_a_validator_only_a_known_hash_allows_to_go_on(server, monkeypatch):
     """No ETag and no date: resumed where the hash will tell, else from the start."""
-    monkeypatch.setattr("mirror.server._DATE", "")
+    monkeypatch.setattr("nbica.datasets.stand_in.server._DATE", "")
     monkeypatch.setattr(transfer, "_validator", lambda headers: None)
     cut = Fault(cut_after=100_000, etag="")
     server.misbehave("toy/run.bin", cut, Fault(etag=""))

@@ -6,9 +6,9 @@ import tarfile
 import zipfile
 
 import pytest
-from mirror.contents import tgz, zipped
 
 from nbica.datasets.download import unpack
+from nbica.datasets.stand_in.contents import tgz, zipped
 from nbica.exceptions import DataError
 
 

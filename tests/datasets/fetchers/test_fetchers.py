@@ -12,8 +12,6 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
-from mirror.contents import Pins
-from mirror.server import Fault
 from nilearn import datasets as nilearn_datasets
 
 import nbica
@@ -22,6 +20,8 @@ from nbica.datasets import registry
 from nbica.datasets.download import fetch as download
 from nbica.datasets.download.hash_record import NAME, hash_of
 from nbica.datasets.fetchers import harvard_oxford, mirrors
+from nbica.datasets.stand_in.contents import Pins
+from nbica.datasets.stand_in.server import Fault
 from nbica.exceptions import DataWarning, DownloadError
 
 PINNED = ["templateflow", "networks_abide", "ds000228", "ds000105"]
@@ -613,10 +613,10 @@ def test_a_mirror_is_asked_alone(mirror):
 
 @pytest.mark.slow
 def test_the_mirror_of_the_tests_is_a_command(no_copies, monkeypatch):
-    """`python -m tests.mirror` prints what to set, and serves until it is stopped."""
+    """`python -m nbica.datasets.stand_in` prints what to set, and serves until it is stopped."""
     root = Path(__file__).parents[3]
     env = os.environ | {"PYTHONPATH": str(root)}
-    command = [sys.executable, "-m", "tests.mirror", "--port", "0", "--subjects", "1"]
+    command = [sys.executable, "-m", "nbica.datasets.stand_in", "--port", "0", "--subjects", "1"]
     process = subprocess.Popen(command, cwd=root, env=env, stdout=subprocess.PIPE, text=True)
     name, _, address = process.stdout.readline().strip().partition("=")
     monkeypatch.setenv(name, address)

@@ -53,6 +53,7 @@ def development_participants():
 
 
 def haxby_labels(n_timepoints):
+    """What was shown in each frame, as Haxby's table has it."""
     kinds = ["rest", "face", "house", "cat", "bottle", "scissors", "shoe", "chair", "scrambledpix"]
     lines = [f"{kinds[i // 2 % 9]} {12 * i // n_timepoints}" for i in range(n_timepoints)]
     return ("labels chunks\n" + "\n".join(lines) + "\n").encode()
@@ -77,6 +78,7 @@ def abide_phenotypic():
 
 
 def abide_regions(seed):
+    """Signals of regions, as ABIDE's .1D files have them."""
     values = np.random.default_rng(seed).standard_normal((20, 5))
     lines = ["\t".join(f"#{2001 + i}" for i in range(5))]
     lines += ["\t".join(f"{value:.5f}" for value in row) for row in values]
@@ -91,6 +93,7 @@ def msdl_labels():
 
 
 def yeo_colors(n_networks):
+    """The lookup table of Yeo's atlas."""
     lines = ["  0            NONE   0   0   0   0"]
     lines += [
         f"  {i}     {n_networks}Networks_{i}  {10 * i}  18 134   0"
@@ -100,6 +103,7 @@ def yeo_colors(n_networks):
 
 
 def schaefer_labels(n_parcels, n_networks):
+    """The lookup table of Schaefer's atlas."""
     lines = [
         f"{i}\t{n_networks}Networks_{'LR'[2 * i > n_parcels]}H_Vis_{i}\t{i % 256}\t18\t131\t0"
         for i in range(1, n_parcels + 1)

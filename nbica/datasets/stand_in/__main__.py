@@ -3,12 +3,12 @@
 import argparse
 import contextlib
 
-from .contents import Contents
-from .server import Mirror
+from nbica.datasets.stand_in.contents import Contents
+from nbica.datasets.stand_in.server import Mirror
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="python -m tests.mirror", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m nbica.datasets.stand_in", description=__doc__)
     parser.add_argument("--port", type=int, default=8321, help="0 takes a free one")
     parser.add_argument("--subjects", type=int, default=8, help="simulated, used in turn")
     port, n_subjects = vars(parser.parse_args()).values()

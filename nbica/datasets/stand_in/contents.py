@@ -18,8 +18,7 @@ import numpy as np
 from PIL import Image
 
 from nbica.datasets import registry, simulate_group
-
-from . import tables
+from nbica.datasets.stand_in import tables
 
 MNI = np.array([[9.0, 0, 0, -90], [0, 9, 0, -126], [0, 0, 9, -72], [0, 0, 0, 1]])
 SHAPE = (20, 24, 20)
