@@ -11,6 +11,7 @@ import joblib
 
 from nbica.decomposition.projection import project_run
 from nbica.exceptions import DataError
+from nbica.image.gifti import GiftiFrames
 from nbica.image.run import ArrayFrames, Run, VolumeFrames
 from nbica.image.stored import FileFrames
 from nbica.runtime.cache import Stage
@@ -37,7 +38,7 @@ class SeenRun:
         """What is kept of a run: nothing that is large."""
         if not isinstance(run, Run):  # of another kind, which nobody knows here
             return cls(run.name, None, _nothing, None)
-        if isinstance(run.frames, FileFrames):
+        if _files_of(run.frames):
             return cls(run.name, run, run.frames, confounds)
         return cls(run.name, replace(run, frames=None), _weakly(run.frames), confounds)
 
@@ -54,8 +55,8 @@ class SeenRun:
         DataError
             If its file or its image is gone.
         """
-        if isinstance(self.frames, FileFrames):
-            if not Path(self.frames.path).is_file():
+        if files := _files_of(self.frames):
+            if not all(Path(file).is_file() for file in files):
                 msg = f"the file {self.name} is gone"
                 raise DataError(msg)
             return self.run
@@ -67,8 +68,14 @@ class SeenRun:
 
     def __getstate__(self):
         """A pickle holds what lies in files; an array stays where it is."""
-        is_file = isinstance(self.frames, FileFrames)
-        return vars(self) | {"frames": self.frames if is_file else _nothing}
+        return vars(self) | {"frames": self.frames if _files_of(self.frames) else _nothing}
+
+
+def _files_of(frames):
+    """Files that hold frames; none for what is in memory."""
+    if isinstance(frames, FileFrames):
+        return (frames.path,)
+    return frames.paths if isinstance(frames, GiftiFrames) else ()
 
 
 def _nothing():

@@ -6,6 +6,8 @@ from dataclasses import replace
 import numpy as np
 from sklearn.exceptions import NotFittedError
 
+from nbica.exceptions import DataError
+from nbica.image.surface_images import is_surface
 from nbica.matching.labels import SIGNS_OF_NOISE, flag_noise, label
 from nbica.runtime.checks import is_number
 from nbica.signal.ties import in_order
@@ -22,6 +24,8 @@ def image_of(components, name="img"):
         For an estimator that is not fitted yet.
     TypeError
         For a class instead of an object of it.
+    DataError
+        For maps on surfaces.
     """
     if inspect.isclass(components):
         msg = (
@@ -30,6 +34,12 @@ def image_of(components, name="img"):
         )
         raise TypeError(msg)
     if hasattr(components, "components_img_"):
+        if is_surface(components.components_img_):
+            msg = (
+                f"{name}: the maps of this {type(components).__name__} lie on surfaces, which have "
+                "no slices. Draw them with nbica.plotting.plot_components."
+            )
+            raise DataError(msg)
         return components.components_img_
     if hasattr(components, "fit"):
         msg = f"{name}: this {type(components).__name__} is not fitted yet; call fit(imgs) first."

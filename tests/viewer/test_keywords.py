@@ -6,10 +6,12 @@ import ipywidgets
 import nibabel as nib
 import numpy as np
 import pytest
+from on_surfaces import write_runs
 from planted import AFFINE, brain_mask, network_maps
 from sklearn.exceptions import NotFittedError
 
 from nbica import CanICA, DictLearning, browse, view_img
+from nbica.exceptions import DataError
 
 
 @pytest.fixture(autouse=True)
@@ -78,3 +80,12 @@ def test_peaks_are_followed_through_maps_but_not_through_a_run(maps, rng):
     assert view_img(maps).follow_peaks
     assert not view_img(maps, follow_peaks=False).follow_peaks
     assert not view_img(nib.Nifti1Image(run, AFFINE)).follow_peaks
+
+
+def test_maps_on_surfaces_are_sent_elsewhere(tmp_path):
+    """There are no slices of them; where they are drawn is said."""
+    ica = CanICA(n_components=3, n_init=1, random_state=0).fit(write_runs(tmp_path))
+
+    for function in (view_img, browse):
+        with pytest.raises(DataError, match=r"lie on surfaces.* nbica\.plotting\.plot_components"):
+            function(ica)
