@@ -12,7 +12,7 @@ from benchmarks.bench import Bench
 # Time and memory of a fit: what `--quick` measures, in less than five minutes.
 FIT = [
     "cold_fit", "no_mask", "scale", "long_run", "transient", "plan", "ica_stage", "subspace",
-    "memory_curves", "profile", "warm", "talk",
+    "memory_curves", "profile", "warm", "talk", "surfaces",
 ]  # fmt: skip
 ROWS = [*FIT, "reproducibility", "split_half", "dictionary", "oracle", "viewer", "notebooks"]
 

@@ -105,6 +105,48 @@ def _dictionary_settings(mask, parameters):
     return {"mask": mask, "n_components": 20, "random_state": 0, "n_jobs": 2} | parameters
 
 
+def nbica_surfaces(runs, mask=None, **parameters):
+    """Fit nbica's CanICA to CIFTI runs; :func:`nbica_fit`, and the peak that was planned."""
+    from nbica import CanICA
+
+    options = settings(mask, parameters) | {"smoothing_fwhm": None, "n_jobs": 1}
+    ica = CanICA(**options)
+    return _fit(ica, runs, None) | {"predicted": ica.plan_.peak}
+
+
+def nilearn_surfaces(runs, n_vertices):
+    """Fit nilearn's CanICA to the cortex of CIFTI runs, which nibabel reads for it."""
+    from nilearn.decomposition import CanICA
+    from nilearn.maskers import MultiSurfaceMasker
+
+    start = time.perf_counter()
+    images = [_cortex_of(path, n_vertices) for path in runs]
+    mask = images[0].data.parts
+    kept = {side: part.any(axis=1) for side, part in mask.items()}
+    masker = MultiSurfaceMasker(
+        type(images[0])(images[0].mesh, kept), standardize="zscore_sample", detrend=True
+    )
+    options = settings(masker, {}) | {"smoothing_fwhm": None, "n_jobs": 1}
+    CanICA(**options | {"standardize": "zscore_sample"}).fit(images)
+    return {"seconds": time.perf_counter() - start}
+
+
+def _cortex_of(path, n_vertices):
+    """Both hemispheres of a CIFTI run as a SurfaceImage, on a mesh of no shape."""
+    import nibabel as nib
+    from nilearn.surface import InMemoryMesh, PolyMesh, SurfaceImage
+
+    img = nib.load(path)
+    values, parts = np.asarray(img.dataobj), {}
+    for name, columns, axis in img.header.get_axis(1).iter_structures():
+        if name in axis.nvertices:
+            side = name.rpartition("_")[2].lower()
+            parts[side] = np.zeros((n_vertices, len(values)), np.float32)
+            parts[side][axis.vertex] = values[:, columns].T
+    flat = InMemoryMesh(np.zeros((n_vertices, 3)), np.arange(3).reshape(1, 3))
+    return SurfaceImage(PolyMesh(left=flat, right=flat), parts)
+
+
 def settings(mask, parameters):
     """What both are asked for: no threshold, so that whole maps can be compared."""
     common = {

@@ -41,3 +41,5 @@ Colors: TypeAlias = str | Colormap | None
 CutCoords: TypeAlias = int | Sequence[float] | Mapping[str, int | Sequence[float]] | None
 FigureOrSize: TypeAlias = Figure | tuple[float, float] | None
 AxesOrPlace: TypeAlias = Axes | tuple[float, float, float, float] | None
+# Surfaces of two hemispheres: (left, right), a dict of both, or what nilearn has.
+MeshLike: TypeAlias = Sequence[object] | Mapping[str, object] | object

@@ -78,6 +78,12 @@ def find(options):
     from nbica.datasets import find_bids
 
     source = Path(options.imgs[0]).expanduser()
+    if str(getattr(options, "space", "")).removeprefix("space-").startswith("fsaverage"):
+        msg = (
+            "The command takes volumes and, by --space fsLR, CIFTI. Pairs of GIFTI are fitted in "
+            "Python: CanICA().fit(nbica.datasets.find_bids(folder, space='fsaverage5'))."
+        )
+        raise ValueError(msg)
     strategy = getattr(options, "strategy", ["motion24"])
     confounds = None if strategy == ["none"] else strategy[0] if len(strategy) == 1 else strategy
     wanted = {

@@ -23,6 +23,15 @@ class Files(NamedTuple):
     report: str = "report.html"
     record: str = "record.json"
 
+    def of_cifti(self):
+        """The same for a fit of CIFTI runs."""
+        maps, mask = (name.replace(".nii.gz", ".dscalar.nii") for name in self[:2])
+        return self._replace(maps=maps, mask=mask)
+
+    def all_kinds(self):
+        """Every name that a fit may leave, the record the last."""
+        return (*self.of_cifti()[:2], *self)
+
 
 FILES = Files()
 # What the command takes where neither an option nor a record says otherwise.
@@ -31,7 +40,9 @@ _DEFAULTS = {"random_state": 0}
 
 def add(commands):
     """Declare the command."""
-    about = "find the components of 4D images; write maps, report, table of runs and record"
+    about = (
+        "find the components of 4D or CIFTI images; write maps, report, table of runs and record"
+    )
     fit = commands.add_parser(
         "run", help=about, description=about, argument_default=argparse.SUPPRESS
     )
@@ -146,8 +157,8 @@ def _run_group(options, background):
 
 def _make_room(options, output, files):
     """See that nothing of an earlier fit is in the way."""
-    _finish_killed(options, output, files)
-    _check_output(output, files, overwrite=options.overwrite)
+    _finish_killed(options, output, files.all_kinds())
+    _check_output(output, files.all_kinds(), overwrite=options.overwrite)
     if not options.again and options.imgs:
         output.mkdir(parents=True, exist_ok=True)
 
@@ -173,7 +184,7 @@ def _finish_killed(options, output, files):
 
     finish_set(output, files)
     if options.again:
-        finish_set(options.again.expanduser().parent, FILES)
+        finish_set(options.again.expanduser().parent, FILES.all_kinds())
 
 
 def _check_output(output, files, *, overwrite):
@@ -227,11 +238,14 @@ def write(ica, output, files=FILES, *, beside=None, bg_img="auto"):
         More files of the set, by name.
     bg_img : as :func:`nbica.report` takes it
     """
+    from nibabel import Cifti2Image
+
     from nbica import report
     from nbica.datasets.files import write_json
     from nbica.runtime.atomic import file_set, write_text
 
     beside = beside or {}
+    files = files.of_cifti() if isinstance(ica.components_img_, Cifti2Image) else files
     names = [*beside, *files]
     with file_set(output, names) as new:
         _save(ica.components_img_, new / files.maps)
@@ -253,6 +267,9 @@ def _table(runs, name):
 
 
 def _save(img, path):
+    if not hasattr(img, "affine"):
+        path.write_bytes(img.to_bytes())
+        return
     # A copy: an image that was saved keeps the name of its file, here a temporary one.
     type(img)(img.dataobj, img.affine, img.header).to_filename(path)
 

@@ -23,7 +23,7 @@ from nbica.decomposition.run_table import warn_about_runs
 from nbica.decomposition.weighting import weighting_of
 from nbica.image.inputs import inputs_of
 from nbica.masking.mask import load_mask
-from nbica.matching.labels import load_networks, on_mask
+from nbica.matching.labels import load_networks
 from nbica.runtime import machine
 from nbica.runtime.checks import check_count, check_fitted, check_n_jobs
 from nbica.runtime.parallel import each_run
@@ -266,8 +266,7 @@ def guided_ica(
 
 def _maps_of(networks, mask_img):
     """Images of networks in the voxels of a mask, (n_networks, n_voxels)."""
-    known, mask = load_networks(networks), load_mask(mask_img)
-    return np.array([on_mask(volume, known.affine, mask) for volume in known.volumes], np.float32)
+    return load_networks(networks).on(load_mask(mask_img))
 
 
 def _work(ica, imgs, confounds, memory):

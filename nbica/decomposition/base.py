@@ -67,7 +67,7 @@ class GroupDecompositionMixin(TableOutput, TransformerMixin, auto_wrap_output_ke
 
     def _learn_runs(self, fit, stacklevel):
         """Take over what a fit has found out about its runs, and where it looked at them."""
-        self.runs_ = fit.finish(stacklevel + 1)
+        self.runs_, self._seen_, self._courses_ = fit.finish(stacklevel + 1), fit.log.seen, {}
         self.masker_, self.mask_img_, self.plan_ = fit.masker, fit.masker.mask_img_, fit.plan
 
     def plan(self, imgs: Runs, confounds: RunConfounds = None) -> Plan:

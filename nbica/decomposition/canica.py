@@ -29,8 +29,8 @@ from nbica.decomposition.selection import (
 from nbica.decomposition.subspace import GroupSubspace
 from nbica.decomposition.weighting import weighted_rows, weighting_of
 from nbica.exceptions import DataError, DataWarning
+from nbica.image.grayordinates import Grayordinates
 from nbica.masking.extract import unmask
-from nbica.masking.mask import load_mask
 from nbica.runtime.cache import Stage
 from nbica.runtime.checks import check_count, check_flags, check_fraction, check_one_of, warn_of_y
 from nbica.runtime.progress import warn
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         Fwhm,
         ImageLike,
         MemoryLike,
+        MeshLike,
         RunConfounds,
         Runs,
         RunSampleMasks,
@@ -155,13 +156,17 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
         `stability_` to a thousandth, and of variance among equals. Shares of variance that differ
         by less than a millionth are equal too, and keep the order in which the ICA found them.
 
+    surf_mesh : (left, right), dict, PolyMesh or SurfaceImage, optional
+        Surfaces of the space of CIFTI or GIFTI runs. With them `smoothing_fwhm` is a Gaussian along
+        the cortex, and within each structure below; without them such runs are not smoothed.
+
     Attributes
     ----------
     components_ : ndarray of shape (n_components, n_voxels)
         Maps of norm 1 (before the threshold), long tail positive; by default those first that hold
         most of what the runs share.
-    components_img_ : Nifti1Image
-        The same, 4D, on the mask's grid.
+    components_img_ : Nifti1Image, Cifti2Image or SurfaceImage
+        The same, 4D, on the mask's grid; of CIFTI runs a dscalar, of GIFTI pairs a SurfaceImage.
     masker_ : NiftiMasker
     mask_img_ : Nifti1Image
     canonical_correlations_ : ndarray of shape (n_components,) or None
@@ -233,7 +238,7 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
         n_jobs: int = 1, verbose: int = 0, max_iter: int = 200, tol: float = 1e-5,
         ram: Bytes = None, callback: Callable | None = None, cache_limit: Bytes = None,
         on_error: Literal["raise", "skip"] = "raise", consensus: bool = False,
-        order: Literal["variance", "stability"] = "variance",
+        order: Literal["variance", "stability"] = "variance", surf_mesh: MeshLike = None,
     ) -> None:  # fmt: skip
         self.mask = mask
         self.n_components = n_components
@@ -265,6 +270,7 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
         self.on_error = on_error
         self.consensus = consensus
         self.order = order
+        self.surf_mesh = surf_mesh
 
     # ---- fit --------------------------------------------------------------------------------
 
@@ -390,8 +396,15 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
         """What the runs share: arrays, as the cache keeps them."""
         if self.n_components != "auto":
             return _leading(self._merge(fit, GroupSubspace(self.n_components)))
+        mask = fit.masker.preparation_.mask
+        if isinstance(mask, Grayordinates):
+            msg = (
+                'n_components="auto" compares the runs with random volumes of the same smoothness, '
+                "which there are none of on grayordinates: give n_components as a number."
+            )
+            raise ValueError(msg)
         subspace, weighted = (GroupSubspace(MOST_COMPONENTS, 2 * MOST_COMPONENTS) for _ in "12")
-        null = Null(load_mask(fit.masker.mask_img_).array)
+        null = Null(mask.array)
         is_weighted = weighting_of(self.do_cca) == "signal"
         shown = weighted if is_weighted else subspace
         # The number is chosen of equal components, since the null knows no others.

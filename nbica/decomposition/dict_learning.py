@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         Fwhm,
         ImageLike,
         MemoryLike,
+        MeshLike,
         RunConfounds,
         Runs,
         RunSampleMasks,
@@ -90,14 +91,14 @@ class DictLearning(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys
     ram : number of bytes, str such as "1.5GB", or None
     callback : callable or None
         Called after each merged run; `state.maps()` gives the maps to start from, so far.
-    cache_limit, on_error
+    cache_limit, on_error, surf_mesh
 
     Attributes
     ----------
     components_ : ndarray of shape (n_components, n_voxels)
         Sparse maps of norm 1, long tail positive, those first that carry most variance.
-    components_img_ : Nifti1Image
-        The same, 4D, on the mask's grid.
+    components_img_ : Nifti1Image, Cifti2Image or SurfaceImage
+        The same, as an image of the runs' kind.
     components_init_ : ndarray of shape (n_components, n_voxels)
         The maps at the start, in an order of their own.
     variance_ : ndarray of shape (n_components,)
@@ -152,7 +153,7 @@ class DictLearning(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys
         mask_args: dict | None = None, n_jobs: int = 1, verbose: int = 0, memory: MemoryLike = None,
         memory_level: int = 0, max_iter: int = 200, tol: float = 1e-5, ram: Bytes = None,
         callback: Callable | None = None, cache_limit: Bytes = None,
-        on_error: Literal["raise", "skip"] = "raise",
+        on_error: Literal["raise", "skip"] = "raise", surf_mesh: MeshLike = None,
     ) -> None:  # fmt: skip
         self.n_components = n_components
         self.n_epochs = n_epochs
@@ -185,6 +186,7 @@ class DictLearning(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys
         self.callback = callback
         self.cache_limit = cache_limit
         self.on_error = on_error
+        self.surf_mesh = surf_mesh
 
     def fit(
         self, imgs: Runs, y: object = None, confounds: RunConfounds = None,

@@ -24,13 +24,18 @@ from threadpoolctl import threadpool_limits
 
 from nbica.decomposition.preflight import (
     check_mask_size,
+    fit_to_surfaces,
     make_masker,
     plan_of,
     plan_with_mask_pass,
 )
 from nbica.decomposition.reduction import REDUCTION, identify, reduce_runs
 from nbica.decomposition.run_table import RunLog
-from nbica.decomposition.unreadable import readable_to_the_end, with_readable_header
+from nbica.decomposition.unreadable import (
+    readable_to_the_end,
+    with_readable_header,
+    with_same_space,
+)
 from nbica.exceptions import CacheWarning, DataError, RunCancelled, WorkerKilled
 from nbica.image.copies import with_copies, with_copies_made
 from nbica.image.inputs import inputs_of
@@ -170,6 +175,8 @@ def prepare(estimator, imgs, confounds, store, watch, log, held):
     plan = plan_of(estimator, inputs, masker.n_elements_, grid=masker.preparation_.mask.grid)
     tasks = log.noting(inputs.pairs())
     names = None if inputs.n_runs is None else [run.name for run in inputs.runs]
+    if names is None:
+        log.seen = None
     if names is None or store.location is None:
         return Ready(masker, plan, tasks, names)
     # Names in the cache are known beforehand, so that nothing that is yet to be read is dropped.
@@ -193,6 +200,12 @@ def _inputs(estimator, imgs, confounds, masker, log):
 
 def _fit_masker(estimator, masker, inputs, log, held):
     """Fit the masker; return the runs that it could be fitted to."""
+    if inputs.first.on_surfaces:
+        if estimator.on_error == "skip" and masker.mask_img is None:
+            inputs, failures = with_same_space(inputs)
+            log.failed(failures)
+        fit_to_surfaces(masker, estimator, inputs)
+        return inputs
     if masker.mask_img is not None:
         return _fitted_to(masker, estimator, inputs, log)
     plan = plan_with_mask_pass(estimator, inputs, masker)

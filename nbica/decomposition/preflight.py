@@ -50,6 +50,8 @@ def make_masker(estimator):
         return NiftiMasker(mask_img=mask, **own)
     # Where and how to compute remains the estimator's business.
     names -= {"memory", "memory_level", "n_jobs", "verbose", "dtype", "reports", "cmap"}
+    if getattr(mask, "surf_mesh", None) is None:
+        names -= {"surf_mesh"}
     theirs = {name: value for name, value in mask.get_params().items() if name in names}
     _check_masker(mask, theirs)
     _warn_of_overrides(estimator, own, theirs)
@@ -117,6 +119,9 @@ def plan_before(estimator, imgs, confounds=None):
             raise TypeError(msg)
     inputs = inputs_of(imgs, confounds)
     masker = make_masker(estimator)
+    if inputs.first.on_surfaces:
+        grid = fit_to_surfaces(masker, estimator, inputs).preparation_.mask
+        return plan_of(estimator, inputs, grid.n_voxels, grid=grid)
     if masker.mask_img is None:
         return plan_with_mask_pass(estimator, inputs, masker)
     return plan_of(estimator, inputs, masker.fit().n_elements_, grid=masker.preparation_.mask.grid)
@@ -126,6 +131,18 @@ def plan_with_mask_pass(estimator, inputs, masker):
     """Plan for a fit that computes its mask, from a guess at the number of voxels."""
     third = int(np.prod(inputs.runs[0].grid.shape) / 3)  # what a mask usually keeps
     return plan_of(estimator, inputs, third, mask_pass=str(masker.mask_strategy) in STRATEGIES)
+
+
+def fit_to_surfaces(masker, estimator, inputs):
+    """Fit a masker to runs of grayordinates, which costs nothing: their files say what there is.
+
+    The estimator's own width of smoothing is for volumes: without surfaces to smooth along it is
+    left out, unless another was asked for.
+    """
+    of_volumes = signature(type(estimator)).parameters["smoothing_fwhm"].default
+    if masker.surf_mesh is None and masker.smoothing_fwhm == of_volumes:
+        masker.set_params(smoothing_fwhm=None)
+    return masker.fit(inputs.runs if inputs.n_runs is not None else [inputs.first])
 
 
 def plan_of(estimator, inputs, n_voxels, mask_pass=False, grid=None):
@@ -153,7 +170,7 @@ def plan_of(estimator, inputs, n_voxels, mask_pass=False, grid=None):
         n_voxels,
         n_rows if estimator.n_components == "auto" else estimator.n_components,
         stored_components(n_rows),
-        smooth=bool(np.any(estimator.smoothing_fwhm)),
+        smooth=_smooths(estimator, inputs.first),
         confounds=inputs.has_confounds,
         band_pass=estimator.low_pass is not None or estimator.high_pass is not None,
         mask_pass=mask_pass,
@@ -164,3 +181,8 @@ def plan_of(estimator, inputs, n_voxels, mask_pass=False, grid=None):
     )
     location = open_store(estimator.memory).location
     return budget.plan_for(workload, estimator.n_jobs, estimator.ram, location)
+
+
+def _smooths(estimator, run):
+    is_asked = bool(np.any(estimator.smoothing_fwhm))
+    return is_asked and not (run.on_surfaces and estimator.surf_mesh is None)

@@ -62,13 +62,19 @@ def input_of(run, confounds):
     """What is remembered of a run: its path and confounds, and what the content of both was."""
     in_memory = isinstance(run.frames, ArrayFrames)
     return {
-        "path": None if in_memory else str(Path(run.name).absolute()),
+        "path": None if in_memory else _paths_of(run),
         "name": run.name,
         "fingerprint": None if in_memory else fingerprint(run),
         "confounds": described(confounds),
         "confounds_hash": content_of(confounds),
         "sample_mask": None if run.kept is None else run.kept.tolist(),
     }
+
+
+def _paths_of(run):
+    """The path of a run; of a brain in two files, both."""
+    paths = getattr(run.frames, "paths", ())
+    return list(paths) if len(paths) > 1 else str(Path(run.name).absolute())
 
 
 def _parameters(estimator):
@@ -92,7 +98,7 @@ def described(value):
         return {str(key): described(item) for key, item in value.items()}
     if isinstance(value, joblib.Memory):
         return described(value.location)
-    if isinstance(value, nib.spatialimages.SpatialImage) and value.get_filename():
+    if isinstance(value, nib.filebasedimages.FileBasedImage) and value.get_filename():
         return str(Path(value.get_filename()).absolute())
     if isinstance(value, (type, np.dtype)):
         return np.dtype(value).name
@@ -192,7 +198,9 @@ def _has_form(one):
     confounds = one.get("confounds")
     several = confounds if isinstance(confounds, list) else [confounds]
     are_tables = all(table is None or isinstance(table, str | dict) for table in several)
-    return are_tables and isinstance(one.get("path"), str | None)
+    path = one.get("path")
+    are_paths = isinstance(path, list) and all(isinstance(part, str) for part in path)
+    return are_tables and (are_paths or isinstance(path, str | None))
 
 
 def _estimator(word):
@@ -237,7 +245,7 @@ def content_of(value):
     """What the files are that a parameter names, as a short text; None where it names none."""
     if isinstance(value, list | tuple):
         return [content_of(one) for one in value]
-    if isinstance(value, nib.spatialimages.SpatialImage):
+    if isinstance(value, nib.filebasedimages.FileBasedImage):
         value = value.get_filename()
     if not isinstance(value, str | os.PathLike):
         return None

@@ -2,6 +2,7 @@
 
 from nbica.decomposition.provenance import input_of
 from nbica.decomposition.run_comparison import RunComparison
+from nbica.decomposition.seen_runs import SeenRun
 from nbica.exceptions import DataWarning
 from nbica.runtime.progress import warn
 
@@ -15,19 +16,25 @@ class RunLog:
     ----------
     rows, inputs : list of dict
         Those of an earlier fit, to which runs are added.
+    seen : list of SeenRun
+        The runs of that fit.
 
     Attributes
     ----------
     rows : list of dict
         One per run.
+    seen : list of SeenRun, or None
+        The runs that went by, to go back to; None once they come from a generator, which may be
+        long.
     inputs : list of dict
         What went in, for the record.
     notes : list of str
         What is to be said about the cache.
     """
 
-    def __init__(self, rows=(), inputs=()):
+    def __init__(self, rows=(), inputs=(), seen=()):
         self.rows, self.inputs, self.notes = list(rows), list(inputs), []
+        self.seen = None if seen is None else list(seen)
         self._n_before = len(self.rows)
         self._comparison = RunComparison(self.inputs)
 
@@ -36,13 +43,16 @@ class RunLog:
         """A log that goes on where an estimator stands; a new one where it is not fitted."""
         earlier = getattr(estimator, "runs_", None)
         rows = [] if earlier is None else earlier.to_dict("records")
-        return cls(rows, getattr(estimator, "record_", {}).get("inputs", []))
+        inputs = getattr(estimator, "record_", {}).get("inputs", [])
+        return cls(rows, inputs, getattr(estimator, "_seen_", ()))
 
     def noting(self, tasks):
         """Write down each run and its confounds as they go by."""
         for run, arguments in tasks:
             self.inputs.append(input_of(run, arguments["confounds"]))
             self._comparison.add(run, self.inputs[-1]["fingerprint"])
+            if self.seen is not None:
+                self.seen.append(SeenRun.of(run, arguments["confounds"]))
             yield run, arguments
 
     def failed(self, rows):

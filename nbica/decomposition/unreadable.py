@@ -11,6 +11,7 @@ from nbica.exceptions import DataError
 from nbica.image.frames import mean_volume
 from nbica.image.inputs import Inputs, confounds_of
 from nbica.image.run import is_one, iter_runs
+from nbica.masking.surfaces import check_same_space
 from nbica.runtime.parallel import each_run, out_of_memory
 from nbica.signal.confounds import list_confounds
 
@@ -45,6 +46,26 @@ def with_readable_header(imgs, confounds):
         lambda numbered: str(numbered[1]),
         lambda numbered: list(iter_runs([numbered[1]], first=numbered[0])),
     )
+
+
+def with_same_space(inputs):
+    """Runs of the same grayordinates as the first; costs nothing.
+
+    Parameters
+    ----------
+    inputs : Inputs
+        With a list of runs.
+
+    Returns
+    -------
+    ReadableRuns
+    """
+
+    def checked(run):
+        check_same_space([run], inputs.first.grid)
+        return [run]
+
+    return _readable(inputs.runs, inputs.confounds, lambda run: run.name, checked)
 
 
 def readable_to_the_end(inputs, n_workers=1):

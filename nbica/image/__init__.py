@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = door(
     {
         ".high_variance": ["high_variance_confounds"],
         ".operations": ["index_img", "iter_img", "mean_img", "smooth_img"],
+        ".surface_images": ["surface_part", "volume_part"],
         "nilearn.image": [
             "binarize_img", "check_niimg", "check_niimg_3d", "check_niimg_4d", "clean_img",
             "concat_imgs", "coord_transform", "copy_img", "crop_img", "get_data",

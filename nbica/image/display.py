@@ -30,10 +30,12 @@ def display_threshold(magnitudes, n_voxels):
     is_sparse = sum(n_filled) < 0.7 * sum(one.size for one in magnitudes)
     if is_sparse or (len(magnitudes) == 1 and n_filled[0] < 0.1 * n_voxels):
         return 0.5 * float(np.median([one[one > 0].min() for one in magnitudes]))
-    return float(np.median([_upper_value(one, n_voxels, 98) for one in magnitudes]))
+    return float(np.median([upper_value(one, n_voxels, 98) for one in magnitudes]))
 
 
-def _upper_value(values, n_voxels, percent):
+def upper_value(values, n_voxels, percent):
     """A percentile of an image that is 0 but for these values, themselves 0 or more."""
+    if not values.size:
+        return 0.0
     rank = percent / 100 * (n_voxels - 1) - (n_voxels - values.size)
     return np.percentile(values, 100 * max(rank, 0) / max(values.size - 1, 1))

@@ -119,7 +119,11 @@ def surface_hint(img):
     kind = type(img).__name__
     if not isinstance(img, nib.filebasedimages.FileBasedImage) and "Surface" not in kind:
         return ""
-    return ": nbica takes volumes (NIfTI and the like), not surfaces (GIFTI, CIFTI)"
+    return (
+        ": this takes volumes (NIfTI and the like), not surfaces (GIFTI, CIFTI). Fits, "
+        "NiftiMasker, label and plot_components take both; nbica.image.volume_part(img) is the "
+        "volume of a CIFTI-2 image"
+    )
 
 
 def _what_else(path):
@@ -239,6 +243,8 @@ def notice_of_rest(frames):
 
 
 def _promise(shape):
+    if len(shape) == 2:
+        return f"the {shape[0]} frames of {shape[1]} grayordinates"
     if len(shape) == 4:
         return f"the {shape[3]} frames of {shape[:3]}"
     return f"the volume of {shape}"

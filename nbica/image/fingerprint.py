@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import joblib
 import numpy as np
 
+from nbica.image.gifti import GiftiFrames
 from nbica.image.run import ArrayFrames, VolumeFrames, run_of_image
 from nbica.runtime.compression import crc32
 
@@ -55,13 +56,15 @@ def fingerprint(run: Run) -> str:
         For an `NBICA_FINGERPRINT` that is none of these.
     """
     frames = run.frames
-    place = (run.grid.shape, run.grid.affine.round(6).tolist(), run.n_timepoints)
+    place = (*run.grid.identity, run.n_timepoints)
     if run.kept is not None:
         place += (run.kept.tolist(),)
     if isinstance(frames, VolumeFrames):
         return joblib.hash((place, [fingerprint(run_of_image(img)[0]) for img in frames.images]))
     if isinstance(frames, ArrayFrames):
         return joblib.hash((place, frames.array))
+    if isinstance(frames, GiftiFrames):
+        return joblib.hash((place, [_checksums(path) for path in frames.paths]))
     way = _chosen_way()
     status = Path(frames.path).stat()
     # In a pair of files, only this tells what the header says about the numbers.

@@ -15,7 +15,7 @@ from nbica.exceptions import DataError
 from nbica.image import spatial
 from nbica.image.copies import copying, from_copy
 from nbica.image.files import READ_ERRORS
-from nbica.image.grid import whole
+from nbica.image.grid import NO_VOLUME, whole
 from nbica.image.run import ArrayFrames, VolumeFrames, run_of_image
 from nbica.image.stored import (
     check_unchanged,
@@ -78,6 +78,9 @@ def iter_blocks(
     DataError
         If the file ends early or is damaged.
     """
+    if run.on_surfaces:
+        msg = f"{run.name} {NO_VOLUME}"
+        raise DataError(msg)
     if isinstance(run.frames, VolumeFrames):
         yield from _volume_after_volume(run, grid, box)
         return
@@ -145,13 +148,14 @@ def _iter_cropped(run, box, n_frames):
     start = 0
     for raw in _iter_raw(run, n_frames):
         checkpoint()
-        values = _scaled(raw[:, box.z, box.y, box.x], frames)
-        yield Block(start, values, _make_finite(values) if may_overflow else 0)
+        values = scaled(raw[:, box.z, box.y, box.x], frames)
+        yield Block(start, values, make_finite(values) if may_overflow else 0)
         start += len(raw)
 
 
 @np.errstate(over="ignore", invalid="ignore")  # what float32 cannot hold is counted as not finite
-def _scaled(raw, frames):
+def scaled(raw, frames):
+    """Stored numbers as float32, by the header's slope and intercept."""
     values = np.array(raw, dtype=np.float32, order="C")
     if frames.slope != 1.0:
         values *= np.float32(frames.slope)
@@ -161,7 +165,7 @@ def _scaled(raw, frames):
 
 
 @np.errstate(invalid="ignore")  # Inf - Inf
-def _make_finite(values):
+def make_finite(values):
     """Set what is not finite to 0, in place, and say how many that were."""
     if np.isfinite(values.sum(dtype=np.float64)):
         return 0

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from nbica.exceptions import DataError
 from nbica.image import spatial
 from nbica.image.space import UNKNOWN, Space
 
@@ -21,6 +22,11 @@ class Grid(NamedTuple):
     shape: tuple
     affine: np.ndarray
     space: Space = UNKNOWN
+
+    @property
+    def identity(self):
+        """What makes it this grid and no other: shape and affine, to 1e-6 mm."""
+        return self.shape, self.affine.round(6).tolist()
 
     def same_as(self, other):
         """Whether both grids put every voxel at the same place, to a hundredth of a voxel.
@@ -68,6 +74,15 @@ def volume_on_grid(
     return resampled.clip(min(volume.min(), 0), max(volume.max(), 0))
 
 
+NO_VOLUME = (
+    "is made of grayordinates (vertices of surfaces, voxels below them), and this works on volumes "
+    "only. nbica.image.volume_part(img) is the volume below the cortex."
+)
+
+
 def whole(grid):
-    """The box of all voxels of a grid."""
+    """The box of all voxels of a grid; a DataError for grayordinates, which have none."""
+    if len(grid.shape) != 3:
+        msg = f"The image {NO_VOLUME}"
+        raise DataError(msg)
     return spatial.Box(*(slice(0, n) for n in grid.shape))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from nbica.exceptions import DataError
 from nbica.image.run import Run, is_iterator, iter_runs, with_sample_mask
 from nbica.runtime.parallel import pair
 from nbica.signal.confounds import list_confounds
@@ -72,7 +73,20 @@ def inputs_of(imgs: Runs, confounds: RunConfounds = None, *, one_pass: bool = Fa
         first = next(runs)
         return Inputs(chain([first], runs), list_confounds(confounds), None, first)
     listed = list(runs)
+    check_one_kind(listed)
     return Inputs(listed, list_confounds(confounds, len(listed)), len(listed), listed[0])
+
+
+def check_one_kind(runs: list[Run]) -> None:
+    """Raise DataError, naming one, where volumes lie among runs of grayordinates."""
+    odd = next((run for run in runs if run.on_surfaces != runs[0].on_surfaces), None)
+    if odd is not None:
+        kinds = ("a volume", "made of grayordinates")
+        msg = (
+            f"{odd.name} is {kinds[odd.on_surfaces]}, and the first run, {runs[0].name}, is "
+            f"{kinds[runs[0].on_surfaces]}: pass runs of one kind."
+        )
+        raise DataError(msg)
 
 
 def with_frames(

@@ -21,6 +21,7 @@ import nibabel as nib
 import numpy as np
 
 from nbica.exceptions import DataError, DataWarning
+from nbica.image.cifti import check_series, check_stored, header_of, is_cifti, seconds_of
 from nbica.image.files import (
     checked_affine,
     load_volume,
@@ -29,6 +30,17 @@ from nbica.image.files import (
     read_array,
     surface_hint,
 )
+from nbica.image.gifti import (
+    GiftiFrames,
+    describe,
+    is_gifti,
+    is_pair,
+    load_mesh,
+    message_for_half,
+    sides_of,
+)
+from nbica.image.gifti import read_array as read_hemisphere
+from nbica.image.grayordinates import Grayordinates
 from nbica.image.grid import Grid
 from nbica.image.space import space_of, unit_of
 from nbica.image.stored import FileFrames, locate
@@ -42,7 +54,7 @@ _UNFINISHED = (".part", ".partial", ".crdownload", ".download")
 
 @dataclass(frozen=True, eq=False)
 class ArrayFrames:
-    """Frames in an array of shape (nx, ny, nz, n_timepoints)."""
+    """Frames in an array of shape (nx, ny, nz, n_timepoints), or (n_timepoints, n) of surfaces."""
 
     array: np.ndarray
     slope: float = 1.0
@@ -75,12 +87,12 @@ class Run:
     ----------
     name : str
         The path, or what an image in memory is called in messages.
-    grid : Grid
-        Shape (nx, ny, nz) and affine in mm.
+    grid : Grid or Grayordinates
+        Shape (nx, ny, nz) and affine in mm; or vertices and voxels of CIFTI and GIFTI.
     n_timepoints : int
     t_r : float or None
         Seconds between frames, where the header says it.
-    frames : FileFrames, ArrayFrames or VolumeFrames
+    frames : FileFrames, ArrayFrames, VolumeFrames or GiftiFrames
     notice : str
         What the header and the size of the file let suspect; mostly nothing.
     kept : ndarray of int or None
@@ -103,13 +115,18 @@ class Run:
     """
 
     name: str
-    grid: Grid
+    grid: Grid | Grayordinates
     n_timepoints: int
     t_r: float | None
-    frames: FileFrames | ArrayFrames | VolumeFrames
+    frames: FileFrames | ArrayFrames | VolumeFrames | GiftiFrames
     notice: str = ""
     kept: np.ndarray | None = None
     copy: object | None = None
+
+    @property
+    def on_surfaces(self):
+        """Whether it is made of grayordinates, not of volumes."""
+        return isinstance(self.grid, Grayordinates)
 
     @property
     def n_kept(self) -> int:
@@ -259,8 +276,8 @@ def iter_images(imgs):
 
 def is_one(img: object) -> TypeGuard[ImageLike]:
     """Whether this is one image, path or pattern, and not a collection of them."""
-    kinds = str | os.PathLike | nib.spatialimages.SpatialImage | Run | SomeFrames
-    return isinstance(img, kinds)
+    kinds = str | os.PathLike | nib.filebasedimages.FileBasedImage | Run | SomeFrames
+    return isinstance(img, kinds) or is_pair(img)
 
 
 def _expand(img):
@@ -297,6 +314,8 @@ def load_run(img: ImageLike | Run, name: str = "image in memory") -> Run:
     Parameters
     ----------
     img : path, nibabel image or Run
+        A volume, a dense time series of CIFTI-2, or a pair of GIFTI: (left, right), a dict of both,
+        or nilearn's SurfaceImage.
     name : str
         What to call an image that has no file.
 
@@ -331,6 +350,12 @@ def load_run(img: ImageLike | Run, name: str = "image in memory") -> Run:
         return img
     if isinstance(img, SomeFrames):
         return load_run(img.img, name).keep(img.sample_mask)
+    if is_pair(img):
+        return _run_of_pair(img, name)
+    if is_gifti(img):
+        raise DataError(message_for_half(str(img) if isinstance(img, str | os.PathLike) else name))
+    if is_cifti(img):
+        return _run_of_cifti(img, name)
     # What it is: an image of four dimensions, of real numbers, with voxels and frames.
     img, name = open_image(img, name)
     if len(img.shape) != 4:
@@ -350,6 +375,31 @@ def load_run(img: ImageLike | Run, name: str = "image in memory") -> Run:
         unit = f"its header counts in {grid.space.unit}, which is taken for mm"
         notice = f"{notice}; {unit}" if notice else unit
     return Run(name, grid, shape[3], _repetition_time(img), frames, notice)
+
+
+def _run_of_cifti(img, name):
+    header = header_of(img)
+    name = header.frames.path if header.frames else name
+    check_series(header, name)
+    frames = header.frames or ArrayFrames(np.asarray(img.dataobj))
+    check_stored(frames, name)
+    notice = notice_of_rest(frames) if isinstance(frames, FileFrames) else ""
+    return Run(name, header.columns, len(header.rows), seconds_of(header.rows), frames, notice)
+
+
+def _run_of_pair(img, name):
+    sides = sides_of(img)
+    space, n_timepoints, t_r = describe(sides)
+    if hasattr(img, "mesh"):
+        space = replace(space, mesh=load_mesh(img))
+    files = [part for part in sides.values() if isinstance(part, str | os.PathLike)]
+    if len(files) == len(sides):
+        paths = tuple(str(Path(path).expanduser().absolute()) for path in files)
+        return Run(paths[0], space, n_timepoints, t_r, GiftiFrames(paths))
+    matrix = np.concatenate([read_hemisphere(part) for part in sides.values()]).T
+    frames = ArrayFrames(matrix)
+    check_stored(frames, name)
+    return Run(name, space, n_timepoints, t_r, frames)
 
 
 def message_for_shape(name, shape):

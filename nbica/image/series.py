@@ -13,6 +13,7 @@ from nbica.image.run import (
     load_run,
     run_of_image,
 )
+from nbica.image.surface_images import is_surface
 
 
 def run_of_images(imgs):
@@ -35,7 +36,7 @@ def run_of_images(imgs):
         Naming the image, what was found and what was expected.
     """
     listed = list(iter_images(imgs))
-    opened = [img if isinstance(img, Run | SomeFrames) else open_image(img)[0] for img in listed]
+    opened = [_opened(img) for img in listed]
     if len(opened) == 1 and len(getattr(opened[0], "shape", "4D")) != 3:
         return load_run(listed[0]), False
     if not opened or not all(map(is_volume, opened)):
@@ -54,16 +55,19 @@ def runs_of_images(imgs):
     if imgs is None or is_iterator(imgs):
         return imgs
     listed = list(iter_images(imgs))
-    if listed and all(
-        not isinstance(i, Run | SomeFrames) and is_volume(open_image(i)[0]) for i in listed
-    ):
+    if listed and all(is_volume(_opened(img)) for img in listed):
         return run_of_images(listed)[0]
     return imgs
 
 
+def _opened(img):
+    """A volume as nibabel has it; a run, and what is of surfaces, as it is."""
+    return img if isinstance(img, Run | SomeFrames) or is_surface(img) else open_image(img)[0]
+
+
 def is_volume(img):
     """Whether an opened image is 3D, or has but one frame."""
-    if isinstance(img, Run | SomeFrames):
+    if isinstance(img, Run | SomeFrames) or is_surface(img):
         return False
     return len(img.shape) == 3 or (len(img.shape) == 4 and img.shape[3] == 1)
 

@@ -40,6 +40,11 @@ class FileFrames:
     is_copy: bool = False
 
     @property
+    def paths(self):
+        """The files that it takes: one."""
+        return (self.path,)
+
+    @property
     def n_bytes(self):
         """Where the last number ends, decompressed: what the header promises."""
         n_numbers = int(np.prod(self.shape, dtype=object))  # a header may claim more than 2**63
@@ -97,12 +102,13 @@ def check_unchanged(frames):
     if frames.is_copy:
         return
     now = locate(nib.load(frames.path))
-    if now is None or _layout(now) != _layout(frames):
+    if now is None or layout_of(now) != layout_of(frames):
         msg = "its header has changed since it was opened; open it again"
         raise ValueError(msg)
 
 
-def _layout(frames):
+def layout_of(frames):
+    """What a header says of the numbers, to be compared."""
     shape = [n for n in frames.shape if n != 1]  # a user may have left out axes of one
     scaling = frames.slope, frames.inter
     return shape, frames.dtype, frames.offset, np.nan_to_num(scaling).tolist()

@@ -6,10 +6,10 @@ from itertools import zip_longest
 import numpy as np
 
 from nbica.exceptions import DataError
+from nbica.image.columns import iter_columns
 from nbica.image.fingerprint import fingerprint
 from nbica.image.frames import iter_blocks
 from nbica.image.grid import whole
-from nbica.image.run import ArrayFrames
 
 
 def place_of(path):
@@ -46,26 +46,31 @@ def groups_of_twins(runs):
 
 
 def _keys(run):
-    if isinstance(run.frames, ArrayFrames):
-        return [fingerprint(run)]
-    return [fingerprint(run), place_of(run.frames.path)]
+    return [fingerprint(run), *map(place_of, getattr(run.frames, "paths", ()))]
 
 
 def _first_frame(run):
     """A short text for the first frame; nothing for one that is the same everywhere."""
     try:
-        block = next(iter_blocks(run, run.grid, whole(run.grid), n_frames=1))
+        block = next(_pieces(run, n_frames=1))
     except DataError:  # whoever reads it next will say so, or leave it out
         return ""
     if np.ptp(block.values) == 0:
         return ""
-    place = run.grid.shape, run.grid.affine.round(3).tolist(), run.n_timepoints
+    place = *run.grid.identity, run.n_timepoints
     return hashlib.sha256(repr(place).encode() + block.values.tobytes()).hexdigest()
 
 
 def _are_equal(run, other):
-    blocks = (iter_blocks(one, one.grid, whole(one.grid)) for one in (run, other))
+    blocks = (_pieces(one) for one in (run, other))
     return all(
         one is not None and two is not None and np.array_equal(one.values, two.values)
         for one, two in zip_longest(*blocks)
     )
+
+
+def _pieces(run, n_frames=None):
+    """The numbers of a run, in the order of its file."""
+    if run.on_surfaces:
+        return iter_columns(run)
+    return iter_blocks(run, run.grid, whole(run.grid), n_frames)

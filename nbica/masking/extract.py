@@ -11,11 +11,14 @@ import numpy as np
 
 from nbica.image import frames, spatial
 from nbica.image.filtering import filter_between
+from nbica.image.grayordinates import Grayordinates
 from nbica.image.notices import notice_of_nonfinite, warn_of
 from nbica.image.series import run_of_images
 from nbica.image.space import image_of
+from nbica.image.surface_images import surface_image
 from nbica.masking.compute import compute_background_mask, compute_brain_mask, compute_epi_mask
 from nbica.masking.mask import intersect_masks, load_mask
+from nbica.masking.surfaces import read_columns_into, values_on
 from nbica.runtime import machine
 from nbica.runtime.checks import as_array, check_positive
 from nbica.runtime.scratch import RamSignals
@@ -98,7 +101,7 @@ def extract(run: Run, mask: Mask, smoothing_fwhm: Fwhm = None) -> Extracted:
     ----------
     run : Run
         Resampled to the mask's grid where it has another one.
-    mask : Mask
+    mask : Mask or Grayordinates
     smoothing_fwhm : float, sequence of three floats or None
         Full width at half maximum of the Gaussian, in mm.
 
@@ -162,11 +165,14 @@ def read_into(
     differ from it. In float32, sums on a baseline are other ones on every processor, by up to 2e-4
     of the standard deviation of what is left after cleaning.
     """
+    watch = watch or Stopwatch()
+    if run.on_surfaces or isinstance(mask, Grayordinates):
+        return Read(*_read_surfaces(signals, run, mask, smoothing_fwhm, watch, less_baseline))
     # Smoothing needs the voxels around the mask as far as its kernel reaches.
     sigma = spatial.smoothing_sigma(smoothing_fwhm, mask.affine)
     inside = mask.array[mask.box]
     way = filter_between(run.grid, mask.grid, mask.box, sigma, inside)
-    positions, n_nonfinite, watch = mask.positions(), 0, watch or Stopwatch()
+    positions, n_nonfinite = mask.positions(), 0
     # Only the frames that count get a row.
     if run.kept is not None:
         signals = _KeptRows(signals, run.kept, mask.n_voxels)
@@ -189,6 +195,22 @@ def read_into(
             signals.put_rows(block.start, rows)
         n_nonfinite += block.n_nonfinite
     return Read(n_nonfinite, baseline if less_baseline else np.zeros_like(baseline))
+
+
+def _read_surfaces(signals, run, mask, fwhm, watch, less_baseline):
+    """As :func:`read_into`, of grayordinates."""
+    n_nonfinite = read_columns_into(signals, run, mask, watch)
+    baseline = np.zeros(mask.n_voxels, np.float32)
+    if fwhm:
+        from nbica.image.surface_smoothing import smooth_signals
+
+        with watch.stage("smooth"):
+            baseline = smooth_signals(signals, mask, fwhm)
+        if not less_baseline:
+            for voxels, block in signals.walk(change=True):
+                block += baseline[voxels]
+            baseline = np.zeros_like(baseline)
+    return n_nonfinite, baseline
 
 
 class PassingRows:
@@ -269,6 +291,8 @@ def apply_mask(
     """
     del ensure_finite
     mask, dtype = load_mask(mask_img), _number_type(dtype)
+    if isinstance(mask, Grayordinates):
+        return values_on(mask, imgs).astype(dtype, copy=False)
     run, is_volume = run_of_images(imgs)
     signals, n_nonfinite = extract(run, mask, smoothing_fwhm)
     warn_of(run, notices_of(run, mask, n_nonfinite))
@@ -296,7 +320,8 @@ def unmask(
     Returns
     -------
     Nifti1Image, or a list of them
-        4D for two dimensions, 3D for one; 0 outside of the mask.
+        4D for two dimensions, 3D for one; 0 outside of the mask. Of grayordinates a Cifti2Image or
+        a SurfaceImage.
 
     Raises
     ------
@@ -335,6 +360,8 @@ def unmask(
         )
         raise ValueError(msg)
     X = X.astype(_READABLE.get(X.dtype.name, X.dtype), copy=False)
+    if isinstance(mask, Grayordinates):
+        return surface_image(X, mask, t_r)
     data = np.zeros(mask.array.shape + X.shape[:-1], X.dtype, order=order)
     if order == "C":
         data[mask.array] = X.T
@@ -368,7 +395,8 @@ def _n_outside(mask, grid):
 def notices_of(run, mask, n_nonfinite, n_constant=0, t_r=None):
     """What was noticed about a run seen through a mask, in words that follow its name."""
     notices = [run.notice] if run.notice else []
-    if not run.grid.same_as(mask.grid):
+    places = "grayordinates" if run.on_surfaces else "voxels"
+    if not run.on_surfaces and not run.grid.same_as(mask.grid):
         notices.append(
             f"on a grid of {run.grid.shape} with another affine than the mask's; "
             f"resampled to {mask.grid.shape}"
@@ -381,7 +409,7 @@ def notices_of(run, mask, n_nonfinite, n_constant=0, t_r=None):
     if n_nonfinite:
         notices.append(notice_of_nonfinite(n_nonfinite, run))
     if n_constant == mask.n_voxels:
-        notices.append("all voxels of the mask are constant: the run adds nothing")
+        notices.append(f"all {places} of the mask are constant: the run adds nothing")
     elif n_constant:
-        notices.append(f"{n_constant} of {mask.n_voxels} voxels are constant")
+        notices.append(f"{n_constant} of {mask.n_voxels} {places} are constant")
     return notices

@@ -12,13 +12,13 @@ import numpy as np
 from nbica.exceptions import DataError
 from nbica.image import spatial
 from nbica.image.files import load_volume, open_image
+from nbica.image.grayordinates import Grayordinates
 from nbica.image.grid import Grid, volume_on_grid
 from nbica.image.run import is_one
 from nbica.image.space import UNKNOWN, Space, image_of, space_of
+from nbica.image.surface_images import is_surface, surface_image
+from nbica.masking.surfaces import load_surface_mask
 from nbica.runtime.checks import as_flag, is_number
-
-if TYPE_CHECKING:
-    from nibabel import Nifti1Image
 
 if TYPE_CHECKING:
     from nibabel import Nifti1Image
@@ -76,11 +76,12 @@ def load_mask(mask_img: ImageLike | Mask) -> Mask:
     ----------
     mask_img : path, nibabel image, Mask or list of them
         3D, with one value beside 0 (or no 0 at all). Of several, such as
-        ``find_bids(…).mask_imgs``, the voxels that are in all of them.
+        ``find_bids(…).mask_imgs``, the voxels that are in all of them. Or of grayordinates, as
+        :func:`surfaces.load_surface_mask` takes it.
 
     Returns
     -------
-    Mask
+    Mask, or Grayordinates
 
     Raises
     ------
@@ -99,9 +100,11 @@ def load_mask(mask_img: ImageLike | Mask) -> Mask:
     >>> mask.grid.shape, mask.n_voxels == int(cohort.mask_img.get_fdata().sum())
     ((13, 16, 14), True)
     """
-    if isinstance(mask_img, Mask):
+    if isinstance(mask_img, Mask | Grayordinates):
         return mask_img
-    if isinstance(mask_img, list | tuple):
+    if is_surface(mask_img):
+        return load_surface_mask(mask_img)
+    if isinstance(mask_img, list | tuple) and mask_img:
         return intersect(map(load_mask, mask_img), threshold=1, connected=False)
     img, name = open_image(mask_img, "The mask image")
     data, affine, name = load_volume(img, name)
@@ -122,8 +125,10 @@ def load_mask(mask_img: ImageLike | Mask) -> Mask:
     return Mask(data.astype(bool), affine, space_of(img))
 
 
-def mask_to_image(mask: Mask) -> Nifti1Image:
-    """A Mask as an image of 0 and 1 (uint8)."""
+def mask_to_image(mask: Mask | Grayordinates) -> Nifti1Image:
+    """A Mask as an image of 0 and 1 (uint8); of grayordinates, of those that are kept."""
+    if isinstance(mask, Grayordinates):
+        return surface_image(np.ones(mask.n_voxels, np.uint8), mask)
     return image_of(mask.array.astype(np.uint8), mask.grid)
 
 

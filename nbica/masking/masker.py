@@ -8,8 +8,10 @@ import joblib
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from nbica.exceptions import DataError
 from nbica.image import spatial
 from nbica.image.fingerprint import fingerprint
+from nbica.image.grayordinates import Grayordinates
 from nbica.image.grid import target_grid
 from nbica.image.run import iter_runs
 from nbica.image.series import runs_of_images
@@ -17,6 +19,7 @@ from nbica.masking.compute import brain_mask_on, compute_background_mask, comput
 from nbica.masking.extract import unmask
 from nbica.masking.mask import load_mask, mask_to_image, resample_mask
 from nbica.masking.preparation import Preparation, prepare
+from nbica.masking.surfaces import check_for_surfaces, check_surface_smoothing, surface_mask
 from nbica.masking.transformer import RunTransformer, float_type
 from nbica.runtime.cache import Stage
 from nbica.runtime.checks import as_array, check_n_jobs, check_options
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
     from nibabel import Nifti1Image
     from numpy.typing import ArrayLike, DTypeLike
 
-    from nbica.hints import Colors, Fwhm, ImageLike, Images, MemoryLike, Standardize
+    from nbica.hints import Colors, Fwhm, ImageLike, Images, MemoryLike, MeshLike, Standardize
 
 SIGNALS = Stage("signals", version=3)
 STRATEGIES = {"background": compute_background_mask, "epi": compute_epi_mask}
@@ -44,7 +47,9 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
     Parameters
     ----------
     mask_img : path or nibabel image, optional
-        By default computed from the images that are given to `fit`.
+        By default computed from the images that are given to `fit`. CIFTI and GIFTI runs take a
+        dlabel, a dscalar, a SurfaceImage or a list of structures (["CORTEX_LEFT"]); by default all
+        that they have.
     runs : array of shape (n_timepoints,), optional
         Labels of the parts of an image that were recorded apart; each is cleaned by itself.
     smoothing_fwhm : float, sequence of three floats or None
@@ -84,12 +89,15 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
         Further options of :func:`nbica.signal.clean`: `filter`, `extrapolate`, `butterworth__...`.
     n_jobs : int
         Images read at once where a mask is computed from several.
+    surf_mesh : (left, right), dict, PolyMesh or SurfaceImage, optional
+        Surfaces of the data's space (.surf.gii), for smoothing along the cortex, and for images of
+        GIFTI runs on meshes other than fsaverage5.
 
     Attributes
     ----------
-    mask_img_ : Nifti1Image
+    mask_img_ : Nifti1Image, Cifti2Image or SurfaceImage
     n_elements_ : int
-        Voxels in the mask.
+        Voxels in the mask, or grayordinates.
     preparation_ : preparation.Preparation
 
     See Also
@@ -119,7 +127,7 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
         mask_strategy: str = "background", mask_args: dict | None = None,
         dtype: DTypeLike | None = None, memory: MemoryLike = None, memory_level: int = 1,
         verbose: int = 0, reports: bool = True, cmap: Colors = "gray",
-        clean_args: dict | None = None, n_jobs: int = 1,
+        clean_args: dict | None = None, n_jobs: int = 1, surf_mesh: MeshLike = None,
     ) -> None:  # fmt: skip
         self.mask_img = mask_img
         self.runs = runs
@@ -143,6 +151,7 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
         self.cmap = cmap
         self.clean_args = clean_args
         self.n_jobs = n_jobs
+        self.surf_mesh = surf_mesh
 
     def fit(self, imgs: Images | None = None, y: object = None) -> Self:
         """Load the mask, or compute it from images.
@@ -169,8 +178,13 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
         cleaning = self._checked_cleaning()
         self._check_strategy()
         float_type(self.dtype)
-        mask = self._given_mask() if self.mask_img is not None else self._computed_mask(imgs)
-        spatial.smoothing_sigma(self.smoothing_fwhm, mask.affine)
+        mask = surface_mask(self.mask_img, imgs, self.surf_mesh)
+        if mask is not None:
+            check_for_surfaces(vars(self))
+            check_surface_smoothing(self.smoothing_fwhm, mask)
+        else:
+            mask = self._given_mask() if self.mask_img is not None else self._computed_mask(imgs)
+            spatial.smoothing_sigma(self.smoothing_fwhm, mask.affine)
         self.preparation_ = Preparation(mask, self.smoothing_fwhm, cleaning)
         self.mask_img_ = mask_to_image(mask)
         self.n_elements_ = mask.n_voxels
@@ -230,6 +244,17 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
         del input_features
         return np.array([f"niftimasker{i}" for i in range(self.n_elements_)], dtype=object)
 
+    def as_nilearn(self):
+        """As :meth:`transformer.RunTransformer.as_nilearn`; of volumes only."""
+        mask = getattr(getattr(self, "preparation_", None), "mask", None)
+        if isinstance(mask, Grayordinates):
+            msg = (
+                "nilearn's NiftiMasker takes volumes, and this masker was fitted to grayordinates. "
+                "nilearn.maskers.SurfaceMasker takes SurfaceImage; of CIFTI nilearn takes none."
+            )
+            raise DataError(msg)
+        return super().as_nilearn()
+
     def _as_fitted(self):
         return {"mask_img": self.mask_img_, "target_affine": None, "target_shape": None}
 
@@ -245,7 +270,8 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
         Returns
         -------
         Nifti1Image
-            4D, or 3D for one row without its dimension.
+            4D, or 3D for one row without its dimension. Of CIFTI runs a Cifti2Image: a dtseries
+            where the masker has a `t_r`, else a dscalar; of GIFTI pairs a SurfaceImage.
         """
         check_is_fitted(self)
         return unmask(as_array(X), self.preparation_.mask, t_r=self.t_r)

@@ -12,7 +12,9 @@ from scipy import ndimage, special
 from nbica.exceptions import DataError
 from nbica.image import spatial
 from nbica.image.files import checked_affine, open_image, read_array
+from nbica.image.grayordinates import Grayordinates
 from nbica.image.grid import Grid, volume_on_grid
+from nbica.image.surface_images import is_surface, read_maps
 from nbica.masking.extract import apply_mask
 from nbica.masking.mask import Mask, load_mask
 from nbica.matching.pairing import DIGITS, correlate, match
@@ -38,11 +40,19 @@ SIGNS_OF_NOISE = {"edge": 2.0, "csf": 2.0, "spike": 0.2, "high_frequency": 0.5}
 
 
 class Networks(NamedTuple):
-    """Known networks: names, and one volume each on a common affine."""
+    """Known networks: names, and one volume each on a common affine.
+
+    On grayordinates the volumes are rows of values, and in place of the affine stands where they
+    are.
+    """
 
     names: list
     volumes: list
-    affine: np.ndarray
+    affine: np.ndarray | Grayordinates
+
+    def on(self, mask):
+        """The networks in the voxels of a mask, or its grayordinates: (n_networks, n_voxels)."""
+        return np.array([on_mask(volume, self.affine, mask) for volume in self.volumes], np.float32)
 
 
 def label(
@@ -57,9 +67,10 @@ def label(
 
     Parameters
     ----------
-    components_img : path or nibabel image, 4D
+    components_img : path or nibabel image, 4D; or maps on grayordinates
     networks : path, nibabel image, list of these, or Bunch
-        A 4D template; a 3D parcellation of whole numbers, 0 being no network; a list of 3D maps;
+        For maps on grayordinates a dlabel (its first map), a dscalar, or a list of these. Else a
+        4D template; a 3D parcellation of whole numbers, 0 being no network; a list of 3D maps;
         or a Bunch with `maps` and `labels` as nilearn's atlases are, or `maps_img` and `labels`.
     names : list of str, or dict of number to str, optional
         Names of the networks, in their order or, of a parcellation, in that of its numbers. By
@@ -120,7 +131,7 @@ def label(
     mask = load_mask(mask_img) if mask_img is not None else _support(components_img)
     maps = np.atleast_2d(apply_mask(components_img, mask))
     known = load_networks(networks, names)
-    references = np.array([on_mask(volume, known.affine, mask) for volume in known.volumes])
+    references = known.on(mask)
     if not references.any():
         msg = "All networks are 0 inside the mask: are they in the components' space (such as MNI)?"
         raise DataError(msg)
@@ -154,7 +165,11 @@ def load_networks(networks, names=None):
         maps = networks.get("maps_img", networks.get("maps"))
         names = networks.get("labels") if names is None else names
         return load_networks(maps, names)
+    if is_surface(networks):
+        return _on_surfaces([networks], names)
     if isinstance(networks, list | tuple):
+        if networks and is_surface(networks[0]):
+            return _on_surfaces(networks, names)
         loaded = [_volumes_of(img) for img in networks]
         if not loaded:
             msg = "networks is an empty list; give at least one image."
@@ -173,6 +188,29 @@ def load_networks(networks, names=None):
         elif isinstance(names, Sized) and len(names) == len(numbers) + 1:
             names = list(names)[1:]  # nilearn's atlases name the background first
     return Networks(_names_for(volumes, names), volumes, affine)
+
+
+def _on_surfaces(imgs, names):
+    """Networks of dlabel and dscalar files, or other maps on grayordinates."""
+    known = [_rows_of(read_maps(img, "The networks")) for img in imgs]
+    space = known[0].affine
+    for one in known[1:]:
+        if reason := space.difference(one.affine):
+            msg = f"The networks' images have different grayordinates: {reason}."
+            raise DataError(msg)
+    rows = [row for one in known for row in one.volumes]
+    own = [name for one in known for name in one.names]
+    return Networks(own if names is None else _names_for(rows, names), rows, space)
+
+
+def _rows_of(maps):
+    """Maps as networks; of a dlabel, the parcels of its first map."""
+    if not maps.labels:
+        names = maps.names or [f"network {row + 1}" for row in range(len(maps.values))]
+        return Networks(names, list(np.nan_to_num(maps.values)), maps.space)
+    numbers = maps.values[0]
+    there = {n: name for n, name in maps.labels[0].items() if n and (numbers == n).any()}
+    return Networks(list(there.values()), [numbers == n for n in there], maps.space)
 
 
 def _volumes_of(img):
@@ -216,6 +254,8 @@ def on_mask(volume, affine, mask):
     -------
     ndarray of shape (n_voxels,)
     """
+    if isinstance(affine, Grayordinates) or isinstance(mask, Grayordinates):
+        return _on_grayordinates(volume, affine, mask)
     own, wanted = (np.linalg.norm(a[:3, :3], axis=0) for a in (affine, mask.affine))
     missing = np.sqrt(max(0.0, wanted.mean() ** 2 - own.mean() ** 2))
     volume = volume.astype(np.float32)
@@ -225,8 +265,23 @@ def on_mask(volume, affine, mask):
     return volume_on_grid(volume, affine, grid, order=1)[mask.array]
 
 
+def _on_grayordinates(values, space, mask):
+    if not isinstance(space, Grayordinates) or not isinstance(mask, Grayordinates):
+        msg = (
+            "The networks and the components are not of one kind: volumes on one side, "
+            "grayordinates on the other. Pass a dlabel or a dscalar of the networks for components "
+            "of CIFTI or GIFTI runs, a volume for volumes."
+        )
+        raise DataError(msg)
+    places = space.places_of(mask)
+    return np.where(places >= 0, values[places], 0).astype(np.float32)
+
+
 def _support(components_img):
     """A mask of the voxels in which any component is not 0."""
+    if is_surface(components_img):
+        maps = read_maps(components_img, "The components' image")
+        return maps.space.selected((maps.values != 0).any(axis=0))
     img, name = open_image(components_img, "The components' image")
     data = read_array(img, name)
     if data.ndim != 4:
@@ -310,9 +365,10 @@ def flag_noise(
     # Where the energy of each map lies: at the border of the mask, in fluid.
     energy = np.atleast_2d(apply_mask(components_img, mask)).astype(float) ** 2
     energy /= np.maximum(energy.sum(axis=1, keepdims=True), np.finfo(float).tiny)
-    core = ndimage.binary_erosion(np.pad(mask.array, 1))[1:-1, 1:-1, 1:-1]
     signs = {name: np.full(len(energy), np.nan) for name in SIGNS_OF_NOISE}
-    signs["edge"] = _excess(energy, (~core[mask.array]).astype(float))
+    if isinstance(mask, Mask):  # grayordinates have no edge
+        core = ndimage.binary_erosion(np.pad(mask.array, 1))[1:-1, 1:-1, 1:-1]
+        signs["edge"] = _excess(energy, (~core[mask.array]).astype(float))
     if csf_img is not None:
         signs["csf"] = _excess(energy, apply_mask(csf_img, mask).astype(float))
     # When: in single frames, or at frequencies that blood does not follow.

@@ -9,12 +9,19 @@ import numpy as np
 from nibabel.affines import apply_affine
 
 from nbica.image.slicing import STEP, plane_of
+from nbica.image.surface_images import is_surface
 from nbica.plotting.bars import draw_colorbar
 from nbica.plotting.colors import BLUE_ORANGE
 from nbica.plotting.figures import INK, PAPER, MapsFigure, present
 from nbica.plotting.layout import add_axes
 from nbica.plotting.options import are_sizes
 from nbica.plotting.scales import Scale, scale_of
+from nbica.plotting.surface_tiles import (
+    draw_surface_tile,
+    peak_below,
+    surface_maps,
+    surface_scene,
+)
 from nbica.plotting.views import Slice, in_mm
 from nbica.plotting.volumes import Volume, box_of_scene, load_background, load_maps
 from nbica.runtime.checks import one_each
@@ -26,7 +33,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import ArrayLike
 
-    from nbica.hints import AnyPath, Background, Colors, ImageLike
+    from nbica.hints import AnyPath, Background, Colors, ImageLike, MeshLike
 
 # In mm: between the slices of a tile, below them for coordinates.
 _GAP, _CAPTION = 6.0, 12.0
@@ -58,7 +65,7 @@ def plot_components(
     stability: Sequence[float] | None = None, threshold: float | Literal["auto"] | None = "auto",
     vmax: float | None = None, cut_coords: ArrayLike | None = None, n_columns: int | None = None,
     cmap: Colors = None, figsize: tuple[float, float] | None = None,
-    output_file: AnyPath | None = None,
+    output_file: AnyPath | None = None, surf_mesh: MeshLike = None,
 ) -> Figure:  # fmt: skip
     """Draw each component in three slices through its peak: a mosaic to read at a glance.
 
@@ -66,8 +73,10 @@ def plot_components(
 
     Parameters
     ----------
-    components_img : image or path, 3D or 4D
-        One map, or one per volume. NaN are transparent.
+    components_img : image or path, 3D or 4D; CIFTI-2, pair of GIFTI, or SurfaceImage
+        One map, or one per volume. NaN are transparent. Maps on grayordinates are drawn on both
+        hemispheres, from outside and from inside, beside a coronal and an axial slice through the
+        peak of what lies below.
     bg_img : image or path, 3D; "auto" or None
         Anatomy in the same world space; its grid and affine may differ. "auto" is the T1 of MNI152
         under maps that lie in its space, by where their values or their field of view are; under
@@ -95,6 +104,9 @@ def plot_components(
         In inches; by default 4.2 wide per column, the height that fits.
     output_file : path, optional
         Also written there; the suffix chooses the format.
+    surf_mesh : (left, right), dict, PolyMesh or SurfaceImage, optional
+        Surfaces to draw maps on grayordinates on, of the same space; needed but for images that
+        have some and for fsaverage5.
 
     Returns
     -------
@@ -131,25 +143,34 @@ def plot_components(
     >>> second.vmax == first.vmax
     True
     """
-    maps, affine = load_maps(components_img, "components_img")
+    of_surfaces = is_surface(components_img)
+    if of_surfaces:
+        maps, space = surface_maps(components_img, surf_mesh)
+    else:
+        maps, affine = load_maps(components_img, "components_img")
     default = [f"IC {index}" for index in range(len(maps))]
     titles = default if titles is None else one_each("titles", titles, len(maps))
     if stability is not None:
         stability = np.clip(one_each("stability", stability, len(maps)), 0, 1)
-    scene = _scene(maps, affine, bg_img, threshold, vmax, cmap)
-    volumes = [Volume(data, affine) for data in maps]
-    cuts = _cuts(cut_coords, volumes, scene)
+    if of_surfaces:
+        scene = surface_scene(maps, space, bg_img, threshold, vmax, cmap)
+        volumes, draw, peak = maps, draw_surface_tile, peak_below
+    else:
+        scene = _scene(maps, affine, bg_img, threshold, vmax, cmap)
+        volumes, draw, peak = [Volume(data, affine) for data in maps], _draw_tile, _peak
+    cuts = _cuts(cut_coords, volumes, scene, peak)
     figure, tiles, foot = _layout(len(maps), scene.shape, n_columns, figsize)
     figure.cut_coords, figure.threshold = cuts, scene.scale.threshold
     figure.vmax = scene.scale.vmax
     for index, (tile, volume) in enumerate(zip(tiles, volumes, strict=True)):
-        _draw_tile(tile, volume, cuts[index], scene)
+        draw(tile, volume, cuts[index], scene)
         tile.set_title(titles[index], color=INK, fontsize=9, loc="left", pad=3, parse_math=False)
         if stability is not None:
             _draw_stability(figure, tile, stability[index])
     draw_colorbar(foot, scene.scale, ink=INK, vertical=False)
     where = "through its peak" if cut_coords is None else "at given coordinates"
-    figure.sentence = f"{len(maps)} brain maps, each in three slices {where}"
+    how = "on both hemispheres, and in slices" if of_surfaces else "in three slices"
+    figure.sentence = f"{len(maps)} brain maps, each {how} {where}"
     if output_file is None:
         present(figure)
     else:
@@ -197,10 +218,10 @@ def _layout(n_tiles, shape, n_columns, figsize):
     return figure, tiles, foot
 
 
-def _cuts(cut_coords, volumes, scene):
+def _cuts(cut_coords, volumes, scene, peak):
     """Where each map is cut, in mm: an array of shape (n_maps, 3)."""
     if cut_coords is None:
-        return np.array([_peak(volume, scene) for volume in volumes])
+        return np.array([peak(volume, scene) for volume in volumes])
     try:
         cuts = np.asarray(cut_coords, dtype=float)
     except (TypeError, ValueError):

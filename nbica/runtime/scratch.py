@@ -43,6 +43,17 @@ class RamSignals:
     def put_rows(self, start, rows):
         """Tell that they are written: nothing to do."""
 
+    def get_rows(self, start, n_rows):
+        """Frames that were written; what is written to them stays after :meth:`put_rows`."""
+        return self.array[start : start + n_rows]
+
+    def columns(self, voxels):
+        """Where all frames of some voxels are to be written: a block of :func:`voxel_blocks`."""
+        return self.array[:, voxels]
+
+    def put_columns(self, voxels, block):
+        """Tell that they are written: nothing to do."""
+
     def walk(self, *, change=False):
         """Each block of voxels; what is written to it stays.
 
@@ -90,6 +101,25 @@ class DiskSignals:
             part = np.ascontiguousarray(rows[:, voxels])
             self._seek(voxels, start)
             self._write(part)
+
+    def get_rows(self, start, n_rows):
+        """Frames that were written; what is written to them stays after :meth:`put_rows`."""
+        rows = self.rows(start, n_rows)
+        for voxels in voxel_blocks(self.shape[1]):
+            part = np.empty((n_rows, voxels.stop - voxels.start), np.float32)
+            self._seek(voxels, start)
+            self._read(part)
+            rows[:, voxels] = part
+        return rows
+
+    def columns(self, voxels):
+        """Where all frames of some voxels are to be written: a block of :func:`voxel_blocks`."""
+        return np.empty((self.shape[0], voxels.stop - voxels.start), np.float32)
+
+    def put_columns(self, voxels, block):
+        """Write a block of voxels to where it is."""
+        self._seek(voxels)
+        self._write(block)
 
     def walk(self, *, change=False):
         """Each block of voxels, read from the file; written back if it may `change`.

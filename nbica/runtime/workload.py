@@ -150,7 +150,7 @@ def workload_of(
     -------
     Workload
     """
-    paths = [run.frames.path for run in runs if hasattr(run.frames, "path")]
+    paths = [path for run in runs for path in getattr(run.frames, "paths", ())]
     sizes = np.array([Path(path).stat().st_size for path in paths], dtype=np.int64)
     packed = np.array([not path.lower().endswith((".nii", ".img")) for path in paths], dtype=bool)
     return Workload(
@@ -176,7 +176,8 @@ def workload_of(
 
 
 def _resampled_values(runs, grid, n_voxels):
-    n_timepoints = sum(run.n_timepoints for run in runs if run.grid.is_turned(grid))
+    turned = (run for run in runs if not run.on_surfaces and run.grid.is_turned(grid))
+    n_timepoints = sum(run.n_timepoints for run in turned)
     return int(n_timepoints * min(np.prod(grid.shape), 2.5 * n_voxels))
 
 

@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = door(
         ".fit_panel": ["FitPanel"],
         ".niivue": ["to_niivue"],
         ".reporting": ["report"],
-        ".slice_viewer": ["SliceViewer", "view_img"],
+        ".slice_viewer": ["SliceViewer"],
+        ".view": ["view_img"],
     },
 )

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+import os
+import warnings
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import traitlets as t
 
-from nbica.image.world_axes import table
-from nbica.matching import match
+from nbica.exceptions import DataWarning
 from nbica.runtime.atomic import to_write, write_text
-from nbica.runtime.checks import as_list
 from nbica.runtime.text import for_spreadsheets
-from nbica.signal.ties import in_order
 from nbica.viewer import labelfile, page, poster
-from nbica.viewer.payload import NO_DATA, Courses
+from nbica.viewer.cortex import with_vertex_values
+from nbica.viewer.courses import CourseTeller, courses_of
+from nbica.viewer.fitted import checked_stability, facts_of, scene_of
+from nbica.viewer.keywords import check_traits, shows_keywords_of
+from nbica.viewer.labelbook import LabelBook, as_marks, checked_marks, labels_of_all, set_aside
+from nbica.viewer.partner import carried_over, with_partner
+from nbica.viewer.payload import pack
 from nbica.viewer.render import Layer, Look
-from nbica.viewer.scene import anatomy_of, load_scene
 from nbica.viewer.slice_viewer import SliceViewer
-from nbica.viewer.state import as_real, check_names, check_t_r, check_traits
+from nbica.viewer.state import check_t_r
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from numpy.typing import ArrayLike
     from pandas import DataFrame
@@ -31,74 +35,7 @@ if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
     from nbica.hints import AnyPath, Background, ImageLike, Images
-
-
-def browse(
-    components: ImageLike | BaseEstimator, bg_img: Background = "auto", **options: Any
-) -> ComponentBrowser:
-    """Look through components on a contact sheet, in slices and over time, and label them.
-
-    Costs as :func:`nbica.view_img`.
-
-    Parameters
-    ----------
-    components : image, path or a fitted CanICA or DictLearning
-        One component per volume. An estimator brings its maps and their stability.
-    bg_img : image or path, 3D; "auto" or None
-        Anatomy in the same world space. "auto": the T1 of MNI152 below components in its space; the
-        mean of a run below others, if an estimator knows its runs, and else the brain that they
-        cover. None is none.
-    names : sequence of str, optional
-        One per component; "IC 0", "IC 1"… by default.
-    stability : sequence of float, optional
-        One per component.
-    time_courses : array or list of arrays of shape (n_timepoints, n_components), optional
-        One per run; shown with their power spectra.
-    t_r : float, optional
-        Seconds between time points.
-    subjects : sequence of str, optional
-        Names of the runs.
-    compare : as `components`, optional
-        A second decomposition, shown below, each component with the one most like it and their r:
-        in the same slices, with threshold and colours alike (scaled where its unit is another, by
-        the typical peak).
-    labels_img, labels, contours, overlays, quantum, **traits
-        As :func:`nbica.view_img`.
-
-    Returns
-    -------
-    ComponentBrowser
-
-    Raises
-    ------
-    FileNotFoundError, DataError, TypeError, ValueError
-        As :func:`nbica.view_img`.
-
-    See Also
-    --------
-    nbica.view_img : maps that need no labels.
-    nbica.report : the same for others, in one file.
-
-    Notes
-    -----
-    With the keyboard: ] and [ page through; 1 to 9, 0 and e label and go on to the next without a
-    label; u takes back. The classes are those of FSLeyes and FIX [1]_.
-
-    References
-    ----------
-    .. [1] McCarthy, FSLeyes, doi:10.5281/zenodo.1470761; Griffanti et al. (2017), "Hand
-       classification of fMRI ICA noise components", doi:10.1016/j.neuroimage.2016.12.036.
-
-    Examples
-    --------
-    >>> from nbica import CanICA, browse, datasets
-    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
-    >>> ica = CanICA(cohort.mask_img, n_components=5, random_state=0).fit(cohort)
-    >>> desk = browse(ica, cohort.anat_img, time_courses=ica.transform(cohort), t_r=cohort.t_r)
-    >>> desk.names, desk.labels_[0]
-    (['IC 0', 'IC 1', 'IC 2', 'IC 3', 'IC 4'], 'Unknown')
-    """
-    return ComponentBrowser(components, bg_img, **options)
+    from nbica.viewer.page import Page
 
 
 class ComponentBrowser(SliceViewer):
@@ -106,10 +43,16 @@ class ComponentBrowser(SliceViewer):
 
     Attributes
     ----------
-    marks : dict of str to str
-        Class by component index (as text, since JSON has no other keys).
+    marks : dict of str to list of str
+        Labels by component index (as text, since JSON has no other keys): classes and free text. A
+        label alone may be given for a list of one.
+    saved : str
+        Where the labels are, in words.
     subject : int
         The run whose time course is shown.
+    frame : int
+        The frame of it that was clicked; -1 for none. Linked to the `component` of a viewer of the
+        run, that viewer goes there.
     component, cut_coords, threshold, …
         As :class:`SliceViewer`.
 
@@ -134,57 +77,78 @@ class ComponentBrowser(SliceViewer):
     _esm = page.module(*page.DESK_SCRIPTS, render="renderComponents")
     _css = page.read("slices.css", "components.css")
     _height = 820
+    _teller = None  # of a desk that could not be made
 
-    marks = t.Dict(value_trait=t.Enum(labelfile.CLASSES), key_trait=t.Unicode()).tag(sync=True)
+    _courses = t.Bytes().tag(sync=True)
+    marks = t.Dict().tag(sync=True)
+    saved = t.Unicode().tag(sync=True)
+    _kept = t.Dict().tag(sync=True)  # marks that arrived here: the browser compares them to its own
     subject = t.Int(0, min=0).tag(sync=True)
+    frame = t.Int(-1, min=-1).tag(sync=True)
 
     def __init__(
         self, components: ImageLike | BaseEstimator, bg_img: Background = "auto", *,
         names: Sequence[str] | None = None, stability: Sequence[float] | None = None,
         time_courses: ArrayLike | None = None, t_r: float | None = None,
         subjects: Sequence[str] | None = None, compare: ImageLike | BaseEstimator | None = None,
-        overlays: Images | None = None, labels_img: ImageLike | None = None,
-        labels: Sequence[str] | Mapping[int, str] | None = None, contours: Images | None = None,
-        quantum: float | None = None, threshold: float | Literal["auto"] = "auto", **traits: Any
+        networks: Any = None, overlays: Images | None = None, labels_img: ImageLike | None = None,
+        labels: AnyPath | Sequence[str] | Mapping[int, str] | None = None,
+        contours: Images | None = None, quantum: float | None = None,
+        threshold: float | str = "auto", cortex: bool | str = "auto",
+        vertex_values: tuple[ArrayLike, ArrayLike] | None = None, **traits: Any,
     ) -> None:  # fmt: skip
-        check_traits(type(self), traits)
-        stability = getattr(components, "stability_", None) if stability is None else stability
-        if hasattr(components, "mask_img_"):
-            bg_img = anatomy_of(components, bg_img)
-        scene, notices = load_scene(
-            _image_of(components), bg_img, overlays, labels_img, labels, contours, quantum
+        traits = check_traits(type(self), traits)
+        t_r = check_t_r(t_r)
+        path, regions = (labels, None) if isinstance(labels, str | os.PathLike) else (None, labels)
+        scene, notices = scene_of(
+            components, bg_img, overlays, labels_img, regions, contours, quantum
         )
         n_maps = len(scene.maps.scales)
-        courses, about = _courses(time_courses, subjects, n_maps)
-        scene = replace(scene, courses=courses)
+        scene = with_vertex_values(scene, vertex_values)
+        stability = getattr(components, "stability_", None) if stability is None else stability
+        self.stability = checked_stability(stability, n_maps)
+        self._runs = courses_of(components, time_courses, subjects, n_maps, t_r)
         header = {
-            "notices": notices, "t_r": check_t_r(t_r), "courses": about,
-            "facts": _facts(stability, n_maps), "classes": labelfile.CLASSES,
-            "kept": labelfile.KEPT, "tints": labelfile.TINTS,
+            "notices": notices, "t_r": t_r, "courses": self._runs and self._runs.about(),
+            "classes": labelfile.CLASSES, "kept": labelfile.KEPT, "tints": labelfile.TINTS,
+            **facts_of(components, n_maps, self.stability, networks),
         }  # fmt: skip
         if compare is not None:
-            scene, paired = _with_partner(scene, _image_of(compare))
+            scene, paired = with_partner(scene, scene_of(compare, None)[0].maps)
             header |= paired
-        self._n_subjects = 0 if about is None else len(about["subjects"])
-        self.stability = None if stability is None else as_real(stability, "stability")
-        self._set_up(scene, header, names, threshold, {"follow_peaks": True, **traits})
+        self._book = LabelBook(scene.maps, path)
+        known = self._runs.known() if self._runs else []
+        begins = {"marks": self._book.marks, "saved": self._book.said, "_courses": pack(known)}
+        self._set_up(
+            scene, header, names, threshold, cortex, {"follow_peaks": True} | begins | traits
+        )
+        self._warn_of_contradictions()
+        self._teller = self._runs and CourseTeller(self._runs, self.send)
+        self.on_msg(self._answer)
+
+    # ---- labels ---------------------------------------------------------------------------------
 
     @t.validate("marks")
     def _check_marks(self, proposal):
-        n_maps = len(self.scene.maps.scales)
-        components = {str(k) for k in range(n_maps)}
-        wrong = [key for key in proposal["value"] if key not in components]
-        if wrong:
-            msg = f"marks: {', '.join(wrong)} is no component; they are '0' to '{n_maps - 1}'"
-            raise t.TraitError(msg)
-        return proposal["value"]
+        try:
+            return checked_marks(proposal["value"], len(self.scene.maps.scales))
+        except ValueError as error:
+            raise t.TraitError(str(error)) from error
 
-    @t.validate("subject")
-    def _check_subject(self, proposal):
-        if not 0 <= proposal["value"] < max(1, self._n_subjects):
-            msg = f"subject is {proposal['value']}; there are {self._n_subjects} runs, from 0 on"
-            raise t.TraitError(msg)
-        return proposal["value"]
+    @t.observe("marks")
+    def _keep_marks(self, change):
+        if change["new"] != self._book.marks:
+            self.saved = self._book.keep(change["new"])
+        self._kept = change["new"]
+
+    @property
+    def labels_(self) -> list[str]:
+        """One class per component, the first of its labels; "Unknown" where none was given."""
+        return [next((one for one in own if one in labelfile.CLASSES), "Unknown")
+                for own in self._labels()]  # fmt: skip
+
+    def _labels(self):
+        return labels_of_all(self.marks, len(self.scene.maps.scales))
 
     def to_dataframe(self) -> DataFrame:
         """The labels as a table.
@@ -193,53 +157,163 @@ class ComponentBrowser(SliceViewer):
         -------
         DataFrame
             One row per component: number (from 1, as in FSL), name, label ("Unknown" where none
-            was given), noise (whether it is to be removed), and stability where known. The row's
-            index is the component's, from 0.
+            was given), noise (whether it is to be removed), stability where known, and notes (all
+            other labels) where there are any. The row's index is the component's, from 0.
         """
         n_maps = len(self.scene.maps.scales)
-        labels = self.labels_
         frame = pd.DataFrame(
             {
                 "number": np.arange(1, n_maps + 1),
                 "name": list(self.names),
-                "label": labels,
-                "noise": [labelfile.is_noise(label) for label in labels],
+                "label": self.labels_,
+                "noise": [labelfile.is_noise(own) for own in self._labels()],
             },
             index=pd.RangeIndex(n_maps, name="index"),
         )
-        return frame if self.stability is None else frame.assign(stability=self.stability)
-
-    @property
-    def labels_(self) -> list[str]:
-        """One class per component; "Unknown" where none was given."""
-        return [self.marks.get(str(k), "Unknown") for k in range(len(self.scene.maps.scales))]
+        if self.stability is not None:
+            frame = frame.assign(stability=self.stability)
+        pairs = zip(self._labels(), self.labels_, strict=True)
+        notes = ["; ".join(one for one in own if one != first) for own, first in pairs]
+        return frame.assign(notes=notes) if any(notes) else frame
 
     def save_tsv(self, path: AnyPath) -> None:
         """Save :meth:`to_dataframe` as tab-separated values; none is taken for a formula."""
         text = for_spreadsheets(self.to_dataframe()).to_csv(sep="\t", lineterminator="\n")
         write_text(to_write(path), text)
 
-    def save_labels(self, path: AnyPath, melodic_dir: str = ".") -> None:
+    def save_labels(
+        self, path: AnyPath | None = None, melodic_dir: str = ".", *, noise_only: bool = False
+    ) -> None:
         """Save the labels as FIX, FSLeyes and Melview read them; components count from 1.
 
         Parameters
         ----------
-        path : path
+        path : path, optional
+            By default the file that was given as `labels`; what another program wrote there is
+            replaced.
         melodic_dir : str
             What the first line says: where the decomposition lies.
-        """
-        labelfile.write(path, self.labels_, melodic_dir)
+        noise_only : bool
+            Only the numbers of what is to be removed, as ICA-AROMA writes them: "2,5,6".
 
-    def load_labels(self, path: AnyPath) -> None:
-        """Take the labels of a file that FIX, FSLeyes, Melview or :meth:`save_labels` wrote.
+        Warns
+        -----
+        DataWarning
+            If a label file there held more than labels: it is set aside. And of components whose
+            labels contradict each other: they are kept, as FSL does.
+        """
+        self._warn_of_contradictions()
+        if path is None:
+            self.saved = self._book.keep(self.marks, replace=True)
+            return
+        path = to_write(path)
+        self._set_aside(path)
+        labels = self._labels()
+        text = labelfile.noise_list_of if noise_only else labelfile.text_of
+        write_text(path, text(labels) if noise_only else text(labels, melodic_dir))
+
+    def _set_aside(self, path):
+        """Keep what a label file holds beside labels."""
+        try:
+            there = labelfile.read(path, len(self.scene.maps.scales))
+        except (OSError, ValueError):
+            return  # there is none, or it is no label file
+        if there.rest:
+            copy = set_aside(path, labelfile.read_text(path))
+            msg = f"{path} holds more than labels ({there.rest[0]!r}): all of it is in {copy}"
+            warnings.warn(msg, DataWarning, stacklevel=3)
+
+    def _warn_of_contradictions(self):
+        both = [k for k, own in enumerate(self._labels()) if labelfile.is_contradiction(own)]
+        if both:
+            first = self._labels()[both[0]]
+            msg = (
+                f"{len(both)} components have labels that contradict each other, such as "
+                f"{self.names[both[0]]} ({', '.join(first)}): they are kept, as FSL does"
+            )
+            warnings.warn(msg, DataWarning, stacklevel=3)
+
+    def load_labels(self, path: AnyPath | None = None) -> None:
+        """Take the labels of a file that FIX, FSLeyes, Melview, ICA-AROMA or nbica wrote.
+
+        Parameters
+        ----------
+        path : path, optional
+            By default the file that was given as `labels`.
 
         Raises
         ------
         ValueError
-            If it is no such file, or of another number of components.
+            If it is no such file, of another number of components, or contradicts itself.
         """
-        labels = labelfile.read(path, len(self.scene.maps.scales))
-        self.marks = {str(k): label for k, label in enumerate(labels) if label != "Unknown"}
+        if path is None and self._book.path is None:
+            msg = "load_labels() needs a path: this desk was made without labels='labels.txt'"
+            raise ValueError(msg)
+        own = path is None
+        found = self._book.read() if own else as_marks(self._read(path))
+        self.marks = found
+        self._warn_of_contradictions()
+
+    def _read(self, path):
+        return labelfile.read(path, len(self.scene.maps.scales)).labels
+
+    def take_labels_of(self, other: ComponentBrowser) -> list[str]:
+        """Take over the labels of another desk, for the components most like its own.
+
+        Parameters
+        ----------
+        other : ComponentBrowser
+            Such as that of an earlier fit.
+
+        Returns
+        -------
+        list of str
+            Names of the components there whose labels have no place here: nothing is like them,
+            from r = 0.7 on. A label file is then copied before it is written.
+        """
+        marks, lost = carried_over(other.marks, other.scene.maps, self.scene.maps)
+        if lost:
+            self._book.set_aside()
+        self.marks = marks
+        return [other.names[k] for k in lost]
+
+    # ---- time courses ---------------------------------------------------------------------------
+
+    @t.validate("subject")
+    def _check_subject(self, proposal):
+        n_runs = len(self._runs.subjects) if self._runs else 0
+        if not 0 <= proposal["value"] < max(1, n_runs):
+            msg = f"subject is {proposal['value']}; there are {n_runs} runs, from 0 on"
+            raise t.TraitError(msg)
+        return proposal["value"]
+
+    def _answer(self, _, content, __):
+        """A message of the browser: somebody looks at a run."""
+        if self._teller and isinstance(content, dict) and "want" in content:
+            self._teller.want(content["want"])
+
+    def to_html(self, path: AnyPath | None = None) -> Path | Page:
+        """As :meth:`SliceViewer.to_html`, with the time courses of all runs.
+
+        Costs a pass over each run of a fit that nobody looked at before; that is shown meanwhile.
+        """
+        troubles = self._runs.compute_all() if self._runs else []
+        if troubles:
+            msg = f"The page has no time courses of {len(troubles)} runs: {troubles[0]}"
+            warnings.warn(msg, DataWarning, stacklevel=2)
+        return super().to_html(path)
+
+    def _blocks(self, with_cortex=True):
+        known = self._runs.known() if self._runs else []
+        return super()._blocks(with_cortex) | {"nbica-courses": pack(known)}
+
+    def close(self) -> None:
+        """Close the desk wherever it is shown, and compute nothing more for it."""
+        if self._teller:
+            self._teller.close()
+        super().close()
+
+    # ---- pictures -------------------------------------------------------------------------------
 
     def picture(self, coarse: int = 1) -> PILImage:
         """The contact sheet, drawn in Python: each component at its peak.
@@ -278,98 +352,81 @@ class ComponentBrowser(SliceViewer):
         return super().sentence.replace("map", "component", 1)
 
 
-def _image_of(components):
-    return getattr(components, "components_img_", components)
+@shows_keywords_of(ComponentBrowser)
+def browse(
+    components: ImageLike | BaseEstimator, bg_img: Background = "auto", **options: Any
+) -> ComponentBrowser:
+    """Look through components on a contact sheet, in slices and over time, and label them.
 
+    Costs as :func:`nbica.view_img`.
 
-def _facts(stability, n_maps):
-    """A line for each component's tile: its number in FSL, its stability, its rank by it."""
-    if stability is None:
-        return [f"no. {k + 1}" for k in range(n_maps)]
-    stability = as_real(stability, "stability")
-    if stability.shape != (n_maps,):
-        msg = f"stability has shape {stability.shape}; expected one number for each of {n_maps}"
-        raise ValueError(msg)
-    rank = np.empty(n_maps, int)
-    rank[in_order(stability, within=1e-3)] = np.arange(1, n_maps + 1)
-    return [
-        f"no. {k + 1} · stable {value:.2f} (rank {r})"
-        for k, (value, r) in enumerate(zip(stability, rank, strict=True))
-    ]
+    Parameters
+    ----------
+    components : image, path or a fitted CanICA or DictLearning
+        One component per volume. An estimator brings its maps, as z-scores, their stability, and
+        the time courses of its own runs: computed when they are first looked at, a pass over a run
+        for each, in the background.
+    bg_img : image or path, 3D; "auto" or None
+        Anatomy in the same world space. "auto": the T1 of MNI152 below components in its space; the
+        mean of a run below others, if an estimator knows its runs, and else the brain that they
+        cover. None is none.
+    names : sequence of str, optional
+        One per component; "IC 0", "IC 1"… by default.
+    stability : sequence of float, optional
+        One per component.
+    time_courses : array or list of arrays of shape (n_timepoints, n_components), optional
+        One per run; shown with their power spectra, in place of what an estimator knows.
+    t_r : float, optional
+        Seconds between time points; by default what an estimator or its runs say.
+    subjects : sequence of str, optional
+        Names of the runs.
+    compare : as `components`, optional
+        A second decomposition, shown below, each component with the one most like it and their r:
+        in the same slices, with threshold and colours alike (scaled where its unit is another, by
+        the typical peak).
+    networks : as :func:`nbica.matching.label` takes them, optional
+        Known networks: each component is shown with the one most like it, as a name to take.
+    labels : path, optional
+        A label file as FSLeyes has it: read if it is there, and saved at each change. Without it
+        labels are kept in this session, where the same components find them again. Names of
+        regions, as :func:`nbica.view_img` takes them, are no path.
+    labels_img, contours, overlays, quantum, threshold, component, cut_coords, …
+        As :func:`nbica.view_img`. Z-scores are shown from 3 on.
 
+    Returns
+    -------
+    ComponentBrowser
 
-def _courses(time_courses, subjects, n_maps):
-    """Time courses of all runs as whole numbers, and what the browser must know of them."""
-    if time_courses is None:
-        return None, None
-    is_one = isinstance(time_courses, np.ndarray)
-    runs = [time_courses] if is_one else as_list("time_courses", time_courses)
-    if not runs:
-        msg = "time_courses is empty; expected an array for each run, or None"
-        raise ValueError(msg)
-    runs = [as_real(run, "time_courses") for run in runs]
-    for number, run in enumerate(runs):
-        if run.ndim != 2 or run.shape[1] != n_maps or not len(run) or not np.isfinite(run).all():
-            msg = (
-                f"time_courses: run {number} has shape {run.shape}; expected finite numbers of "
-                f"shape (n_timepoints, {n_maps})"
-            )
-            raise ValueError(msg)
-    if subjects is None:
-        subjects = [f"run {k + 1}" for k in range(len(runs))]
-    if isinstance(subjects, str) or len(subjects) != len(runs):
-        msg = f"subjects: {len(subjects)} names for {len(runs)} time courses; give one each"
-        raise ValueError(msg)
-    scales = [np.maximum(np.abs(run).max(axis=0), np.finfo(float).tiny) / 32767 for run in runs]
-    codes = [
-        np.rint(run / scale).astype(np.int16).T.ravel()
-        for run, scale in zip(runs, scales, strict=True)
-    ]
-    about = {
-        "subjects": [str(name) for name in subjects],
-        "lengths": [len(run) for run in runs],
-        "scales": [scale.tolist() for scale in scales],
-    }
-    return Courses(np.concatenate(codes)), about
+    Raises
+    ------
+    FileNotFoundError, DataError, TypeError, ValueError
+        As :func:`nbica.view_img`.
 
+    See Also
+    --------
+    nbica.view_img : maps that need no labels.
+    nbica.report : the same for others, in one file.
 
-def _with_partner(scene, img):
-    """A scene with a second decomposition, its maps in the order and sign of the first."""
-    other, _ = load_scene(img)
-    there, here = other.maps, scene.maps
-    if not here.mask.any():
-        msg = "compare: the components to compare with are empty, all of them 0 or no data"
-        raise ValueError(msg)
-    found = match(_values_at(there, here), here.codes.astype(float))
-    index = np.where(found.indices < 0, 0, found.indices)
-    codes = there.codes[index].copy()
-    codes[found.indices < 0] = 0
-    turned = found.signs[:, np.newaxis] < 0
-    codes = np.where(turned & (codes != NO_DATA), -codes, codes).astype(np.int8)
-    partner = replace(
-        there, codes=codes, scales=there.scales[index], peaks=there.peaks[index],
-        signed=there.signed or here.signed,
-    )  # fmt: skip
-    names = check_names(None, there)
-    pairs = [
-        {"r": float(r), "name": names[i] if i >= 0 else "", "index": int(i)}
-        for i, r in zip(found.indices, found.correlations, strict=True)
-    ]
-    ratio = float(np.median(partner.peaks) / (np.median(here.peaks) or 1.0)) or 1.0
-    return replace(scene, partner=partner), {"pairs": pairs, "partner_ratio": ratio}
+    Notes
+    -----
+    With the keyboard: ] and [ page through; 1 to 9, 0 and e label and go on to the next without a
+    label, with Shift they give one more; l is for free text; u or Ctrl+Z takes back. The classes
+    are those of FSLeyes and FIX [1]_. Components count from 0 everywhere but in label files, which
+    are FSL's.
 
+    References
+    ----------
+    .. [1] McCarthy, FSLeyes, doi:10.5281/zenodo.1470761; Griffanti et al. (2017), "Hand
+       classification of fMRI ICA noise components", doi:10.1016/j.neuroimage.2016.12.036.
 
-def _values_at(maps, others):
-    """Codes of maps at the voxels of others' mask, by the nearest voxel; 0 outside."""
-    tables = [
-        table(maps.grid, axis, others.grid.origin[axis] + others.grid.step[axis] * np.arange(n))
-        for axis, n in enumerate(others.grid.shape)
-    ]
-    nearest = [one.nearest for one in tables]
-    x, y, z = (index >= 0 for index in nearest)
-    inside = x[:, np.newaxis, np.newaxis] & y[:, np.newaxis] & z
-    rows = []
-    for k in range(len(maps.scales)):
-        dense = np.where(maps.dense(k) == NO_DATA, 0, maps.dense(k))
-        rows.append(np.where(inside, dense[np.ix_(*nearest)], 0).T[others.mask.T])
-    return np.array(rows, float)
+    Examples
+    --------
+    >>> from nbica import CanICA, browse, datasets
+    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
+    >>> ica = CanICA(cohort.mask_img, n_components=5, random_state=0).fit(cohort)
+    >>> desk = browse(ica, cohort.anat_img, labels="labels.txt")
+    >>> desk.marks = {"0": ["Signal", "default mode"]}
+    >>> desk.saved, browse(ica, labels="labels.txt").labels_[0]
+    ('saved to labels.txt', 'Signal')
+    """
+    return ComponentBrowser(components, bg_img, **options)

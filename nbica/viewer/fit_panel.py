@@ -19,6 +19,7 @@ import ipywidgets
 
 from nbica.exceptions import RunCancelled
 from nbica.image.run import is_iterator
+from nbica.image.surface_images import is_surface
 from nbica.runtime.background import running_fits, start
 from nbica.runtime.checks import check_count
 from nbica.runtime.progress import watched
@@ -38,7 +39,7 @@ from nbica.viewer.scene import anatomy_below
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
-    from nbica.hints import Background, RunConfounds, Runs
+    from nbica.hints import AnyPath, Background, RunConfounds, Runs
     from nbica.runtime.background import RunningFit
 
 # Seconds between two updates of the bar, and between two looks at the maps.
@@ -62,6 +63,8 @@ class FitPanel(ipywidgets.VBox):
         Anatomy below the maps; as :func:`nbica.browse` takes it.
     every : int
         Runs between two pictures of the maps.
+    labels : path, optional
+        A label file, as :func:`nbica.browse` takes it.
 
     Attributes
     ----------
@@ -97,13 +100,13 @@ class FitPanel(ipywidgets.VBox):
 
     def __init__(
         self, estimator: BaseEstimator, imgs: Runs, confounds: RunConfounds = None, *,
-        bg_img: Background = "auto", every: int = 2,
+        bg_img: Background = "auto", every: int = 2, labels: AnyPath | None = None,
     ) -> None:  # fmt: skip
         if isinstance(estimator, type) or not hasattr(estimator, "plan"):
             msg = f"estimator is {estimator!r}; expected CanICA() or DictLearning()."
             raise TypeError(msg)
         check_count("every", every)
-        self.estimator, self.bg_img = estimator, bg_img
+        self.estimator, self.bg_img, self._labels, self._earlier = estimator, bg_img, labels, None
         imgs, confounds = (list(x) if is_iterator(x) else x for x in (imgs, confounds))
         self._imgs, self._confounds, self._every = imgs, confounds, every
         self._name = type(estimator).__name__
@@ -202,6 +205,7 @@ class FitPanel(ipywidgets.VBox):
     # ---- a fit, from begin to end ---------------------------------------------------------------
 
     def _reset(self):
+        self._earlier = getattr(self, "browser", None) or self._earlier
         self.error, self.browser, self.messages = None, None, []
         self._runs, self._stage, self._anatomy = [], "", None
         self._began = self._shown = self._pictured = time.monotonic()
@@ -271,9 +275,22 @@ class FitPanel(ipywidgets.VBox):
     def _show_result(self):
         self._bar.value = 1
         self._show_runs_of_a_cached_group()
-        self.browser = ComponentBrowser(self.estimator, self.bg_img)
+        if is_surface(self.estimator.components_img_):  # plot_components draws these
+            return
+        self.browser = ComponentBrowser(self.estimator, self.bg_img, labels=self._labels)
+        self._keep_labels()
         self._picture.layout.display = "none"
         self._result.children = (self.browser,)
+
+    def _keep_labels(self):
+        """What was labelled after an earlier fit of this panel goes over to the new components."""
+        if self._earlier is None or not self._earlier.marks:
+            return
+        if lost := self.browser.take_labels_of(self._earlier):
+            self._on_warning(
+                f"Labels of {len(lost)} components have no place in the new fit, which has nothing "
+                f"like them: {', '.join(lost)}."
+            )
 
     def _show_runs_of_a_cached_group(self):
         """A group that came from the cache as a whole was not merged run by run."""
@@ -309,6 +326,7 @@ class FitPanel(ipywidgets.VBox):
         self._runs.append((state.name, "cached" if state.from_cache else "computed"))
         self._runs_box.value = runs_as_html(self._runs, state.n_total)
         due = len(self._runs) % self._every == 0 or len(self._runs) == state.n_total
+        due = due and not is_surface(state.mask_img)  # of which slices show little
         now = time.monotonic()
         if due and (
             self._picture.layout.display == "none" or now - self._pictured > _PICTURE_INTERVAL

@@ -13,10 +13,14 @@ from nbica.runtime.atomic import to_write, write_text
 FOLDER = Path(__file__).parent
 # Files of `js/` in the order in which they are joined: each uses those above it.
 SLICE_SCRIPTS = (
-    "dom.js", "volume.js", "planes.js", "draw.js", "panes.js", "regions.js", "readout.js",
-    "controls.js", "slices.js",
+    "dom.js", "volume.js", "planes.js", "draw.js", "outlines.js", "cortex_mesh.js",
+    "cortex_values.js", "cortex_camera.js", "cortex_draw.js", "panes.js", "cortex_hands.js",
+    "cortex_pane.js", "pointer.js", "regions.js", "plots.js", "readout.js", "controls.js",
+    "slices.js",
 )  # fmt: skip
-DESK_SCRIPTS = (*SLICE_SCRIPTS, "components.js")
+DESK_SCRIPTS = (
+    *SLICE_SCRIPTS, "labels.js", "sheet.js", "signals.js", "partner.js", "components.js",
+)  # fmt: skip
 
 # Twice what 20 components over anatomy take, in bytes.
 LARGE = 5_000_000
@@ -43,7 +47,7 @@ main > img {{ max-width: 100%; }}
 <body>
 <main id="nbica"><img src="data:image/png;base64,{poster}" alt="{alt}"></main>
 <script type="application/json" id="nbica-state">{state}</script>
-<script type="text/plain" id="nbica-payload">{payload}</script>
+{blocks}
 <script type="module">
 {module}
 {start}
@@ -51,6 +55,8 @@ main > img {{ max-width: 100%; }}
 </body>
 </html>
 """
+
+_BLOCK = '<script type="text/plain" id="{name}">{data}</script>'
 
 
 def read(*names):
@@ -64,7 +70,7 @@ def module(*names, render):
     return f"{text}\nconst entry = {{ render: {render} }};\nexport default entry;\n"
 
 
-def make_page(*, title, alt, code, css, state, payload, poster):
+def make_page(*, title, alt, code, css, state, blocks, poster):
     """The HTML of a page.
 
     Parameters
@@ -76,8 +82,10 @@ def make_page(*, title, alt, code, css, state, payload, poster):
     css : str
     state : dict
         Traits that the module reads.
-    payload, poster : bytes
-        What crosses to a widget, and a picture (PNG) to show before and without JavaScript.
+    blocks : dict of str to bytes
+        What crosses to a widget, by the name of the element that is to hold it.
+    poster : bytes
+        A picture (PNG) to show before and without JavaScript.
 
     Returns
     -------
@@ -92,7 +100,8 @@ def make_page(*, title, alt, code, css, state, payload, poster):
     text = json.dumps(state, allow_nan=False).replace("<", "\\u003c")
     made = _PAGE.format(
         policy=_POLICY, title=html.escape(title), alt=html.escape(alt), css=css, state=text,
-        poster=_base64(poster), payload=_base64(payload), module=code, start=read("js/start.js"),
+        poster=_base64(poster), module=code, start=read("js/start.js"),
+        blocks="\n".join(_BLOCK.format(name=n, data=_base64(block)) for n, block in blocks.items()),
     )  # fmt: skip
     _warn_if_large(len(made), alt)
     return made

@@ -10,7 +10,7 @@ Memory: the codes, and one map as int16. Time: 0.1 s per map at 2 mm.
 
 import json
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -50,13 +50,35 @@ class Maps:
     signed: bool
     baseline: np.ndarray | None = None  # float32, (n_voxels,)
     to_voxel: np.ndarray = field(default_factory=lambda: np.eye(4))
+    unit: str = ""  # "z", or what the image is in
     role: str = "maps"
+
+    def in_z_scores(self, factor):
+        """The same maps with their values times a factor, which makes them z-scores."""
+        scales, peaks = self.scales * factor, self.peaks * factor
+        return replace(self, scales=scales, peaks=peaks, unit="z")
 
     def dense(self, k):
         """Codes of one map as a volume."""
         volume = np.zeros(self.mask.shape[::-1], np.int8)
         volume[self.mask.T] = self.codes[k]
         return volume.T
+
+    def value_at(self, k, mm):
+        """Value of one map at a place, true to half its scale; NaN outside and where no data is."""
+        voxel = np.floor((mm - self.grid.origin) / self.grid.step + 0.5).astype(int)
+        if (voxel < 0).any() or (voxel >= self.grid.shape).any():
+            return float("nan")
+        code = int(self.dense(k)[tuple(voxel)])
+        if code == NO_DATA:
+            return float("nan")
+        return code * float(self.scales[k]) + self._baseline_at(voxel)
+
+    def _baseline_at(self, voxel):
+        if self.baseline is None or not self.mask[tuple(voxel)]:
+            return 0.0
+        place = np.ravel_multi_index(tuple(voxel), self.grid.shape, order="F")
+        return float(self.baseline[self.mask.ravel(order="F")[:place].sum()])
 
     def peak_of(self, k):
         """Where a map's absolute value is largest, in mm; the middle for an empty map."""
@@ -90,9 +112,15 @@ class Labels:
 
 @dataclass(frozen=True, eq=False)
 class Courses:
-    """Time courses, run by run and component by component, in steps of a scale each."""
+    """Time courses of one run and their spectra, in steps of a scale for each component."""
 
-    codes: np.ndarray  # int16
+    run: int
+    t_r: float | None
+    step: float  # between two frequencies, in Hz; the first of power is one step above 0
+    scales: np.ndarray  # (n_maps,)
+    codes: np.ndarray  # int16, (n_maps, n_timepoints)
+    power: np.ndarray  # uint16, (n_maps, n_frequencies), 65535 is the strongest
+    strongest: np.ndarray  # (n_maps,), shares of the variance
     role: str = "courses"
 
 
@@ -171,7 +199,9 @@ def squeeze(data):
 def _arrays_of(volume):
     """What of a volume crosses as bytes, by name."""
     if volume.role == "courses":
-        return {"values": volume.codes}
+        return {"values": volume.codes, "power": volume.power}
+    if volume.role in ("surface", "vertices"):
+        return volume.arrays
     if volume.role != "maps":
         return {"codes": volume.codes.ravel(order="F")}
     arrays = {
@@ -184,7 +214,12 @@ def _arrays_of(volume):
 def _describe(volume):
     """What of a volume crosses as JSON: its role, grid and scales."""
     if volume.role == "courses":
-        return {"role": "courses"}
+        return {
+            "role": "courses", "run": volume.run, "t_r": volume.t_r, "step": volume.step,
+            "scales": volume.scales.tolist(), "strongest": volume.strongest.tolist(),
+        }  # fmt: skip
+    if volume.role in ("surface", "vertices"):
+        return {"role": volume.role, **volume.about}
     grid = volume.grid
     common = {
         "role": volume.role, "name": volume.name, "shape": list(grid.shape),
@@ -197,5 +232,6 @@ def _describe(volume):
         return common | {"low": volume.low, "quantum": volume.quantum, "window": volume.window}
     return common | {
         "scales": volume.scales.tolist(), "peaks": volume.peaks.tolist(), "signed": volume.signed,
+        "unit": volume.unit,
         "gaps": bool((volume.codes == NO_DATA).any()),
     }  # fmt: skip

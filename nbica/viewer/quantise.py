@@ -11,7 +11,6 @@ from numbers import Real
 
 import numpy as np
 
-from nbica.image.display import display_threshold
 from nbica.runtime.checks import is_number
 from nbica.viewer.geometry import shrink
 from nbica.viewer.payload import NO_DATA, Grey, Labels, Maps, residuals, squeeze
@@ -174,24 +173,6 @@ def _named(regions):
             msg = f"labels has the number {code!r}; expected whole numbers, as the image holds them"
             raise ValueError(msg)
     return {int(code): str(region) for code, region in (regions or {}).items()}
-
-
-def auto_threshold(volume):
-    """What `nbica.image.display.display_threshold` says of the values as they are quantised.
-
-    Parameters
-    ----------
-    volume : Maps
-
-    Returns
-    -------
-    float
-    """
-    magnitudes = (
-        np.where(codes == NO_DATA, 0, np.abs(codes.astype(np.int16))) * scale
-        for codes, scale in zip(volume.codes, volume.scales, strict=True)
-    )
-    return display_threshold(magnitudes, volume.mask.size)
 
 
 def _factor(n_values, most):

@@ -82,7 +82,8 @@ class Scene:
         Single maps above them.
     partner : Maps or None
         Maps of another decomposition, as many.
-    courses : Courses or None
+    vertices : Vertices or None
+        Values of the maps on the cortex, if they are not those of the volumes.
     """
 
     background: object
@@ -92,14 +93,14 @@ class Scene:
     maps: object = None
     overlays: tuple = ()
     partner: object = None
-    courses: object = None
+    vertices: object = None
     cache: dict = field(default_factory=dict)
 
     @property
     def volumes(self):
         """All of it, in the order in which `volume.js` expects it."""
         order = [self.background, self.maps, *self.overlays, self.partner, *self.regions]
-        return [volume for volume in [*order, self.courses] if volume is not None]
+        return [volume for volume in [*order, self.vertices] if volume is not None]
 
 
 def pane(scene, look, axis, mm, step=None):

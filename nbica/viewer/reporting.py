@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 from dataclasses import dataclass
@@ -15,18 +14,15 @@ import numpy as np
 
 from nbica import __version__
 from nbica.image.inputs import confounds_of
+from nbica.image.surface_images import is_surface
 from nbica.matching.labels import flag_noise
 from nbica.matching.quality import as_fitted, quality_table, were_used
-from nbica.plotting import plot_stat_map, power_spectrum
-from nbica.plotting.scales import scale_of
+from nbica.plotting import power_spectrum
 from nbica.plotting.spectra import BAND, share_in_band
-from nbica.plotting.volumes import load_maps
 from nbica.runtime.atomic import to_write
 from nbica.runtime.checks import check_fitted, one_each
-from nbica.signal.ties import KNOWN_OF_MAPS, first_of_largest
 from nbica.viewer.page import write_page
-from nbica.viewer.scene import anatomy_of
-from nbica.viewer.slice_viewer import view_img
+from nbica.viewer.report_pictures import pictures_of
 from nbica.viewer.state import check_t_r
 
 if TYPE_CHECKING:
@@ -34,11 +30,10 @@ if TYPE_CHECKING:
 
     from nbica.decomposition.canica import CanICA
     from nbica.decomposition.dict_learning import DictLearning
-    from nbica.hints import AnyPath, Background, RunConfounds, Runs
+    from nbica.hints import AnyPath, Background, MeshLike, RunConfounds, Runs
     from nbica.matching.reproducibility import SplitHalf
 
 _TEMPLATE = "reporting.html"
-_PICTURE = (4.4, 1.62)  # inches
 
 
 @dataclass(frozen=True)
@@ -47,8 +42,8 @@ class Component:
 
     number: int
     name: str
-    picture: str  # a data URL
-    peak: tuple  # mm
+    picture: str | None  # a data URL
+    peak: str  # where it is
     stability: float | None
     reproducibility: float | None
     suggestion: str  # signs of noise
@@ -69,6 +64,7 @@ def report(
     ica: CanICA | DictLearning, output_file: AnyPath, *, bg_img: Background = "auto",
     names: Sequence[str] | None = None, imgs: Runs | None = None, confounds: RunConfounds = None,
     t_r: float | None = None, split_half: SplitHalf | None = None, title: str | None = None,
+    surf_mesh: MeshLike = None,
 ) -> Path:  # fmt: skip
     """Write what a fit found, and the evidence for it, to one file that needs nothing else.
 
@@ -96,6 +92,8 @@ def report(
     split_half : reproducibility.SplitHalf, optional
         What `matching.split_half` found.
     title : str, optional
+    surf_mesh : (left, right), dict, PolyMesh or SurfaceImage, optional
+        Surfaces to draw components of CIFTI or GIFTI runs on; by default those of the fit.
 
     Returns
     -------
@@ -136,15 +134,16 @@ def report(
     runs, confounds = as_fitted(ica, imgs, confounds_of(imgs, confounds))
     maps = ica.components_
     names = _names(names, len(maps))
-    bg_img = anatomy_of(ica, bg_img)
+    pictures = pictures_of(ica, bg_img, surf_mesh)
     activity = None if runs is None else _activity(ica, runs, confounds, t_r)
     learnt = vars(ica)
     page = _render(
         title=title or f"{type(ica).__name__}: {len(maps)} components of {len(ica.runs_)} runs",
         version=__version__,
         figures=_key_figures(ica, learnt, split_half),
-        viewer=_viewer(ica, bg_img, names),
-        components=list(_components(ica, bg_img, names, activity, split_half)),
+        viewer=pictures.viewer([f"{number} · {name}" for number, name in enumerate(names)]),
+        caption=pictures.caption,
+        components=list(_components(ica, pictures, names, activity, split_half)),
         band=BAND,
         nyquist=None if activity is None else float(activity.frequencies[-1]),
         shared=_shared(ica, learnt),
@@ -180,11 +179,12 @@ def _activity(ica, runs, confounds, t_r):
 
 def _key_figures(ica, learnt, split_half):
     """Numbers to begin with, as (number, what it is)."""
+    places = "grayordinates" if is_surface(ica.components_img_) else "voxels"
     figures = [
         (f"{ica.n_components_}", "components"),
         (f"{len(ica.runs_)}", "runs"),
         (f"{int(ica.runs_['n_timepoints'].sum()):,}".replace(",", " "), "frames"),
-        (f"{ica.components_.shape[1]:,}".replace(",", " "), "voxels"),
+        (f"{ica.components_.shape[1]:,}".replace(",", " "), places),
     ]
     if "stability_" in learnt:
         figures.append((f"{np.mean(ica.stability_):.2f}", "mean stability"))
@@ -196,33 +196,18 @@ def _key_figures(ica, learnt, split_half):
     return figures
 
 
-def _viewer(ica, bg_img, names):
-    """A page of its own, to be shown in a frame."""
-    options = {"names": [f"{number} · {name}" for number, name in enumerate(names)]}
-    return str(view_img(ica.components_img_, bg_img, **options).to_html())
-
-
-def _components(ica, bg_img, names, activity, split_half):
+def _components(ica, pictures, names, activity, split_half):
     """What the report says of each component, one after the other."""
-    maps, affine = load_maps(ica.components_img_, "components_img_")
-    scale = scale_of(maps, cmap="gray", threshold="auto")
-    stability = _or_none(vars(ica).get("stability_"), len(maps))
-    reproducibility = _or_none(split_half and split_half.per_component, len(maps))
-    slow = _or_none(activity and share_in_band(*activity[2:]), len(maps))
-    spectra = _or_none(activity and _polylines(*activity[2:]), len(maps))
+    n = len(names)
+    stability = _or_none(vars(ica).get("stability_"), n)
+    reproducibility = _or_none(split_half and split_half.per_component, n)
+    slow = _or_none(activity and share_in_band(*activity[2:]), n)
+    spectra = _or_none(activity and _polylines(*activity[2:]), n)
     suggestions = _suggestions(ica, activity)
-    for number, (data, name) in enumerate(zip(maps, names, strict=True)):
-        magnitude = np.nan_to_num(np.abs(data))
-        peak = np.unravel_index(first_of_largest(magnitude, KNOWN_OF_MAPS), data.shape)
-        peak = nib.affines.apply_affine(affine, peak)
-        picture = plot_stat_map(
-            nib.Nifti1Image(data, affine), bg_img, threshold=scale.threshold, vmax=scale.vmax,
-            cut_coords=peak, colorbar=False, draw_cross=False, figure=_PICTURE,
-        )  # fmt: skip
+    for number, ((picture, peak), name) in enumerate(zip(pictures, names, strict=True)):
         yield Component(
-            number, name, _data_url(picture._repr_png_()),
-            tuple(np.round(peak).astype(int).tolist()), stability[number],
-            reproducibility[number], suggestions[number], spectra[number], slow[number],
+            number, name, picture, peak, stability[number], reproducibility[number],
+            suggestions[number], spectra[number], slow[number],
         )  # fmt: skip
 
 
@@ -248,10 +233,6 @@ def _shared(ica, learnt):
         return list(zip(values[:shown], null[:shown], strict=True))
     values = learnt.get("canonical_correlations_")
     return [] if values is None else [(float(value), None) for value in values]
-
-
-def _data_url(png):
-    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
 
 
 def _polylines(frequencies, power):
@@ -281,7 +262,7 @@ def _rows(values):
 
 def in_words(value):
     """A parameter or a result, short enough to read."""
-    if isinstance(value, nib.spatialimages.SpatialImage):
+    if isinstance(value, nib.filebasedimages.FileBasedImage):
         return value.get_filename() or f"image of {' × '.join(map(str, value.shape))} voxels"
     if isinstance(value, float | np.floating):
         return f"{value:.4g}"

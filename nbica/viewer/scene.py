@@ -14,6 +14,7 @@ from nibabel.affines import from_matvec
 from nbica.exceptions import DataError
 from nbica.image import template
 from nbica.image.files import checked_affine, load_volume, open_image, read_array
+from nbica.image.surface_images import is_surface
 from nbica.image.world_axes import align, world_axes
 from nbica.matching.quality import were_used
 from nbica.runtime.text import on_one_line
@@ -85,6 +86,14 @@ def anatomy_below(bg_img, mask_img, run):
 
 def anatomy_of(ica, bg_img):
     """What to draw below the components of a fitted estimator; see :func:`anatomy_below`."""
+    if is_surface(ica.mask_img_):
+        msg = (
+            "This fit is of grayordinates, and the desk shows slices of volumes. "
+            "plotting.plot_components(ica.components_img_, surf_mesh=...) draws its maps, "
+            "report(ica, path) writes a page; browse(nbica.image.volume_part(ica.components_img_)) "
+            "shows what lies below the cortex."
+        )
+        raise DataError(msg)
     used = compress(ica.runs_["path"], were_used(ica))
     return anatomy_below(bg_img, ica.mask_img_, next(used, None))
 
@@ -130,13 +139,13 @@ def _background_of(maps, bg_img, notices):
     is_auto = template.is_auto(bg_img)
     if is_auto and maps.baseline is not None:  # a run has a picture of its own
         return _mean_of(maps)
-    bg_img = template.resolve_background(bg_img, maps.mask, _affine_of(maps))
+    bg_img = template.resolve_background(bg_img, maps.mask, affine_of(maps))
     if bg_img is not None:
         return _load_background(bg_img, notices)
     return _silhouette_of(maps) if is_auto else None
 
 
-def _affine_of(maps):
+def affine_of(maps):
     """Voxel to mm of the maps as they are held; of an oblique image, its own."""
     own = np.linalg.inv(maps.to_voxel)
     if world_axes(own) is None:

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import warnings
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import anywidget
 import numpy as np
 import traitlets as t
 
-from nbica.exceptions import DataWarning
+from nbica.image.run import load_run
 from nbica.runtime.atomic import atomic, to_write
 from nbica.viewer import colors, page, poster
-from nbica.viewer.payload import NO_DATA
+from nbica.viewer.cortex import CortexTraits, cortex_for, with_vertex_values
+from nbica.viewer.fitted import scene_of
+from nbica.viewer.keywords import check_traits, public_traits
 from nbica.viewer.render import Layer, Look
-from nbica.viewer.scene import load_scene, pack_scene
+from nbica.viewer.scene import pack_scene
 from nbica.viewer.state import (
     check_courses,
     check_names,
     check_overlays,
     check_t_r,
-    check_traits,
     first_look,
-    public_traits,
+    warn_if_hidden,
 )
 
 if TYPE_CHECKING:
@@ -31,92 +31,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
     from PIL.Image import Image as PILImage
+    from sklearn.base import BaseEstimator
 
     from nbica.hints import AnyPath, Background, ImageLike, Images
     from nbica.viewer.page import Page
 
-VIEWS = ("ortho", "lightbox", "glass")
+VIEWS = ("ortho", "lightbox", "glass", "cortex")
 _LONGEST_TITLE = 200  # letters in a picture
 
 
-def view_img(img: ImageLike, bg_img: Background = "auto", **options: Any) -> SliceViewer:
-    """Show brain maps in linked slices, to click, scroll and page through.
-
-    Costs one pass over the images, about a second for 20 maps at 2 mm; what crosses to the browser
-    is below 2 MB, once. After that the browser alone answers, whatever the link.
-
-    Parameters
-    ----------
-    img : image or path, 3D or 4D
-        One map, or one per volume: components, a z-map, a run (shown frame by frame as what differs
-        from its mean). Any affine: flipped and anisotropic grids are shown in true proportions, an
-        oblique one is resampled once. NaN are transparent and read as "no data".
-    bg_img : image or path, 3D; "auto" or None
-        Anatomy in the same world space. "auto": below a run its mean; below maps that lie in MNI
-        space, by where their values or their field of view are, the T1 of MNI152; below others the
-        brain that they cover, in dark grey. None is none.
-    overlays : image, path or list of these, optional
-        More single maps, each with its own colours; see the trait.
-    labels_img : image or path, 3D, optional
-        Regions as whole numbers; drawn as outlines and named where the crosshair is.
-    labels : sequence of str or dict, optional
-        Names of the regions 1, 2…, or by number.
-    contours : image, path or list of these, optional
-        Outlines of masks: where an image is above 0.
-    names : sequence of str, optional
-        One per map; "IC 0", "IC 1"… by default.
-    time_courses : array of shape (n_timepoints, n_maps), optional
-        Shown below the slices, for the map in view.
-    t_r : float, optional
-        Seconds between time points.
-    quantum : float, optional
-        Step between two values; see Notes.
-    **traits
-        How to begin; all of them can be read and set later: `component`, `cut_coords` (mm),
-        `threshold`, `vmax`, `opacity`, `colormap`, `view` ("ortho", "lightbox" or "glass"), `axis`
-        and `n_slices` of the lightbox, `window` of the background, `radiological`, `crosshair`,
-        `interpolate`, `outlines`, `zoom`, `follow_peaks`, `presenter`, `title`.
-
-    Returns
-    -------
-    SliceViewer
-
-    Raises
-    ------
-    FileNotFoundError, DataError, TypeError, ValueError
-        Naming what was found and what was expected; a TypeError for an unknown keyword.
-
-    Warns
-    -----
-    DataWarning
-        If nothing passes the threshold.
-
-    See Also
-    --------
-    browse : components, with labels, time courses and spectra.
-    nbica.plotting.plot_stat_map : a static figure.
-
-    Notes
-    -----
-    Values cross as whole numbers of steps. A step is 1/127 of a map's largest absolute value; 1/63
-    or 1/31 where many dense maps would make a page larger than 2.5 MB. What the viewer reads out is
-    true to half of it, which is written beside the value.
-
-    Examples
-    --------
-    >>> from nbica import datasets, view_img
-    >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
-    >>> viewer = view_img(cohort.maps_img, cohort.anat_img, names=cohort.labels, threshold=0.3)
-    >>> viewer.component = cohort.labels.index("salience")
-    >>> len(viewer.peaks(2))
-    2
-    >>> viewer.to_html("networks.html").name
-    'networks.html'
-    """
-    return SliceViewer(img, bg_img, **options)
-
-
-class SliceViewer(anywidget.AnyWidget):
+class SliceViewer(CortexTraits, anywidget.AnyWidget):
     """Brain maps in linked slices; the state is a value that a notebook can use.
 
     See :func:`view_img` for what it takes and costs. Two viewers are linked as any widgets are, in
@@ -137,8 +61,9 @@ class SliceViewer(anywidget.AnyWidget):
         Opacity of the map, 0 to 1.
     colormap : str
         One of `nbica.viewer.colors.NAMES`.
-    view : {"ortho", "lightbox", "glass"}
-        Three slices; many along `axis`; the largest values along the line of sight.
+    view : {"ortho", "lightbox", "glass", "cortex"}
+        Three slices; many along `axis`; the largest values along the line of sight; the cortex from
+        six sides.
     axis : {"x", "y", "z"}
         For the lightbox.
     n_slices : int
@@ -152,6 +77,8 @@ class SliceViewer(anywidget.AnyWidget):
         1 to 8, around the crosshair.
     follow_peaks : bool
         Go to the peak of each map that comes into view.
+    cortex, inflation, turn, hemi
+        Of the cortex; see :class:`nbica.viewer.cortex.CortexTraits`.
     overlays : list of dict
         visible, threshold, vmax, opacity and colormap of each further map.
     names : list of str
@@ -201,27 +128,37 @@ class SliceViewer(anywidget.AnyWidget):
     title = t.Unicode("").tag(sync=True)
 
     def __init__(
-        self, img: ImageLike, bg_img: Background = "auto", *, overlays: Images | None = None,
-        labels_img: ImageLike | None = None,
+        self, img: ImageLike | BaseEstimator, bg_img: Background = "auto", *,
+        overlays: Images | None = None, labels_img: ImageLike | None = None,
         labels: Sequence[str] | Mapping[int, str] | None = None, contours: Images | None = None,
         names: Sequence[str] | None = None, time_courses: ArrayLike | None = None,
         t_r: float | None = None, quantum: float | None = None,
-        threshold: float | Literal["auto"] = "auto", **traits: Any
+        threshold: float | str = "auto", cortex: bool | str = "auto",
+        vertex_values: tuple[ArrayLike, ArrayLike] | None = None, **traits: Any,
     ) -> None:  # fmt: skip
-        check_traits(type(self), traits)
-        scene, notices = load_scene(img, bg_img, overlays, labels_img, labels, contours, quantum)
+        traits = check_traits(type(self), traits)
+        scene, notices = scene_of(img, bg_img, overlays, labels_img, labels, contours, quantum)
+        if len(scene.maps.scales) > 1 and scene.maps.baseline is None:
+            traits = {"follow_peaks": True} | traits
         courses = check_courses(time_courses, len(scene.maps.scales))
-        header = {"notices": notices, "t_r": check_t_r(t_r), "courses": courses}
-        self._set_up(scene, header, names, threshold, traits)
+        scene = with_vertex_values(scene, vertex_values)
+        t_r = check_t_r(t_r)
+        if t_r is None and scene.maps.baseline is not None:
+            t_r = load_run(img).t_r
+        header = {"notices": notices, "t_r": t_r, "courses": courses}
+        self._set_up(scene, header, names, threshold, cortex, traits)
 
-    def _set_up(self, scene, header, names, threshold, traits):
+    def _set_up(self, scene, header, names, threshold, cortex, traits):
         self.scene, self._packed = scene, pack_scene(scene, **header)
+        self._cortex_packed = cortex_for(cortex, scene)
         state = first_look(scene, threshold) | {
             "names": check_names(names, scene.maps),
             "_payload": self._packed,
+            "_cortex": self._cortex_packed,
+            "cortex": bool(self._cortex_packed),
         }
         super().__init__(**(state | traits))
-        self._warn_if_hidden()
+        warn_if_hidden(scene.maps, self.threshold, stacklevel=4)
 
     # ---- what a state may be --------------------------------------------------------------------
 
@@ -287,18 +224,6 @@ class SliceViewer(anywidget.AnyWidget):
             raise t.TraitError(msg)
         return proposal["value"]
 
-    def _warn_if_hidden(self):
-        largest = float(self.scene.maps.peaks.max(initial=0))
-        if self.threshold > largest > 0:
-            msg = (
-                f"threshold={self.threshold:.4g} is above the largest absolute value of all maps, "
-                f"{largest:.4g}: nothing is shown. Lower it, or leave it to threshold='auto'."
-            )
-            warnings.warn(msg, DataWarning, stacklevel=4)
-        if not largest:
-            msg = "The maps hold nothing but 0, NaN and infinity: nothing is shown."
-            warnings.warn(msg, DataWarning, stacklevel=4)
-
     # ---- what it says and gives -----------------------------------------------------------------
 
     @property
@@ -338,21 +263,7 @@ class SliceViewer(anywidget.AnyWidget):
         float
             NaN outside of the image and where it holds no data.
         """
-        maps = self.scene.maps
-        voxel = np.floor((self.cut_coords - maps.grid.origin) / maps.grid.step + 0.5).astype(int)
-        if (voxel < 0).any() or (voxel >= maps.grid.shape).any():
-            return float("nan")
-        code = int(maps.dense(self.component)[tuple(voxel)])
-        if code == NO_DATA:
-            return float("nan")
-        return code * float(maps.scales[self.component]) + self._baseline_at(voxel)
-
-    def _baseline_at(self, voxel):
-        maps = self.scene.maps
-        if maps.baseline is None or not maps.mask[tuple(voxel)]:
-            return 0.0
-        place = np.ravel_multi_index(tuple(voxel), maps.grid.shape, order="F")
-        return float(maps.baseline[maps.mask.ravel(order="F")[:place].sum()])
+        return self.scene.maps.value_at(self.component, self.cut_coords)
 
     def picture(self) -> PILImage:
         """The three slices at the crosshair as they stand, drawn in Python.
@@ -430,11 +341,18 @@ class SliceViewer(anywidget.AnyWidget):
         text = self._page()
         return page.Page(text) if path is None else page.write_page(path, text)
 
-    def _page(self):
+    def _page(self, with_cortex=True):
+        without = {"view": "ortho"} if self.view == "cortex" and not with_cortex else {}
         return page.make_page(
             title=self.title or self.names[0], alt=self.sentence, code=self._esm, css=self._css,
-            state=self.state, payload=self._payload, poster=poster.png(self._poster()),
+            state=self.state | without, blocks=self._blocks(with_cortex),
+            poster=poster.png(self._poster()),
         )  # fmt: skip
+
+    def _blocks(self, with_cortex=True):
+        """What a page holds in bytes, by the name of its element."""
+        cortex = {"nbica-cortex": self._cortex} if with_cortex and self._cortex else {}
+        return {"nbica-payload": self._payload} | cortex
 
     @property
     def state(self) -> dict:
@@ -444,7 +362,7 @@ class SliceViewer(anywidget.AnyWidget):
     @property
     def n_bytes(self) -> int:
         """Bytes that cross to the browser, once."""
-        return len(self._payload)
+        return len(self._payload) + len(self._cortex or b"")
 
     @property
     def sentence(self) -> str:
@@ -469,7 +387,9 @@ class SliceViewer(anywidget.AnyWidget):
         """The widget, and what a saved notebook shows without a kernel: a page, and a picture."""
         data, metadata = super()._repr_mimebundle_(**kwargs)
         data["image/png"] = poster.png(self.picture())
-        if len(self._esm) + 4 / 3 * self.n_bytes < page.embed_limit():
+        room = page.embed_limit() - len(self._esm) - 4 / 3 * len(self._payload)
+        if room > 0:
+            text = self._page(with_cortex=room > 4 / 3 * len(self._cortex or b""))
             small = poster.png(self._poster())
-            data["text/html"] = page.embedded(self._page(), small, self.sentence, self._height)
+            data["text/html"] = page.embedded(text, small, self.sentence, self._height)
         return data, metadata

@@ -1,31 +1,14 @@
-"""What a viewer's state begins with, and what of it is asked for by name."""
+"""What a viewer's state begins with, and what it may be."""
 
+import warnings
 from numbers import Real
 
 import numpy as np
 
+from nbica.exceptions import DataWarning
 from nbica.runtime.checks import as_array, one_each
-from nbica.viewer import colors, quantise
-
-
-def public_traits(widget_class):
-    """Names of the traits that a user may set."""
-    return [
-        name for name, trait in widget_class.class_traits(sync=True).items()
-        if not name.startswith("_") and trait.this_class.__module__.startswith("nbica.")
-    ]  # fmt: skip
-
-
-def check_traits(widget_class, given):
-    """Raise TypeError for a keyword that is no trait: traitlets would swallow the slip."""
-    known = [name for name in public_traits(widget_class) if name not in ("overlays", "names")]
-    unknown = sorted(set(given) - set(known))
-    if unknown:
-        msg = (
-            f"{widget_class.__name__} knows no {', '.join(unknown)}; beside the images it takes "
-            f"{', '.join(sorted(known))}"
-        )
-        raise TypeError(msg)
+from nbica.runtime.text import reads_as_number
+from nbica.viewer import colors, thresholds
 
 
 def check_names(names, maps):
@@ -127,12 +110,9 @@ def first_look(scene, threshold):
     """The traits a viewer begins with, from what there is to see."""
     maps = scene.maps
     if isinstance(threshold, str):
-        if threshold != "auto":
-            msg = f"threshold is {threshold!r}; expected a number from 0 on, or 'auto'"
-            raise ValueError(msg)
-        threshold = rounded(quantise.auto_threshold(maps))
+        threshold = rounded(_threshold_of(maps, threshold))
     elif isinstance(threshold, bool | np.bool_) or not isinstance(threshold, Real):
-        msg = f"threshold is {threshold!r}; expected a number from 0 on, or 'auto'"
+        msg = f"threshold is {threshold!r}; {_THRESHOLDS}"
         raise ValueError(msg)
     peaks = maps.peaks[maps.peaks > 0]
     vmax = float(np.median(peaks)) if len(peaks) else 1.0
@@ -145,10 +125,38 @@ def first_look(scene, threshold):
     }
 
 
+_THRESHOLDS = "expected a number from 0 on, a percentile such as '95%', or 'auto'"
+
+
+def _threshold_of(maps, text):
+    """What "auto" or a percentile such as "95%" is in values."""
+    if text == "auto":
+        return thresholds.auto_threshold(maps)
+    number, percent, rest = text.strip().partition("%")
+    if not percent or rest or not reads_as_number(number) or not 0 <= float(number) < 100:
+        msg = f"threshold is {text!r}; {_THRESHOLDS}"
+        raise ValueError(msg)
+    return thresholds.percentile(maps, float(number))
+
+
+def warn_if_hidden(maps, threshold, stacklevel):
+    """Warn where nothing of the maps is to be seen."""
+    largest = float(maps.peaks.max(initial=0))
+    if threshold > largest > 0:
+        msg = (
+            f"threshold={threshold:.4g} is above the largest absolute value of all maps, "
+            f"{largest:.4g}: nothing is shown. Lower it, or leave it to threshold='auto'."
+        )
+        warnings.warn(msg, DataWarning, stacklevel=stacklevel)
+    if not largest:
+        msg = "The maps hold nothing but 0, NaN and infinity: nothing is shown."
+        warnings.warn(msg, DataWarning, stacklevel=stacklevel)
+
+
 def _overlay_look(volume):
     peak = float(volume.peaks[0]) or 1.0
     return {
-        "visible": True, "threshold": rounded(quantise.auto_threshold(volume)), "vmax": peak,
+        "visible": True, "threshold": rounded(thresholds.auto_threshold(volume)), "vmax": peak,
         "opacity": 0.8, "colormap": "purple_green",
     }  # fmt: skip
 

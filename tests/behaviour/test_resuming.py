@@ -216,7 +216,7 @@ def test_no_run_at_all(cohort):
 
 def test_an_unknown_on_error(cohort):
     """A typo is named before anything is read."""
-    with pytest.raises(ValueError, match="'ignore'; expected 'raise' or 'skip'"):
+    with pytest.raises(ValueError, match="'ignore'; expected one of 'raise', 'skip'"):
         estimator(on_error="ignore").fit(cohort.func)
 
 

@@ -25,7 +25,7 @@ from nbica import CanICA, FitPanel, view_img
 
 rng = np.random.default_rng(0)
 maps = nib.Nifti1Image(rng.standard_normal((20, 24, 18, 3)).astype("f4"), np.diag([4.0, 4, 4, 1]))
-viewer = view_img(maps, threshold=2.0)
+viewer = view_img(maps, threshold=2.0, follow_peaks=False)
 viewer.observe(lambda _: Path("state.json").write_text(json.dumps(viewer.state)))
 viewer
 """,

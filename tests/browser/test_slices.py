@@ -357,7 +357,7 @@ def test_screen_readers_are_told(open_page, viewer):
     page.wait_for_function("document.querySelector('.nbv-hidden').textContent.includes('−21')")
 
     said = live.inner_text()
-    assert said.startswith("x −21, y 14, z 9 mm, value 8.00, point, 2 of 2")
+    assert said.startswith("x −21, y 14, z 9 mm, value 8.00, point, no. 1 · 2 maps")
     assert "z = 9 mm" in pane(page, "axial").get_attribute("aria-label")
     nameless = page.evaluate(NAMELESS)
     assert nameless == []
@@ -553,7 +553,7 @@ def test_a_series_shows_its_course_at_the_crosshair(open_page, series):
 
     assert "24 points from 9" in label
     assert "to 1080" in label.replace(",", "")
-    assert "0 to 46 s" in page.locator(".nbv-course").inner_text()
+    assert page.locator(".nbv-axis").inner_text() == "s"
     assert page.locator(".nbv-columns span").all_inner_texts() == ["0", "10", "20", "30", "40"]
     assert state(page, "component") in (11, 12)
 

@@ -180,7 +180,7 @@ def test_nilearns_parameters_and_defaults():
 
     assert {name: ours[name] for name in theirs} == theirs
     assert set(ours) - set(theirs) == {
-        "max_iter", "tol", "ram", "callback", "cache_limit", "on_error",
+        "max_iter", "tol", "ram", "callback", "cache_limit", "on_error", "surf_mesh",
     }  # fmt: skip
 
 
@@ -202,7 +202,7 @@ def test_callback_sees_maps_so_far(cohort):
         ({"alpha": "auto"}, ValueError, "alpha is 'auto'"),
         ({"tol": -1}, ValueError, "tol is -1"),
         ({"max_iter": 0}, ValueError, "max_iter"),
-        ({"method": "omp"}, ValueError, "method is 'omp'; expected 'cd' or 'lars'"),
+        ({"method": "omp"}, ValueError, "method is 'omp'; expected one of 'cd', 'lars'"),
         ({"n_components": 2.5}, ValueError, "n_components"),
         ({"random_state": "seed"}, ValueError, "random_state"),
         ({"alpha": 1e9}, DataError, "smaller"),

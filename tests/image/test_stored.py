@@ -251,7 +251,7 @@ def test_a_footer_of_freesurfer_is_none_of_the_frames(rng, tmp_path):
 
 
 def test_surfaces_are_called_surfaces(rng, tmp_path):
-    """GIFTI and CIFTI files, and nibabel's images of them, are refused by their names."""
+    """GIFTI and CIFTI files, and nibabel's images of them, are refused where volumes are asked."""
     gii = nib.gifti.GiftiImage(darrays=[nib.gifti.GiftiDataArray(np.zeros(10, np.float32))])
     axes = nib.cifti2.BrainModelAxis.from_mask(np.ones((4, 4, 4), bool), "thalamus_left", np.eye(4))
     series = nib.cifti2.SeriesAxis(0, 2, 5)
@@ -261,10 +261,12 @@ def test_surfaces_are_called_surfaces(rng, tmp_path):
     mask = an_image(rng)
 
     for surface in (tmp_path / "lh.func.gii", tmp_path / "x.dtseries.nii", gii, cifti):
-        for use in (load_mask, view_img, mean_img, lambda img: apply_mask(img, mask)):
-            with pytest.raises((DataError, TypeError), match="not surfaces"):
+        for use in (view_img, mean_img, lambda img: apply_mask(img, mask)):
+            with pytest.raises(
+                (DataError, TypeError), match=r"not surfaces|one hemisphere|volumes only|of voxels"
+            ):
                 use(surface)
-        with pytest.raises((DataError, TypeError), match="not surfaces"):
+        with pytest.raises(DataError, match=r"mask of voxels|one hemisphere"):
             CanICA(mask=mask).fit([surface])
 
 

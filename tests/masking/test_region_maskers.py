@@ -295,7 +295,7 @@ def test_names_equal_nilearn(bold, labels_img, has_background):
         ({"labels": ["a", "b"]}, "2 labels for 5 regions"),
         ({"labels": ["a"], "lut": pd.DataFrame()}, "pass one of them"),
         ({"strategy": "mode"}, "standard_deviation"),
-        ({"resampling_target": "maps"}, "expected 'data', 'labels' or None"),
+        ({"resampling_target": "maps"}, "expected one of 'data', 'labels', None"),
         ({"standardize": "z"}, "standardize"),
         ({"low_pass": 0.1}, "t_r"),
         ({"smoothing_fwhm": -1}, "fwhm"),

@@ -12,7 +12,7 @@ import traitlets
 from planted import AFFINE, brain_mask, network_maps
 
 from nbica import browse
-from nbica.viewer import labelfile
+from nbica.viewer import labelbook
 
 N_MAPS = 5
 NAN = float("nan")
@@ -28,9 +28,10 @@ def components_img():
 
 @pytest.fixture(autouse=True)
 def clean():
-    """What a test opens is closed."""
+    """What a test opens is closed, and what it labelled is forgotten."""
     yield
     ipywidgets.Widget.close_all()
+    labelbook.forget()
 
 
 def test_labels_come_back_as_a_table(components_img, tmp_path):
@@ -61,72 +62,6 @@ def test_the_label_file_is_what_fsl_reads(components_img, tmp_path):
         "filtered_func_data.ica\n1, Signal, False\n2, Unclassified noise, True\n"
         "3, Unknown, False\n4, Unknown, False\n5, Sagittal sinus, True\n[2, 5]\n"
     )
-
-
-def test_labels_make_the_round_trip(components_img, tmp_path):
-    """What was saved is loaded; so is a file with the list alone, and FSLeyes' spelling."""
-    path = tmp_path / "labels.txt"
-    browser = browse(components_img)
-    browser.marks = {"1": "Cardiac", "2": "Susceptibility-motion"}
-    browser.save_labels(path)
-    other = browse(components_img)
-
-    other.load_labels(path)
-    assert other.marks == browser.marks
-    path.write_text("[2, 5]\n")
-    other.load_labels(path)
-    assert other.marks == {"1": "Unclassified noise", "4": "Unclassified noise"}
-    path.write_text(".\n1, signal, False\n2, Susceptibility motion, Arrow, True\n[2]\n")
-    other.load_labels(path)
-    assert other.marks == {"0": "Signal", "1": "Susceptibility-motion"}
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "its last line is not a list"),
-        ("a\nb\n", "its last line is not a list"),
-        (".\n9, Signal, False\n[]\n", "'9, Signal, False' names no component of 1 to 5"),
-        ("[0]\n", "names no component of 1 to 5"),
-        ("[1, __import__('os')]\n", "its last line is not a list of numbers"),
-        (".\n²,Signal\n[]\n", "'²,Signal' names no component"),
-        (".\n1, Signal, False\n1, MRI, True\n[1]\n", "contradicts another line"),
-        (".\n1, Signal, False\n[1]\n", "'1, Signal, False' contradicts .* or the last one"),
-        (".\n1, MRI, True\n[]\n", "'1, MRI, True' contradicts"),
-        (".\n1, MRI, True\n[1, 9]\n", "the last line names 9, no component of 1 to 5"),
-        (b"\xff\xfe", "it is no text"),
-    ],
-)
-def test_a_file_that_is_none_is_refused(tmp_path, text, message):
-    """The line that cannot be, and what was expected."""
-    (tmp_path / "labels.txt").write_bytes(text if isinstance(text, bytes) else text.encode())
-
-    with pytest.raises(ValueError, match=message):
-        labelfile.read(tmp_path / "labels.txt", 5)
-
-
-@pytest.mark.parametrize(
-    "marks",
-    [
-        {"5": "Signal"},
-        {"x": "Signal"},
-        {"0": "Nonsense"},
-        {"01": "Signal"},
-        {"²": "Signal"},
-        {"-1": "Signal"},
-        {"": "Signal"},
-        {"0": NAN},
-    ],
-)
-def test_marks_that_cannot_be_are_refused(components_img, marks):
-    """A component that is not there, a class that is none."""
-    browser = browse(components_img)
-
-    with pytest.raises(traitlets.TraitError):
-        browser.marks = marks
-    with pytest.raises(traitlets.TraitError):
-        browser.set_state({"marks": marks})
-    assert browser.marks == {}
 
 
 @pytest.mark.parametrize(("n_runs", "subject"), [(2, 2), (2, -1), (1, 1), (0, 1)])

@@ -401,3 +401,21 @@ def test_a_fit_elsewhere_is_shown_over_a_run_of_its_own(cohort):
         background = browser.scene.background
         assert background.low + 254 * background.quantum == pytest.approx(mean.max(), rel=0.05)
     assert browse(panel.estimator, None).scene.background is None
+
+
+def test_fitting_again_keeps_labels(cohort, tmp_path):
+    """They go over to the components most like those before, in the file too."""
+    path = tmp_path / "labels.txt"
+    panel = FitPanel(estimator(), cohort.func, cohort.confounds, labels=path)
+    panel.run()
+    panel.browser.marks = {"1": ["Signal", "a name"], "4": ["Cardiac"]}
+    first = panel.estimator.components_.copy()
+
+    panel.estimator.set_params(random_state=7, order="stability")
+    panel.run()
+
+    r = np.abs(np.corrcoef(first, panel.estimator.components_)[:5, 5:])
+    wanted = {str(r[1].argmax()): ["Signal", "a name"], str(r[4].argmax()): ["Cardiac"]}
+    assert panel.browser.marks == wanted
+    assert browse(panel.estimator, labels=path).marks == wanted
+    assert panel.messages == []

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nbica.image.world_axes import AlignedGrid
-from nbica.viewer import payload, quantise
+from nbica.viewer import payload, quantise, thresholds
 
 SHAPE = (6, 7, 8)
 GRID = AlignedGrid(SHAPE, np.zeros(3), np.full(3, 2.0))
@@ -195,7 +195,7 @@ def test_nothing_to_show_is_no_error():
         volume = quantise.maps(np.full((*SHAPE, 2), value), GRID)
 
         assert volume.peaks.tolist() == [0, 0]
-        assert quantise.auto_threshold(volume) == 0
+        assert thresholds.auto_threshold(volume) == 0
         assert unpack(payload.pack([volume]))["volumes"][0]["peaks"] == [0, 0]
 
 
@@ -204,8 +204,8 @@ def test_the_threshold_shows_what_stands_out(rng):
     dense = rng.standard_normal((*SHAPE, 3))
     sparse = np.where(np.abs(dense) > 1.5, dense, 0)
 
-    shown = np.abs(dense) >= quantise.auto_threshold(quantise.maps(dense, GRID))
-    threshold = quantise.auto_threshold(quantise.maps(sparse, GRID))
+    shown = np.abs(dense) >= thresholds.auto_threshold(quantise.maps(dense, GRID))
+    threshold = thresholds.auto_threshold(quantise.maps(sparse, GRID))
 
     assert shown.mean() == pytest.approx(0.02, abs=0.01)
     assert 0 < threshold < 1.5

@@ -210,11 +210,13 @@ def test_a_name_of_any_bytes_is_shown(maps, tmp_path):
         (
             {"treshold": 3},
             TypeError,
-            "SliceViewer knows no treshold; .* it takes .*threshold|component",
+            "SliceViewer knows no treshold; did you mean threshold. It takes .*component",
         ),
+        ({"cmap": "colt_hot"}, ValueError, "colormap is 'colt_hot'; did you mean 'cold_hot'"),
         ({"names": ["a"]}, ValueError, "found 1 names for 3 maps"),
         ({"names": "abc"}, ValueError, "found 'abc' for 3 maps"),
-        ({"threshold": "80%"}, ValueError, "threshold is '80%'; expected a number"),
+        ({"threshold": "80"}, ValueError, "threshold is '80'; expected a number"),
+        ({"threshold": "100%"}, ValueError, "threshold is '100%'; expected a number"),
         ({"time_courses": np.zeros((5, 2))}, ValueError, r"shape \(5, 2\); expected .* 3 maps"),
         ({"bg_img": "no_such.nii"}, FileNotFoundError, "No such file: 'no_such.nii'"),
         ({"quantum": 1e-6}, ValueError, "127 reach the largest"),
@@ -485,3 +487,13 @@ def test_a_run_stands_on_its_own_mean(rng):
     viewer = view_img(on_mni_grid(series))
 
     assert viewer.scene.background.name == "mean"
+
+
+def test_a_run_brings_its_repetition_time(rng):
+    """Its time course is in seconds without a word; what is passed goes before the header."""
+    img = nib.Nifti1Image(100 + rng.standard_normal((8, 8, 8, 12)).astype(np.float32), AFFINE)
+    img.header.set_xyzt_units("mm", "sec")
+    img.header.set_zooms((4, 4, 4, 1.5))
+
+    assert json.loads(_header(view_img(img)._payload))["t_r"] == 1.5
+    assert json.loads(_header(view_img(img, t_r=2)._payload))["t_r"] == 2

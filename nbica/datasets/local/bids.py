@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from nbica.datasets.local.bids_files import mask_of, read_json, table_of
+from nbica.datasets.local.bids_files import (
+    hemispheres_of,
+    mask_of,
+    on_surfaces,
+    read_json,
+    table_of,
+)
 from nbica.datasets.local.bids_names import (
     ENTITIES,
     check_labels,
@@ -57,7 +63,8 @@ def find_bids(
         fMRIPrep's output, or a BIDS data set that has it under `derivatives`.
     task, space, res : str, optional
         Labels, such as "rest", "MNI152NLin2009cAsym", "2". Needed only where there are several;
-        without `space`, one that is common to all subjects is taken if there is just one.
+        without `space`, one that is common to all subjects is taken if there is just one. "fsLR"
+        takes CIFTI runs, "fsaverage5" and the like pairs of GIFTI; both have to be named.
     confounds : str, list of str or None
         A strategy under nilearn's names ("motion", "high_pass", "wm_csf", "global_signal",
         "compcor", "scrub"), a preset ("simple", "scrubbing", "compcor"), or a list of such names,
@@ -66,15 +73,17 @@ def find_bids(
     subjects, sessions : list of str or int, optional
         Labels to take, with or without `sub-` and `ses-`; 1 is also "01".
     **labels : str
-        Values of other entities, where there are several: `cohort` of a template, `echo` (by
+        Values of other entities, where there are several: `cohort` of a template, `den` of
+        surfaces, `echo` (by
         default the combination of all), `part`, `rec`, `dir`, `acq`, `run`, `ce`, `chunk`, and
         `desc` (by default "preproc"; others are those of other pipelines).
 
     Returns
     -------
     data : sklearn.utils.Bunch
-        `func` (list of paths), `confounds` (list of DataFrames, or None), `sample_mask` (list of
-        the frames that scrubbing keeps, None for all: what nilearn's maskers take; in `confounds`
+        `func` (list of paths; of pairs for GIFTI), `confounds` (list of DataFrames, or None),
+        `sample_mask` (list of the frames that scrubbing keeps, None for all: what nilearn's maskers
+        take; in `confounds`
         each removed frame has a column of its own, `scrub_…`, to be dropped if sample_mask is
         used), `mask_imgs` (list of paths or None), `t_r` (s, or None where they differ),
         `phenotypic` (DataFrame of participants.tsv, one row per run), `table` (DataFrame, one row
@@ -119,8 +128,9 @@ def find_bids(
 
     check_labels(labels)
     desc = str(labels.pop("desc", "preproc"))
-    root = _derivative(as_path("root", root).absolute(), desc)
-    runs = _list_runs(root, desc)
+    surfaces = on_surfaces(space)
+    root = _derivative(as_path("root", root).absolute(), desc, surfaces)
+    runs = _list_runs(root, desc, surfaces)
     chosen = choose_runs(
         runs, task=task, space=space, res=res, subjects=subjects, sessions=sessions, labels=labels
     )
@@ -130,7 +140,7 @@ def find_bids(
     _warn_of_unknown_times(table["t_r"], found)
     description = f"{_pipeline(root)}\n{summary(table, left_out)}\n{_besides(runs, chosen)}"
     return Dataset(
-        func=[run.path for run in found],
+        func=[hemispheres_of(Path(run.path)) for run in found],
         confounds=None if confounds is None else [run.confounds for run in found],
         sample_mask=[run.kept for run in found],
         mask_imgs=[mask_of(Path(run.path)) for run in found],
@@ -145,23 +155,30 @@ def find_bids(
 # --- where ---
 
 
-def _derivative(root, desc):
+def _derivative(root, desc, surfaces):
     """The folder that holds preprocessed runs: this one, or the only such under `derivatives`."""
     if not root.is_dir():
         msg = f"There is not a folder {root}."
         raise DataError(msg)
-    if _list_runs(root, desc):
+    if _list_runs(root, desc, surfaces):
         return root
-    inside = [f for f in sorted((root / "derivatives").glob("*")) if _list_runs(f, desc)]
+    below = sorted((root / "derivatives").glob("*"))
+    inside = [folder for folder in below if _list_runs(folder, desc, surfaces)]
     if len(inside) > 1:
         msg = f"{root} has several derivatives with runs: {', '.join(map(str, inside))}. Pass one."
         raise ValueError(msg)
     if not inside:
-        raise DataError(_message_for_none(root, desc))
+        raise DataError(_message_for_none(root, desc, surfaces))
     return inside[0]
 
 
-def _message_for_none(root, desc):
+def _message_for_none(root, desc, surfaces):
+    if surfaces:
+        return (
+            f"{root} holds no runs on surfaces (sub-*/[ses-*/]func/*_space-fsLR*_bold.dtseries.nii "
+            "or *_hemi-L_space-fsaverage*_bold.func.gii). Run fMRIPrep with --cifti-output, or "
+            "--output-spaces fsaverage5."
+        )
     there = [path for folder in (root, *(root / "derivatives").glob("*")) for path in _bold(folder)]
     derived = {
         path: names for path, names in _named(there).items() if names["space"] or names.get("desc")
@@ -189,13 +206,26 @@ def _bold(folder):
         )
 
 
+def _bold_on_surfaces(folder):
+    """CIFTI runs, and left hemispheres of GIFTI runs, by name."""
+    for pattern in ("*_bold.dtseries.nii", "*_hemi-L_*_bold.func.gii", "*_hemi-L_bold.func.gii"):
+        yield from folder.glob(f"sub-*/func/{pattern}")
+        yield from folder.glob(f"sub-*/ses-*/func/{pattern}")
+
+
 def _named(paths):
     """Entities of paths, `space` and `res` being empty where none is named."""
     return {path: {"space": "", "res": ""} | entities(path) for path in sorted(paths)}
 
 
-def _list_runs(folder, desc):
-    """Paths of preprocessed runs and their entities, `space` being "native" where none is named."""
+def _list_runs(folder, desc, surfaces=False):
+    """Paths of preprocessed runs and their entities, `space` being "native" where none is named.
+
+    On surfaces fMRIPrep names no `desc`.
+    """
+    if surfaces:
+        named = _named(set(_bold_on_surfaces(folder)))
+        return {path: names for path, names in named.items() if names.get("desc", desc) == desc}
     named = {
         path: names
         for path, names in _named(_bold(folder)).items()
@@ -210,7 +240,7 @@ def _list_runs(folder, desc):
 def _look(path, strategy):
     """A run with its row of the table and its confounds, or the reason to leave it out."""
     _check_name(path)
-    names, run = entities(path), header_of(path)
+    names, run = entities(path), header_of(hemispheres_of(path))
     table, sidecar, reason = table_of(path)
     row = {
         "subject": f"sub-{names['sub']}",

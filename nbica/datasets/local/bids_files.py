@@ -4,10 +4,11 @@ import json
 import re
 
 from nbica.datasets.local.bids_names import entities, without
+from nbica.datasets.local.candidates import LeftOut
 from nbica.signal.tables import read_table
 
 _TABLE = re.compile(r".*_desc-confounds_(timeseries|regressors)\.tsv")  # from 20.2 on, and before
-_NOT_OF_A_TABLE = ("space", "cohort", "res", "den", "desc", "suffix")
+_NOT_OF_A_TABLE = ("space", "cohort", "res", "den", "desc", "hemi", "suffix")
 # Echoes and parts of an acquisition share its table and its mask.
 _SHARED = ("echo", "part")
 
@@ -77,8 +78,33 @@ def read_json(path):
     return content if isinstance(content, dict) else {}
 
 
+def on_surfaces(space):
+    """Whether a label of `space` is of surfaces: fsLR (CIFTI), fsaverage… (GIFTI)."""
+    label = "" if space is None else str(space).removeprefix("space-").lower()
+    return label.startswith(("fslr", "fsaverage"))
+
+
+def hemispheres_of(path):
+    """What is to be loaded of a run: its path; of a left hemisphere, both.
+
+    Raises
+    ------
+    LeftOut
+        If the right one is not there.
+    """
+    if not path.name.endswith(".gii"):
+        return str(path)
+    right = path.with_name(path.name.replace("_hemi-L", "_hemi-R"))
+    if not right.is_file():
+        msg = f"its right hemisphere is not there ({right.name})"
+        raise LeftOut(msg)
+    return str(path), str(right)
+
+
 def mask_of(path):
-    """The mask of a run, or None."""
+    """The mask of a run, or None; files of surfaces say themselves what there is."""
+    if not path.name.endswith(("_bold.nii", "_bold.nii.gz")):
+        return None
     name = re.sub(r"(_desc-[^_]+)?_bold\.nii(\.gz)?$", "_desc-brain_mask.nii.gz", path.name)
     names = (name, re.sub(r"_(echo|part)-[^_]+", "", name))
     return next((str(p) for p in map(path.with_name, names) if p.is_file()), None)

@@ -7,7 +7,7 @@ from nbica.exceptions import DataError
 # Of one subject: no group can be made of them.
 _INDIVIDUAL = ("native", "T1w", "T2w", "boldref", "func")
 # Entities that can be asked for by name, beside subject, session, task, space and resolution.
-ENTITIES = ("acq", "ce", "chunk", "cohort", "desc", "dir", "echo", "part", "rec", "run")
+ENTITIES = ("acq", "ce", "chunk", "cohort", "den", "desc", "dir", "echo", "part", "rec", "run")
 # The same acquisition stands in several files that differ in one of these.
 _VARIANTS = ("echo", "part", "rec")
 
@@ -61,7 +61,7 @@ def choose(runs, *, task, space, res, subjects, sessions, labels):
     runs = _of(runs, "ses", sessions)
     runs = _narrowed(runs, "task", task)
     runs = _narrowed(runs, "space", space or _common_space(runs))
-    for entity, label in {"cohort": None, "res": res, **labels}.items():
+    for entity, label in {"cohort": None, "den": None, "res": res, **labels}.items():
         runs = _narrowed(runs, entity, label)
     if "echo" not in labels:
         runs = _combined(runs)

@@ -37,6 +37,7 @@ T_R = 0.72  # s
 FULL_LENGTH = 1200  # frames
 _RESULTS = "MNINonLinear/Results"
 _N_MOTION = {"motion6": 6, "motion12": 12, "motion24": 24}
+_WHAT = ("volumes in MNI152NLin6Asym", "grayordinates of fsLR 32k")
 _LICENCE = (
     "WU-Minn HCP Open Access Data Use Terms: register, acknowledge, and share only under the same "
     "terms."
@@ -48,10 +49,11 @@ def find_hcp(
     root: AnyPath, runs: Sequence[str] = RUNS,
     confounds: Literal["motion6", "motion12", "motion24"] | None = None, *,
     subjects: Sequence[str | int] | None = None, min_timepoints: int = 0, cleaned: bool = True,
+    kind: Literal["volume", "cifti"] = "volume",
 ) -> Bunch:  # fmt: skip
-    """Find the volume runs of an HCP tree, ready for a fit.
+    """Find the runs of an HCP tree, ready for a fit.
 
-    Reads headers only. A full run is 1 GB on disk; a fit streams it.
+    Reads headers only. A full run is 1 GB on disk, on grayordinates 0.4 GB; a fit streams it.
 
     Parameters
     ----------
@@ -69,6 +71,9 @@ def find_hcp(
         Leave out shorter runs; by default they are taken, and noted.
     cleaned : bool
         Runs after ICA-FIX (`hp2000_clean`); False takes those before it.
+    kind : {"volume", "cifti"}
+        "cifti" takes the runs on grayordinates (`_Atlas…dtseries.nii`): those registered by all
+        modalities (`_Atlas_MSMAll`) where the tree has any, else by folding.
 
     Returns
     -------
@@ -77,7 +82,8 @@ def find_hcp(
         or None), `t_r` (s), `phenotypic` and `table` (DataFrame, one row per run: subject, session,
         run, n_timepoints, t_r, n_confounds, is_short, mean_rms in mm), `incomplete` (dict of
         subjects to the runs that they lack), `left_out` (DataFrame: path, reason), `description`,
-        `licence`, `citation`.
+        `licence`, `citation`. Of CIFTI also `surf_mesh`, the midthickness surfaces of the first
+        subject that has them (left, right), or None: for figures, and for smoothing.
 
     Raises
     ------
@@ -112,11 +118,11 @@ def find_hcp(
     """
     from nbica.datasets.dataset import Dataset
 
-    _check(runs, confounds)
+    _check(runs, confounds, kind)
     root = as_path("root", root).absolute()
     cleaned = as_flag("cleaned", cleaned)
-    ending = "_hp2000_clean.nii.gz" if cleaned else ".nii.gz"
     people = _subjects(root, subjects)
+    ending = _ending(people, runs, kind, "_hp2000_clean" if cleaned else "")
     wanted = [_path(folder, run, ending) for folder in people for run in runs]
     there = [path for path in wanted if _is_named(path)]
     _check_there(there, people, root, ending)
@@ -124,7 +130,9 @@ def find_hcp(
     tell(found, left_out, root)
     table = pd.DataFrame([run.row for run in found])
     incomplete = _incomplete(people, runs, ending)
+    more = {} if kind == "volume" else {"surf_mesh": _mesh_of(people, ending)}
     return Dataset(
+        **more,
         func=[run.path for run in found],
         confounds=None if confounds is None else [run.confounds for run in found],
         motion=[_motion_path(Path(run.path)) for run in found],
@@ -133,14 +141,15 @@ def find_hcp(
         table=table,
         incomplete=incomplete,
         left_out=left_out,
-        description=_describe(root, table, left_out, incomplete),
+        description=_describe(root, table, left_out, incomplete, ending),
         licence=_LICENCE,
         citation=_CITATION,
     )
 
 
-def _check(runs, confounds):
-    for run in [runs] if isinstance(runs, str) else as_list("runs", runs):
+def _check(runs, confounds, kind):
+    check_one_of("kind", kind, ("volume", "cifti"))
+    for run in as_list("runs", runs):
         check_one_of("runs", run, RUNS)
     if confounds is not None:
         check_one_of("confounds", confounds, _N_MOTION)
@@ -175,11 +184,36 @@ def _path(folder, run, ending):
     return folder / _RESULTS / f"rfMRI_{run}" / f"rfMRI_{run}{ending}"
 
 
+def _ending(people, runs, kind, cleaned):
+    """How the names of the wanted files end."""
+    if kind == "volume":
+        return f"{cleaned}.nii.gz"
+    endings = [f"_Atlas{registered}{cleaned}.dtseries.nii" for registered in ("_MSMAll", "")]
+    is_there = any(_is_named(_path(folder, run, endings[0])) for folder in people for run in runs)
+    return endings[0] if is_there else endings[1]
+
+
+def _mesh_of(people, ending):
+    """Midthickness surfaces of the first subject that has both."""
+    registered = "_MSMAll" if "_MSMAll" in ending else ""
+    for folder in people:
+        meshes = folder / "MNINonLinear" / "fsaverage_LR32k"
+        both = [
+            meshes / f"{folder.name}.{side}.midthickness{registered}.32k_fs_LR.surf.gii"
+            for side in "LR"
+        ]
+        if all(path.is_file() for path in both):
+            return tuple(map(str, both))
+    return None
+
+
 def _check_there(there, people, root, ending):
     if there:
         return
-    surfaces = sum(1 for folder in people for _ in folder.glob(f"{_RESULTS}/*/*.dtseries.nii"))
-    also = f" There are {surfaces} dtseries files (CIFTI), which are not read." if surfaces else ""
+    of_cifti = ending.endswith(".dtseries.nii")
+    other, kind = ("*.nii.gz", "volume") if of_cifti else ("*.dtseries.nii", "cifti")
+    n_others = sum(1 for folder in people for _ in folder.glob(f"{_RESULTS}/rfMRI_REST*/{other}"))
+    also = f" There are {n_others} files {other}: kind={kind!r} takes those." if n_others else ""
     msg = (
         f"{root} holds no <subject>/{_RESULTS}/rfMRI_REST1_LR/rfMRI_REST1_LR{ending} or similar; "
         f"{len(people)} subjects' folders were looked into.{also}"
@@ -251,10 +285,10 @@ def _incomplete(people, runs, ending):
     return {subject: several for subject, several in lacking.items() if several}
 
 
-def _describe(root, table, left_out, incomplete):
+def _describe(root, table, left_out, incomplete, ending):
     short = table[table["is_short"]]
     lines = [
-        f"HCP resting state, volumes in MNI152NLin6Asym, in {root}.",
+        f"HCP resting state, {_WHAT[ending.startswith('_Atlas')]} (*{ending}), in {root}.",
         summary(table, left_out),
         f"{len(short)} runs are shorter than {FULL_LENGTH} frames.",
         *(

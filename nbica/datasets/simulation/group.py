@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import nibabel as nib
 import numpy as np
@@ -26,6 +27,7 @@ from nbica.datasets.simulation.subjects import (
     group_of,
     write_subject,
 )
+from nbica.datasets.simulation.surfaces import SurfacePlan, simulate
 from nbica.image import template
 from nbica.image.writing import write_image
 
@@ -73,6 +75,7 @@ def simulate_group(
     data_dir: AnyPath | None = None,
     random_state: int = 0,
     n_jobs: int = 1,
+    space: Literal["volume", "surface"] = "volume",
 ) -> Bunch:
     """Simulate a group of resting-state runs with known networks, on disk, once.
 
@@ -102,6 +105,9 @@ def simulate_group(
         Seed; the same seed gives the same bytes.
     n_jobs : int
         Subjects written at a time, by joblib. Does not change the files.
+    space : {"volume", "surface"}
+        "surface" writes CIFTI-2 time series instead: the same networks on two hemispheres of 2562
+        vertices and on voxels of `voxel_size` below them, some 4 MB a run.
 
     Returns
     -------
@@ -112,7 +118,9 @@ def simulate_group(
         (3D, 2 mm, T1 contrast) and `maps_img` (4D, the true networks) as nibabel images, read
         when their data are asked for; `labels` (list of str, in the order of the maps); `t_r`
         (s); `phenotypic` (pandas.DataFrame: participant_id, group, age, sex); `timecourses`
-        (list of paths, the true time courses); `data_dir` (str); `description` (str).
+        (list of paths, the true time courses); `data_dir` (str); `description` (str). On surfaces
+        `mask_img` and `maps_img` are dscalars, there is no `anat_img`, and `surf_mesh` has the
+        paths of both hemispheres' meshes.
 
     Raises
     ------
@@ -143,6 +151,11 @@ def simulate_group(
     """
     plan = _plan(n_timepoints, voxel_size, t_r, affine, shape, noise, random_state)
     _check_count("n_subjects", n_subjects, at_least=1)
+    if _is_surface(space, affine):
+        of_surfaces = SurfacePlan(
+            plan.n_timepoints, plan.t_r, float(voxel_size), plan.noise, plan.random_state
+        )
+        return _surface_bunch(n_subjects, of_surfaces, data_dir, n_jobs)
     folder = files.make_folder(files.data_folder(data_dir) / "simulated" / _folder_name(plan))
     subjects = [Subject(folder, index) for index in range(n_subjects)]
     missing = [s for s in subjects if not files.is_complete(s.manifest)]
@@ -151,6 +164,27 @@ def simulate_group(
     phenotypic = _phenotypic(plan.random_state, n_subjects)
     _update_participants(folder / "participants.tsv", phenotypic)
     return _bunch(folder, plan, subjects, phenotypic)
+
+
+def _is_surface(space, affine):
+    if space not in ("volume", "surface"):
+        msg = f"space is {space!r}; expected 'volume' or 'surface'."
+        raise ValueError(msg)
+    if space == "surface" and affine is not None:
+        msg = (
+            "affine and shape are for volumes; on surfaces choose the voxel_size of what is below."
+        )
+        raise ValueError(msg)
+    return space == "surface"
+
+
+def _surface_bunch(n_subjects, plan, data_dir, n_jobs):
+    from nbica.datasets.dataset import Dataset
+
+    found = simulate(n_subjects, plan, data_dir, n_jobs)
+    phenotypic = _phenotypic(plan.random_state, n_subjects)
+    _update_participants(Path(found["data_dir"]) / "participants.tsv", phenotypic)
+    return Dataset(**found, phenotypic=phenotypic)
 
 
 def find_group(n_subjects=8, n_timepoints=168, *, voxel_size=4.0, data_dir=None):

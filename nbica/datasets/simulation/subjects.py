@@ -138,7 +138,7 @@ def _draw_subject(index, scene):
     plan, affine, mask = scene.plan, scene.affine, scene.mask
     rng = generator(plan.random_state, index, stream=1)
     courses = scanner.haemodynamic_courses(
-        rng, plan.n_timepoints, plan.t_r, _correlation(rng, group_of(index))
+        rng, plan.n_timepoints, plan.t_r, correlation_of(rng, group_of(index))
     )
     maps = _subject_maps(rng, scene)
     signal = scanner.GREY_SIGNAL * scanner.NETWORK_PERCENT / 100
@@ -172,7 +172,7 @@ def _subject_maps(rng, scene):
     return strengths * maps[:, scene.mask]
 
 
-def _correlation(rng, group):
+def correlation_of(rng, group):
     """Correlation of the networks: independent but for one pair, which depends on the group."""
     correlation = np.eye(len(networks.NETWORKS))
     i, j = (networks.labels().index(name) for name in networks.GROUP_PAIR)

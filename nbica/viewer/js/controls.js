@@ -4,6 +4,7 @@ const VIEWS = [
   ["ortho", "Slices"],
   ["lightbox", "Lightbox"],
   ["glass", "Glass"],
+  ["cortex", "Cortex"],
 ];
 const KEYS = [
   ["arrows", "move the crosshair in the slice"],
@@ -13,18 +14,27 @@ const KEYS = [
   ["[ ]", "previous and next map"],
   ["n", "next peak"],
   ["t T", "threshold up and down"],
-  ["v", "slices, lightbox, glass"],
+  ["v", "slices, lightbox, glass, cortex"],
   ["+ − 0", "zoom in, out, off"],
   ["space", "play"],
   ["c", "crosshair"],
   ["o", "outlines"],
   ["a", "regions of the atlas"],
+  ["x", "the cortex beside the slices"],
+  ["i", "inflate the cortex, fold it"],
   ["r", "swap left and right"],
   ["s", "save a picture"],
   ["f", "full screen"],
   ["p", "presenter mode"],
   ["?", "these keys"],
   ["Esc", "close what lies above the slices"],
+];
+// Of a desk, besides.
+const LABEL_KEYS = [
+  ["1–9 0 e", "label, and go on to the next"],
+  ["Shift 1–9 0 e", "one more label, or take it away"],
+  ["l", "free text"],
+  ["u", "take back (also Ctrl+Z)"],
 ];
 
 /**
@@ -45,7 +55,8 @@ function makeButton(label, title, onclick, more = {}) {
 function makeHeader(ctx, actions) {
   const name = makeElement("h3");
   const position = makeElement("span", { class: "nbv-dim" });
-  const tabs = VIEWS.map(([view, label]) =>
+  const views = VIEWS.filter(([view]) => view !== "cortex" || ctx.cortex);
+  const tabs = views.map(([view, label]) =>
     makeElement("button", { type: "button", onclick: () => ctx.state.set({ view }) }, label));
   const closed = { "aria-expanded": "false" };
   const atlas = ctx.scene.regions.length > 0;
@@ -63,11 +74,22 @@ function makeHeader(ctx, actions) {
     const title = ctx.state.get("title");
     const many = ctx.count > 1;
     name.textContent = many ? ctx.name(k) : title || ctx.name(k);
-    position.textContent = many ? `${k + 1} of ${ctx.count}${title ? ` · ${title}` : ""}` : "";
+    position.textContent = many ? `${numberInWords(ctx, k)}${title ? ` · ${title}` : ""}` : "";
     tabs.forEach((tab, i) =>
-      tab.setAttribute("aria-pressed", String(VIEWS[i][0] === ctx.state.get("view"))));
+      tab.setAttribute("aria-pressed", String(views[i][0] === ctx.state.get("view"))));
   });
   return el;
+}
+
+/**
+ * Which map it is, by the one number that it has everywhere: that of Python, from 0.
+ * @param {Context} ctx
+ * @param {number} k
+ */
+function numberInWords({ name, count, maps, scene }, k) {
+  const isNamed = new RegExp(`(^|\\D)${k}(\\D|$)`).test(name(k));
+  const kind = maps.baseline ? "frames" : scene.classes ? "components" : "maps";
+  return `${isNamed ? "" : `no. ${k} · `}${count} ${kind}`;
 }
 
 function makeFullIcon() {
@@ -89,12 +111,15 @@ const largestPeak = (maps) => Math.max(...maps.peaks, Number.MIN_VALUE);
 function makeControls(ctx, actions) {
   const most = largestPeak(ctx.maps);
   const end = Number((most * 1.02).toPrecision(3));
+  const label = ctx.maps.unit ? `Threshold (${ctx.maps.unit})` : "Threshold";
   const percent = (/** @type {number} */ v) => `${Math.round(100 * v)} %`;
   return makeElement("div", { class: "nbv-controls" },
     ctx.count > 1 ? makeTransport(ctx, actions) : null,
-    makeSlider(ctx.state, "threshold", { label: "Threshold", min: 0, max: end, step: most / 200 }),
+    makeSlider(ctx.state, "threshold", { label, min: 0, max: end, step: most / 200 }),
     makeSlider(ctx.state, "opacity",
-      { label: "Opacity", min: 0, max: 1, step: 0.05, show: percent }));
+      { label: "Opacity", min: 0, max: 1, step: 0.05, show: percent }),
+    ctx.cortex ? makeSlider(ctx.state, "inflation",
+      { label: "Inflate", min: 0, max: 1, step: 0.02, show: percent }) : null);
 }
 
 /**
@@ -103,7 +128,7 @@ function makeControls(ctx, actions) {
  * @param {Actions} actions
  */
 function makeTransport(ctx, actions) {
-  const go = (/** @type {number} */ by) => () => ctx.select(ctx.state.get("component") + by);
+  const go = (/** @type {number} */ by) => () => ctx.step(by);
   const input = makeElement("input", { type: "range", min: 0, max: ctx.count - 1, step: 1 });
   input.addEventListener("input", () => ctx.select(Number(input.value)));
   const play = makeButton("▶", "Play (space)", actions.play, { class: "nbv-play" });
@@ -114,7 +139,7 @@ function makeTransport(ctx, actions) {
   ctx.state.on("component names", () => {
     const k = ctx.state.get("component");
     input.value = k;
-    input.setAttribute("aria-valuetext", `${ctx.name(k)}, ${k + 1} of ${ctx.count}`);
+    input.setAttribute("aria-valuetext", `${ctx.name(k)}, ${numberInWords(ctx, k)}`);
   });
   const speed = makeElement("select", { "aria-label": "Speed", title: "Speed" },
     ...["0.5", "1", "2", "4"].map((times) =>
@@ -154,13 +179,14 @@ function makeSettings(ctx, actions) {
 }
 
 /** @param {Context} ctx */
-function makeChecks({ state, scene, count }) {
+function makeChecks({ state, scene, count, cortex }) {
   return makeElement("div", { class: "nbv-checks" },
     makeCheckbox(state, "crosshair", "crosshair"),
     makeCheckbox(state, "interpolate", "interpolate"),
     makeCheckbox(state, "radiological", "radiological"),
     scene.regions.length ? makeCheckbox(state, "outlines", "outlines") : null,
     count > 1 ? makeCheckbox(state, "follow_peaks", "go to each map's peak") : null,
+    cortex ? makeCheckbox(state, "cortex", "cortex") : null,
     makeCheckbox(state, "presenter", "presenter mode"));
 }
 
@@ -231,9 +257,14 @@ function makePanel(title, kind, close, ...children) {
   return makeElement("div", { ...attributes, hidden: true }, head, ...children);
 }
 
-/** @param {Actions} actions */
-function makeHelp(actions) {
-  const rows = KEYS.map(([keys, does]) => makeElement("div", {},
+/**
+ * @param {Context} ctx
+ * @param {Actions} actions
+ */
+function makeHelp({ scene, cortex }, actions) {
+  const keys = KEYS.filter(([, does]) => cortex || !does.includes("the cortex"));
+  const all = [...(scene.classes ? LABEL_KEYS : []), ...keys];
+  const rows = all.map(([keys, does]) => makeElement("div", {},
     makeElement("dt", {}, ...keys.split(" ").map((key) => makeElement("kbd", {}, key))),
     makeElement("dd", {}, does)));
   return makePanel("Keys", "nbv-help", actions.help, makeElement("dl", {}, ...rows));
@@ -304,22 +335,26 @@ function takesText(target) {
 function makeLetters(ctx, actions) {
   const { state } = ctx;
   const toggle = (/** @type {string} */ name) => () => state.set({ [name]: !state.get(name) });
-  const go = (/** @type {number} */ by) => () => ctx.select(state.get("component") + by);
+  const go = (/** @type {number} */ by) => () => ctx.step(by);
   const raise = (/** @type {number} */ sign) => () => {
     const most = Math.max(...ctx.maps.peaks);
     const threshold = clamp(state.get("threshold") + (sign * most) / 50, 0, most);
     state.set({ threshold: Number(threshold.toPrecision(4)) });
   };
   const nextView = () => {
-    const now = VIEWS.findIndex(([view]) => view === state.get("view"));
-    state.set({ view: VIEWS[(now + 1) % VIEWS.length][0] });
+    const views = VIEWS.slice(0, ctx.cortex ? VIEWS.length : -1);
+    const now = views.findIndex(([view]) => view === state.get("view"));
+    state.set({ view: views[(now + 1) % views.length][0] });
   };
+  const inflate = () =>
+    ctx.cortex && state.set({ inflation: state.get("inflation") < 0.5 ? 1 : 0 });
   return {
     "[": go(-1), "]": go(1), n: actions.peak, " ": actions.play, v: nextView,
     t: raise(1), T: raise(-1),
     c: toggle("crosshair"), o: toggle("outlines"), r: toggle("radiological"),
     p: toggle("presenter"), f: actions.full, s: actions.picture,
-    "?": actions.help, a: actions.regions,
+    "?": actions.help, a: actions.regions, i: inflate,
+    x: () => ctx.cortex && state.set({ cortex: !state.get("cortex") }),
     "+": () => zoomBy(ctx, 1.25), "=": () => zoomBy(ctx, 1.25), "-": () => zoomBy(ctx, 0.8),
     0: () => state.set({ zoom: 1 }),
   };

@@ -6,9 +6,10 @@
  * @typedef {object} Model
  * @property {(name: string) => any} get
  * @property {(name: string, value: any) => void} set
- * @property {(event: string, call: () => void) => void} on
- * @property {(event: string, call: () => void) => void} off
+ * @property {(event: string, call: (...what: any[]) => void) => void} on
+ * @property {(event: string, call: (...what: any[]) => void) => void} off
  * @property {() => void} save_changes
+ * @property {(content: any) => void} [send] to Python; a page has none
  */
 
 /**

@@ -1,4 +1,4 @@
-// Panes and the stage they stand on: what is drawn, where the crosshair is, what a pointer does.
+// Panes and the stage they stand on: what is drawn, where the crosshair is.
 
 const AXES = ["x", "y", "z"];
 const PLANES = ["Sagittal", "Coronal", "Axial"];
@@ -10,13 +10,14 @@ const ENDS = [
 // The traits that change pixels.
 const PIXELS =
   "component cut_coords threshold vmax opacity colormap window radiological interpolate " +
-  "outlines view axis n_slices overlays";
+  "outlines view axis n_slices overlays crosshair cortex inflation turn hemi";
 
 /**
  * What the parts of a viewer share: its state, its scene, and the few things several of them do.
  * @typedef {object} Context
  * @property {State} state
  * @property {Scene} scene
+ * @property {Cortex | null} cortex
  * @property {Maps} maps the maps in view: the scene's, or its partner's
  * @property {number} count how many maps
  * @property {number[]} finest how far a step goes along each axis, in mm
@@ -24,6 +25,8 @@ const PIXELS =
  * @property {(k: number) => string} name of a map
  * @property {(mm: number[]) => void} moveTo move the crosshair
  * @property {(k: number) => void} select bring a map into view
+ * @property {() => number[]} order of the maps: a desk may sort them and leave some out
+ * @property {(by: number, around?: boolean) => void} step to another map in that order
  * @property {(number: number) => void} toPeak move the crosshair to a peak of the map in view
  * @property {() => Look} look how the scene is drawn now
  */
@@ -39,13 +42,21 @@ function makeContext(model, scene) {
   const count = maps.scales.length;
   /** @type {Context} */
   const ctx = {
-    state, scene, maps, count, peak: -1, finest: (background ?? maps).step,
+    state, scene, maps, count, cortex: cortexOf(model), peak: -1, finest: (background ?? maps).step,
     name: (k) => state.get("names")[k] ?? `${k}`,
     moveTo: (mm) => state.set({ cut_coords: mm.map((v, axis) => clamp(v, ...bounds[axis])) }),
     select(k) {
       ctx.peak = 0;
       state.set({ component: clamp(k, 0, count - 1) });
       if (state.get("follow_peaks")) ctx.toPeak(0);
+    },
+    order: () => Array.from({ length: count }, (_, k) => k),
+    step(by, around = false) {
+      const order = ctx.order();
+      if (!order.length) return;
+      const at = order.indexOf(state.get("component"));
+      const next = at < 0 ? 0 : at + by;
+      ctx.select(order[around ? next % order.length : clamp(next, 0, order.length - 1)]);
     },
     toPeak(number) {
       const found = peaksOf(maps, state.get("component"), 8, state.get("threshold"));
@@ -263,159 +274,13 @@ function writePane(ctx, pane, { letters, caption }) {
     "Arrow keys move the crosshair, page keys the slice.");
 }
 
-// ---- pointer and wheel -------------------------------------------------------------------------
-
-/**
- * @param {Context} ctx
- * @param {Pane} pane
- */
-function listenToPointer(ctx, pane) {
-  const { el } = pane;
-  el.addEventListener("pointerdown", (event) => {
-    if (event.button > 0 || event.pointerType !== "mouse") return;
-    el.setPointerCapture(event.pointerId);
-    pane.dragging = true;
-    el.focus({ preventScroll: true });
-    followPointer(ctx, pane, event);
-    event.preventDefault();
-  });
-  el.addEventListener("pointermove", (event) => {
-    if (pane.dragging) followPointer(ctx, pane, event);
-  });
-  const release = () => {
-    if (!pane.dragging) return;
-    pane.dragging = false;
-    pane.mark();
-  };
-  for (const end of ["pointerup", "pointercancel", "lostpointercapture"])
-    el.addEventListener(end, release);
-  el.addEventListener("wheel", (event) => turnWheel(ctx, pane, event), { passive: false });
-}
-
-/**
- * A finger that swipes scrolls the page, as everywhere. One that taps moves the crosshair, one
- * that rests first drags it, and two zoom.
- * @param {Context} ctx
- * @param {Pane} pane
- */
-function listenToTouch(ctx, pane) {
-  const { el } = pane;
-  let resting = 0;
-  let apart = 0; // between two fingers, for a zoom of 1
-  let touched = false;
-  const end = () => {
-    clearTimeout(resting);
-    apart = 0;
-    pane.dragging = false;
-  };
-  const begin = (/** @type {TouchEvent} */ { touches }) => {
-    end();
-    touched = true;
-    if (touches.length === 2) apart = distance(touches) / ctx.state.get("zoom");
-    if (touches.length === 1) resting = setTimeout(rest, 300, touches[0]);
-  };
-  const rest = (/** @type {Touch} */ touch) => {
-    pane.dragging = true;
-    followPointer(ctx, pane, touch);
-  };
-  const move = (/** @type {TouchEvent} */ event) => {
-    clearTimeout(resting);
-    if (apart) ctx.state.set({ zoom: clamp(distance(event.touches) / apart, 1, 8) });
-    else if (pane.dragging) followPointer(ctx, pane, event.touches[0]);
-    else return; // the page scrolls
-    if (event.cancelable) event.preventDefault();
-  };
-  el.addEventListener("touchstart", begin, { passive: true });
-  el.addEventListener("touchmove", move, { passive: false });
-  for (const name of ["touchend", "touchcancel"]) el.addEventListener(name, end);
-  el.addEventListener("click", (event) => {
-    if (touched) followPointer(ctx, pane, event);
-    touched = false;
-  });
-  el.addEventListener("contextmenu", (event) => touched && event.preventDefault());
-}
-
-/** @param {TouchList} touches two of them */
-const distance = ([a, b]) => Math.hypot(a.clientX - b.clientX, a.clientY - b.clientY);
-
-/**
- * Move the crosshair to where the pointer is.
- * @param {Context} ctx
- * @param {Pane} pane
- * @param {{clientX: number, clientY: number}} point
- */
-function followPointer(ctx, pane, { clientX, clientY }) {
-  const box = pane.canvas.getBoundingClientRect();
-  const at = [(clientX - box.left) / box.width, (clientY - box.top) / box.height];
-  const inside = at.map((part) => clamp(part, 0, 1));
-  const mm = placeAt(ctx, pane.axis, pane.depth(), inside);
-  if (ctx.look().glass) mm[pane.axis] = deepestValue(ctx, pane.axis, mm);
-  ctx.moveTo(mm);
-}
-
-/**
- * The wheel is the page's, so that nobody is caught while scrolling by. With Shift it turns slices
- * (a full screen has no page: without it, too), with Ctrl, or by a pinch on a touchpad, it zooms.
- * @param {Context} ctx
- * @param {Pane} pane
- * @param {WheelEvent} event
- */
-function turnWheel(ctx, pane, event) {
-  const up = (event.deltaY || event.deltaX) < 0; // a browser turns a wheel with Shift sideways
-  const alone = document.fullscreenElement?.contains(pane.el);
-  if (event.ctrlKey || event.metaKey) zoomBy(ctx, up ? 1.25 : 0.8);
-  else if (event.shiftKey || alone) moveSlice(ctx, pane.axis, up ? 1 : -1);
-  else return;
-  event.preventDefault();
-}
-
-/**
- * In a glass view, a click goes to the largest value behind it.
- * @param {Context} ctx
- * @param {number} axis
- * @param {number[]} mm
- * @returns {number} mm along the axis
- */
-function deepestValue(ctx, axis, mm) {
-  const { maps } = ctx;
-  let best = 0;
-  let depth = ctx.state.get("cut_coords")[axis];
-  for (let i = 0; i < maps.shape[axis]; i++) {
-    const there = [...mm];
-    there[axis] = maps.origin[axis] + i * maps.step[axis];
-    const { value } = valueAt(maps, there, ctx.state.get("component"));
-    if (value != null && Math.abs(value) > best) [best, depth] = [Math.abs(value), there[axis]];
-  }
-  return depth;
-}
-
-/**
- * Move the crosshair along an axis.
- * @param {Context} ctx
- * @param {number} axis
- * @param {number} by how many voxels
- */
-function moveSlice(ctx, axis, by) {
-  const mm = [...ctx.state.get("cut_coords")];
-  mm[axis] += by * ctx.finest[axis];
-  ctx.moveTo(mm);
-}
-
-/**
- * @param {Context} ctx
- * @param {number} factor
- */
-function zoomBy(ctx, factor) {
-  const zoom = Number((ctx.state.get("zoom") * factor).toFixed(3));
-  ctx.state.set({ zoom: clamp(zoom, 1, 8) });
-}
-
 // ---- the stage: which panes there are, drawn once a frame --------------------------------------
 
 /**
  * @typedef {object} Stage
  * @property {HTMLElement} el
  * @property {() => Pane[]} panes
+ * @property {() => CortexPane[]} cortex
  * @property {() => void} draw with the next frame
  * @property {() => void} drawNow
  * @property {() => void} close
@@ -429,34 +294,56 @@ function makeStage(ctx) {
   const el = makeElement("div", { class: "nbv-stage" });
   /** @type {Pane[]} */
   let panes = [];
+  /** @type {CortexPane[]} */
+  let cortex = [];
   let built = "";
   let waiting = 0;
-  const wanted = () => JSON.stringify(["view", "axis", "n_slices"].map(ctx.state.get));
+  const wanted = () => JSON.stringify(["view", "axis", "n_slices", "cortex"].map(ctx.state.get));
   const build = () => {
     const focused = el.contains(document.activeElement);
-    const isBox = ctx.state.get("view") === "lightbox";
-    panes = isBox ? makeLightboxPanes(ctx) : [0, 1, 2].map((axis) => makePane(ctx, axis));
-    layOutPanes(ctx, el, panes);
-    if (focused) panes.at(-1)?.el.focus({ preventScroll: true }); // keys go on working
+    cortex.forEach((pane) => pane.close());
+    cortex = makeCortexPanes(ctx);
+    panes = makePanes(ctx);
+    layOutPanes(ctx, el, panes, cortex);
+    // Keys go on working.
+    if (focused) (panes.at(-1) ?? cortex[0])?.el.focus({ preventScroll: true });
     built = wanted();
   };
   const drawNow = () => {
     waiting = 0;
     if (built !== wanted()) build();
-    if (panes[0].cut !== null) cutLightbox(ctx, panes);
+    if (ctx.state.get("view") === "lightbox") cutLightbox(ctx, panes);
     for (const pane of panes) {
       pane.draw();
       pane.mark();
     }
+    if (!drawCortexPanes(cortex)) stage.draw();
   };
-  return {
+  /** @type {Stage} */
+  const stage = {
     el, drawNow,
     panes: () => panes,
+    cortex: () => cortex,
     draw() {
       waiting = waiting || requestAnimationFrame(drawNow);
     },
-    close: () => cancelAnimationFrame(waiting),
+    close() {
+      cancelAnimationFrame(waiting);
+      cortex.forEach((pane) => pane.close());
+    },
   };
+  return stage;
+}
+
+/**
+ * The slices of a view.
+ * @param {Context} ctx
+ */
+function makePanes(ctx) {
+  const view = ctx.state.get("view");
+  if (view === "cortex") return [];
+  if (view === "lightbox") return makeLightboxPanes(ctx);
+  return [0, 1, 2].map((axis) => makePane(ctx, axis));
 }
 
 /** @param {Context} ctx */
@@ -484,16 +371,19 @@ function cutLightbox(ctx, panes) {
  * @param {Context} ctx
  * @param {HTMLElement} el the stage
  * @param {Pane[]} panes
+ * @param {CortexPane[]} cortex
  */
-function layOutPanes(ctx, el, panes) {
+function layOutPanes(ctx, el, panes, cortex) {
   const [x, y, z] = AXES.map((_, axis) => extentOf(ctx.scene, axis));
-  const isBox = panes[0].cut !== null;
-  el.replaceChildren(...panes.map((pane) => pane.figure));
-  el.className = `nbv-stage ${isBox ? "nbv-lightbox" : "nbv-ortho"}`;
-  el.style.setProperty("--columns", `${y}fr ${x}fr ${x}fr`);
+  const view = ctx.state.get("view");
+  const isBox = view === "lightbox";
+  el.replaceChildren(...[...panes, ...cortex].map((pane) => pane.figure));
+  el.className = `nbv-stage nbv-${view === "glass" ? "ortho" : view}`;
+  const more = panes.length && cortex.length ? y : 0; // as wide as the sagittal slice
+  el.style.setProperty("--columns", `${y}fr ${x}fr ${x}fr ${more ? `${more}fr` : ""}`);
   if (isBox) fillRows(el);
   el.style.setProperty("--columns-narrow", `${y}fr ${x}fr`);
-  el.style.setProperty("--ratio", String((y + 2 * x) / Math.max(y, z)));
+  el.style.setProperty("--ratio", String((y + 2 * x + more) / Math.max(y, z)));
   for (const pane of panes) pane.el.dataset.plane = PLANES[pane.axis].toLowerCase();
 }
 

@@ -27,7 +27,7 @@
 function makeActions(ctx, root, stage) {
   let timer = 0;
   let speed = 1;
-  const next = () => ctx.select((ctx.state.get("component") + 1) % ctx.count);
+  const next = () => ctx.step(1, true);
   const stop = () => {
     clearInterval(timer);
     timer = 0;
@@ -136,7 +136,7 @@ function mountViewer(root, ctx, { screen = [], below = [makeCourse(ctx)], beside
   const stage = makeStage(ctx);
   const actions = makeActions(ctx, root, stage);
   const settings = makeSettings(ctx, actions);
-  const help = makeHelp(actions);
+  const help = makeHelp(ctx, actions);
   const legend = ctx.scene.regions.length ? makeLegend(ctx, actions) : null;
   const cast = makeKeyCast(ctx);
   const live = makeLiveRegion(ctx);

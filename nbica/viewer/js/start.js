@@ -58,9 +58,15 @@ function bytesOf(base64) {
   return bytes;
 }
 
+/** @param {string} id of a script element with base64; nothing where it is not there */
+const takeBlock = (id) =>
+  document.getElementById(id) ? new DataView(bytesOf(takeText(id)).buffer) : undefined;
+
 const pageModel = new PageModel({
   ...JSON.parse(takeText("nbica-state")),
-  _payload: new DataView(bytesOf(takeText("nbica-payload")).buffer),
+  _payload: takeBlock("nbica-payload"),
+  _courses: takeBlock("nbica-courses"),
+  _cortex: takeBlock("nbica-cortex"),
 });
 Object.assign(window, { nbica: pageModel });
 const pageElement = /** @type {HTMLElement} */ (document.getElementById("nbica"));

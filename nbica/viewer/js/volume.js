@@ -30,6 +30,7 @@
  * @property {number[]} scales one per map
  * @property {number[]} peaks largest absolute values, one per map
  * @property {boolean} signed
+ * @property {string} unit "z", or "" for what the image is in
  * @property {boolean} gaps some codes say "no data"
  * @property {number[][]} toVoxel as a background's
  * @property {Uint8Array} mask a bit per voxel
@@ -41,6 +42,7 @@
  * @property {(Int8Array | null)[]} frames codes of the maps that were decoded
  * @property {Int32Array} [voxels] index of each voxel in the mask
  * @property {{frame: number, cache: Map<number, Plane>}} [glass] of the map seen through last
+ * @property {any} [vertices] values on the cortex, if they are not those of the voxels
  * @typedef {Grid & MapsOnly} Maps
  */
 
@@ -71,9 +73,12 @@
  * @property {Record<string, [number, number, number][]>} outlines colors of regions, by color map
  * @property {string[]} notices sentences a reader should see
  * @property {number | null} t_r seconds between frames
- * @property {any} courses time courses; see readout.js and components.js
+ * @property {any} courses time courses, or what a desk knows of them; see plots.js and signals.js
  * @property {Map<string, any>} cache
- * @property {string[]} facts of a desk: a line per component
+ * @property {Record<string, number[]>} columns of a desk: what components are sorted by
+ * @property {string} ordered of a desk: what the components' numbers are ordered by, or ""
+ * @property {Record<string, string[]>} texts of a desk: what is shown of a column
+ * @property {string[]} suggested of a desk: a name for each component, or ""
  * @property {string[]} classes of a desk: labels that can be given
  * @property {string[]} kept of a desk: classes that are signal
  * @property {string[]} tints of a desk: a color per class
@@ -107,11 +112,11 @@ const TYPES = {
 };
 
 /**
- * A scene: the header with its volumes, each with typed arrays.
+ * A header with its volumes, each with typed arrays.
  * @param {DataView<ArrayBuffer>} view the bytes that payload.pack made
- * @returns {Promise<Scene>}
+ * @returns {Promise<any>}
  */
-async function openScene(view) {
+async function unpack(view) {
   const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
   const buffer = await gunzip(bytes);
   const length = new DataView(buffer).getUint32(0, true);
@@ -121,8 +126,17 @@ async function openScene(view) {
       const Type = TYPES[type];
       volume[name] = new Type(buffer, 4 + length + at, size / Type.BYTES_PER_ELEMENT);
     }
-    if (volume.role === "maps") prepareMaps(volume);
   }
+  return header;
+}
+
+/**
+ * @param {DataView<ArrayBuffer>} view the bytes that payload.pack made of a scene
+ * @returns {Promise<Scene>}
+ */
+async function openScene(view) {
+  const header = await unpack(view);
+  for (const volume of header.volumes) if (volume.role === "maps") prepareMaps(volume);
   for (const name of Object.keys(header.luts))
     header.luts[name] = Uint8Array.from(header.luts[name]);
   return sortVolumes(header);
@@ -139,6 +153,7 @@ function sortVolumes(scene) {
   const [maps, ...overlays] = all("maps");
   const partner = scene.pairs ? overlays.pop() : null;
   const [background = null] = all("grey");
+  [maps.vertices] = all("vertices");
   return Object.assign(scene, {
     maps,
     overlays,

@@ -730,17 +730,17 @@ def test_what_is_no_hcp_tree_is_said(hcp, tmp_path):
     """Nothing there, surfaces only, unknown subjects, runs and confounds."""
     for run in hcp.rglob("*hp2000_clean.nii.gz"):
         run.unlink()
-    with pytest.raises(DataError, match=r"8 dtseries files .CIFTI., which are not read"):
+    with pytest.raises(DataError, match=r"8 files \*.dtseries.nii: kind='cifti' takes those"):
         find_hcp(hcp)
     with pytest.raises(DataError, match="There is not a folder"):
         find_hcp(tmp_path / "nowhere")
     with pytest.raises(DataError, match="There is no subject 1 in"):
         find_hcp(hcp, subjects=[1])
-    with pytest.raises(ValueError, match="runs has 'REST3'; expected a list of REST1_LR"):
+    with pytest.raises(ValueError, match="runs is 'REST3'; expected one of 'REST1_LR'"):
         find_hcp(hcp, runs=["REST3"])
-    with pytest.raises(ValueError, match="runs has 'REST1_LR'; expected a list"):
+    with pytest.raises(TypeError, match="runs is 'REST1_LR'; expected a list"):
         find_hcp(hcp, runs="REST1_LR")
-    with pytest.raises(ValueError, match="confounds is 'motion'; expected None or one of"):
+    with pytest.raises(ValueError, match="confounds is 'motion'; expected one of"):
         find_hcp(hcp, confounds="motion")
 
 
