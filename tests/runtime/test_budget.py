@@ -321,7 +321,7 @@ def test_room_for_scratch_is_asked_first(tmp_path, monkeypatch):
     with pytest.raises(OSError, match=r"has .* GB free.*NBICA_SCRATCH"):
         machine.check_disk(tmp_path, 10**18)
     monkeypatch.setenv("NBICA_SCRATCH", str(tmp_path / "none"))
-    with pytest.raises(OSError, match=r"no folder.*NBICA_SCRATCH"):
+    with pytest.raises(OSError, match=r"not a folder.*NBICA_SCRATCH"):
         machine.check_disk(tmp_path / "none", 1)
 
 
