@@ -100,10 +100,13 @@ def write_cohort(folder, n_runs=6, n_timepoints=60, seed=0, noise=1.0):
 
 
 def estimator(**options):
-    """A CanICA for the cohort: all that a test says nothing of is small and without a threshold."""
+    """A CanICA for the cohort: all that a test says nothing of is small and without a threshold.
+
+    And the group step that nilearn has, which exact answers are known of.
+    """
     defaults = {
         "mask": mask_image(), "n_components": 5, "smoothing_fwhm": None, "threshold": None,
-        "random_state": 0, "n_init": 3,
+        "random_state": 0, "n_init": 3, "do_cca": True,
     }  # fmt: skip
     return CanICA(**(defaults | options))
 

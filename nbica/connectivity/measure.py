@@ -200,7 +200,7 @@ class ConnectivityMeasure(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         ndarray of shape (n_subjects, n, n), or of their lower triangles if `vectorize`
         """
         check_is_fitted(self)
-        return self._finished(self._measured(_check_series(X, self.n_features_in_)), confounds)
+        return self._finished(self._measured(check_series(X, self.n_features_in_)), confounds)
 
     def fit_transform(
         self, X: Sequence[np.ndarray], y: object = None, confounds: Confounds = None
@@ -252,7 +252,7 @@ class ConnectivityMeasure(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         """Learn the mean over subjects and, for tangents, the whitening; return all matrices."""
         self._check_kind()
         self.cov_estimator_ = _estimator_of(self.cov_estimator)
-        series = _check_series(X)
+        series = check_series(X)
         measured = self._measured(series)
         self.n_features_in_ = series[0].shape[1]
         if self.kind == "tangent":
@@ -321,7 +321,7 @@ def check_kind(kind):
 
 def covariances_of(time_courses, kind):
     """Covariances of which `ConnectivityMeasure(Given(), kind, standardize=False)` is made."""
-    return _estimated(_check_series(time_courses), _estimator_of(None), kind == "correlation")
+    return _estimated(check_series(time_courses), _estimator_of(None), kind == "correlation")
 
 
 def _estimated(series, estimator, standardize):
@@ -347,7 +347,7 @@ def _estimator_of(estimator):
     return clone(estimator)
 
 
-def _check_series(X, n_expected=None):
+def check_series(X, n_expected=None):
     """Time courses of subjects as a list of float64 arrays, or a DataError that names one."""
     X = [X] if isinstance(X, np.ndarray) and X.ndim == 2 else as_list("time_courses", X)
     if not X:

@@ -150,6 +150,11 @@ def _regressed(run, preparation, maps, confounds, scratch_folder):
     return {"time_courses": courses.astype(np.float32), "maps": own, "notices": notices}
 
 
+def courses_of(runs):
+    """Time courses of runs that are given as arrays or as SubjectMaps."""
+    return [run.time_courses if isinstance(run, SubjectMaps) else np.asarray(run) for run in runs]
+
+
 def standardized(courses):
     """Time courses of mean 0 and variance 1; those that are constant become 0."""
     courses = courses - courses.mean(axis=0)

@@ -112,7 +112,9 @@ def back_reconstruct(
 
     The map of a subject is what its principal components hold of the group's. Over the runs of the
     fit the maps add up to the group's [1]_, but for a constant in each, as ICA removes means; with
-    a threshold, to what the group subspace holds of the maps.
+    a threshold, to what the group subspace holds of the maps. They do so as far as that subspace is
+    exact: up to ten runs with `do_cca=True`, and with the default up to three, beyond to some
+    hundredths of a standard deviation (see :class:`subspace.GroupSubspace`).
 
     Parameters
     ----------
@@ -150,7 +152,7 @@ def back_reconstruct(
     >>> import numpy as np
     >>> from nbica import CanICA, connectivity, datasets
     >>> cohort = datasets.simulate_group(4, 40, voxel_size=12)
-    >>> ica = CanICA(cohort.mask_img, n_components=5, threshold=None, random_state=0).fit(cohort)
+    >>> ica = CanICA(cohort.mask_img, 5, do_cca=True, threshold=None, random_state=0).fit(cohort)
     >>> parts = connectivity.back_reconstruct(ica, cohort.func, cohort.confounds)
     >>> total = sum(part.maps for part in parts)
     >>> change = (total - ica.components_).std(axis=1)

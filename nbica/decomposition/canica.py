@@ -8,7 +8,13 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from nbica.decomposition.base import GroupDecompositionMixin
-from nbica.decomposition.ica import check_random_state, fast_ica, separate, starts_of
+from nbica.decomposition.ica import (
+    ALGORITHMS,
+    check_random_state,
+    fast_ica,
+    separate,
+    starts_of,
+)
 from nbica.decomposition.maps import (
     canonical_share,
     check_ratio,
@@ -19,7 +25,6 @@ from nbica.decomposition.maps import (
 )
 from nbica.decomposition.preflight import check_parameters
 from nbica.decomposition.selection import (
-    MOST_COMPONENTS,
     ComponentSpectrum,
     Null,
     choose,
@@ -70,7 +75,7 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
     Each run is smoothed, cleaned and reduced to its principal components; a generalised canonical
     correlation analysis finds the subspace that the runs share; spatial ICA rotates it into maps
     [1]_ [2]_. Names are those of nilearn 0.14's `CanICA`, and
-    so are defaults but for `n_init`.
+    so are defaults but for `n_init` and `do_cca`.
 
     Parameters
     ----------
@@ -78,7 +83,7 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
         Voxels to work on. None computes a mask from the data by `mask_strategy`. How a masker (ours
         or nilearn's, fitted or not) smooths, cleans and masks replaces what is given here.
     n_components : int or "auto", default=20
-        Maps to find; also the principal components that each run contributes. "auto" takes 64 of
+        Maps to find. "auto" takes 64 principal components of
         each run and counts the dimensions that the runs share beyond chance, see
         `selection.choose`: it takes up to 48 more merges, and 3 times the memory of 20 components
         in the parent. With `do_cca="weighted"` the number is chosen in the same way, of components
@@ -86,17 +91,19 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
         each run.
     smoothing_fwhm : float, three floats or None, default=6
         Full width at half maximum of a Gaussian filter, in mm.
-    do_cca : {True, False, "weighted"}, default=True
-        Give every principal component of a run the same weight (canonical correlation analysis),
-        or its standard deviation (a plain PCA of the concatenated runs). "weighted" takes three
-        times as many of each run, in a cache as well, and weights each by the share of signal in
-        it (see `weighting`). Halves of a group then agree better (20 real runs: e .79, not .70)
-        and weak networks are found in fewer simulated runs; the 20 real runs' likeness to known
-        networks was the same (mean r .51, not .52).
-    threshold : None, "auto", float, ("p", p) or ("robust p", p), default="auto"
+    do_cca : {"weighted", True, False}, default="weighted"
+        How the principal components of a run count in the group. "weighted" takes three times as
+        many as there are maps, in a cache as well, each by the share of signal in it (see
+        `weighting`); True, nilearn's default, as many as maps, all equal (canonical correlation
+        analysis); False by their standard deviation (a plain PCA of the concatenated runs).
+        Weighted, maps were nearer to the planted ones than equal in all of 9 simulated cohorts
+        (mean r by .01 to .05), and halves of 20 real runs agree better: t .79, .72, .69 with 10,
+        20, 30 components, not .65, .63, .63.
+    threshold : None, "auto", float, ("p", p), ("robust p", p), ("mixture", p), default="auto"
         A ratio r keeps the r x n_voxels largest values of all maps together, "auto" is 1;
         ("p", 0.05) keeps of each map what a Gaussian null exceeds in 5 % of the voxels, as in the
-        paper [2]_. See `maps.threshold_maps`.
+        paper [2]_; ("mixture", 0.5) as MELODIC. ("p", 0.01) agreed best with planted networks. See
+        `maps.threshold_maps`.
     n_init : int or "auto", default="auto"
         Random starts of the ICA, of which the one with the highest contrast is kept. "auto" is 30
         up to 40 components, where they cost little (see `ica.starts_of`), and 10 beyond; nilearn
@@ -155,7 +162,16 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
         Components in decreasing order of what they hold of the variance that the runs share, or of
         `stability_` to a thousandth, and of variance among equals. Shares of variance that differ
         by less than a millionth are equal too, and keep the order in which the ICA found them.
-
+    algorithm : {"fastica", "infomax"}, default="fastica"
+        FastICA with the cubic contrast; or Infomax from where that ended, as GIFT's users know it
+        (see `infomax`): some tens of passes over the voxels more, no random number. Its maps may
+        be correlated. With "weighted", planted networks were found better in all of 9 simulated
+        cohorts (mean r by .002 to .018); halves of 20 real runs shared more of the subspace (e .81,
+        not .79, with 20 components) and single maps agreed no better (t .73, not .72; with 10
+        components .75, not .79), which is why it is not the default.
+    n_pca_components : int or None, default=None
+        Principal components that each run contributes, GIFT's first reduction step. None is 3
+        `n_components` with `do_cca="weighted"`, else `n_components`, and 64 with "auto".
     surf_mesh : (left, right), dict, PolyMesh or SurfaceImage, optional
         Surfaces of the space of CIFTI or GIFTI runs. With them `smoothing_fwhm` is a Gaussian along
         the cortex, and within each structure below; without them such runs are not smoothed.
@@ -171,7 +187,8 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
     mask_img_ : Nifti1Image
     canonical_correlations_ : ndarray of shape (n_components,) or None
         Those of the dimensions of the group subspace, from 1 (in every run) to about 1/n_runs (in
-        one), of "weighted" components less; None without `do_cca`.
+        one), for components that count equally; weighted by their signal, less. None without
+        `do_cca`.
     component_spectrum_ : selection.ComponentSpectrum
         What "auto" decided by: all canonical correlations, and those of the null; for
         `plotting.plot_component_spectrum`. Only there with "auto".
@@ -184,6 +201,9 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
         tells of the ICA alone, not of other subjects: that is `matching.split_half`'s to tell.
     convergence_ : DataFrame
         One row per start: seed, n_iter, converged, change, contrast, chosen.
+    rotations_ : ndarray of shape (n_starts, n_components, n_components)
+        Where each start of FastICA ended, in whitened space, the rows of the chosen one in the
+        order of `components_`; for `plotting.plot_icasso`.
     n_components_ : int
     runs_ : DataFrame
         One row per run: path, n_timepoints, n_components, cached, seconds (and those of the stages
@@ -227,7 +247,7 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
     def __init__(
         self, mask: ImageLike | BaseEstimator | None = None,
         n_components: int | Literal["auto"] = 20, smoothing_fwhm: Fwhm = 6,
-        do_cca: bool | Literal["weighted"] = True,
+        do_cca: bool | Literal["weighted"] = "weighted",
         threshold: float | Literal["auto"] | tuple[str, float] | None = "auto",
         n_init: int | Literal["auto"] = "auto", random_state: Seed = None,
         standardize: Standardize = True, standardize_confounds: bool = True, detrend: bool = True,
@@ -238,7 +258,9 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
         n_jobs: int = 1, verbose: int = 0, max_iter: int = 200, tol: float = 1e-5,
         ram: Bytes = None, callback: Callable | None = None, cache_limit: Bytes = None,
         on_error: Literal["raise", "skip"] = "raise", consensus: bool = False,
-        order: Literal["variance", "stability"] = "variance", surf_mesh: MeshLike = None,
+        order: Literal["variance", "stability"] = "variance",
+        algorithm: Literal["fastica", "infomax"] = "fastica", n_pca_components: int | None = None,
+        surf_mesh: MeshLike = None,
     ) -> None:  # fmt: skip
         self.mask = mask
         self.n_components = n_components
@@ -270,6 +292,8 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
         self.on_error = on_error
         self.consensus = consensus
         self.order = order
+        self.algorithm = algorithm
+        self.n_pca_components = n_pca_components
         self.surf_mesh = surf_mesh
 
     # ---- fit --------------------------------------------------------------------------------
@@ -309,7 +333,8 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
         warn_of_y(y, stacklevel=2)
         with self._group_fit(imgs, confounds, sample_mask) as fit:
             way = self.do_cca if isinstance(self.do_cca, str) else bool(self.do_cca)
-            group = fit.cached(SUBSPACE, [self.n_components, way], lambda: self._group(fit))
+            parts = [self.n_components, way, self.components_per_run()]
+            group = fit.cached(SUBSPACE, parts, lambda: self._group(fit))
             self._learn_runs(fit, stacklevel=2)
             components = self._learn_subspace(group)
             with fit.stage("ICA"):
@@ -324,6 +349,9 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
         check_fraction("tol", self.tol, "1e-5")
         check_flags(consensus=self.consensus)
         check_one_of("order", self.order, ("variance", "stability"))
+        check_one_of("algorithm", self.algorithm, ALGORITHMS)
+        if self.n_pca_components is not None:
+            check_count("n_pca_components", self.n_pca_components)
         check_threshold(self.threshold)
         if self.n_components != "auto":
             check_ratio(self.threshold, self.n_components, stacklevel=3)
@@ -331,6 +359,8 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
 
     def components_per_run(self) -> int:
         """How many principal components each run contributes."""
+        if self.n_pca_components is not None:
+            return self.n_pca_components
         return components_per_run(self.n_components, weighting_of(self.do_cca))
 
     def partial_fit(
@@ -403,7 +433,8 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
                 "which there are none of on grayordinates: give n_components as a number."
             )
             raise ValueError(msg)
-        subspace, weighted = (GroupSubspace(MOST_COMPONENTS, 2 * MOST_COMPONENTS) for _ in "12")
+        n_rows = self.components_per_run()
+        subspace, weighted = (GroupSubspace(n_rows, 2 * n_rows) for _ in "12")
         null = Null(mask.array)
         is_weighted = weighting_of(self.do_cca) == "signal"
         shown = weighted if is_weighted else subspace
@@ -495,8 +526,9 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
         # Rotate the subspace into independent maps.
         n_init = starts_of(self.n_init, len(components))
         found = fast_ica(
-            components, n_init, self.random_state, self.max_iter, self.tol, self.consensus
-        )
+            components, n_init, self.random_state, self.max_iter, self.tol, self.consensus,
+            self.algorithm,
+        )  # fmt: skip
         # A direction that is the same in all voxels is no map.
         self._check_rank(len(found.maps), len(components))
         if self.n_components == "auto":
@@ -512,6 +544,9 @@ class CanICA(GroupDecompositionMixin, BaseEstimator, auto_wrap_output_keys=None)
         self.components_img_ = unmask(self.components_, self.masker_.preparation_.mask)
         self.stability_ = found.stability[order]
         self.convergence_ = found.table()
+        self.rotations_ = found.rotations
+        if not self.consensus:
+            self.rotations_[found.best] = self.rotations_[found.best][order]
         self.n_components_ = len(maps)
 
 

@@ -200,13 +200,7 @@ def _inputs(estimator, imgs, confounds, masker, log):
 
 def _fit_masker(estimator, masker, inputs, log, held):
     """Fit the masker; return the runs that it could be fitted to."""
-    if inputs.first.on_surfaces:
-        if estimator.on_error == "skip" and masker.mask_img is None:
-            inputs, failures = with_same_space(inputs)
-            log.failed(failures)
-        fit_to_surfaces(masker, estimator, inputs)
-        return inputs
-    if masker.mask_img is not None:
+    if masker.mask_img is not None or inputs.first.on_surfaces:
         return _fitted_to(masker, estimator, inputs, log)
     plan = plan_with_mask_pass(estimator, inputs, masker)
     masker.set_params(n_jobs=plan.n_workers)
@@ -221,6 +215,12 @@ def _fit_masker(estimator, masker, inputs, log, held):
 
 def _fitted_to(masker, estimator, inputs, log):
     """Fit the masker; return the runs that it could be fitted to."""
+    if inputs.first.on_surfaces:
+        if estimator.on_error == "skip" and masker.mask_img is None:
+            inputs, failures = with_same_space(inputs)
+            log.failed(failures)
+        fit_to_surfaces(masker, estimator, inputs)
+        return inputs
     try:
         masker.fit(inputs.runs)
     except (ValueError, OSError, MemoryError, WorkerKilled):
@@ -323,8 +323,9 @@ class GroupFit:
             self._report.count("skipped")
         else:
             self._report.count("cached" if result.from_cache else "computed")
-        fewer_is_fine = self._n_wanted != self._estimator.n_components
-        self.log.add(name, result, self._n_wanted, fewer_is_fine)
+        n_maps = self._estimator.n_components
+        n_needed = 0 if n_maps == "auto" else min(n_maps, self._n_wanted)
+        self.log.add(name, result, self._n_wanted, n_needed)
         return result.reduction and result.reduction.leading(self._n_wanted)
 
     def cached(self, stage, parts, compute):

@@ -13,23 +13,22 @@ References
 ----------
 .. [1] A. Hyvärinen, "Fast and robust fixed-point algorithms for independent component analysis",
    IEEE Transactions on Neural Networks 10 (1999), eq. 20; symmetric decorrelation: eq. 45.
-.. [2] J. Himberg, A. Hyvärinen, F. Esposito, "Validating the independent components of neuroimaging
-   time series via clustering and visualization", NeuroImage 22 (2004), 1214-1222.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from scipy import linalg
-from scipy.cluster import hierarchy
 
+from nbica.decomposition.infomax import Unmixing, infomax
 from nbica.exceptions import NotConvergedWarning
-from nbica.runtime.checks import as_flag, as_numbers, check_count, check_fraction
+from nbica.runtime.checks import as_flag, as_numbers, check_count, check_fraction, check_one_of
 from nbica.runtime.progress import checkpoint, warn
 from nbica.runtime.scratch import voxel_blocks
+from nbica.signal.icasso import cluster
 from nbica.signal.least_squares import gram
 from nbica.signal.ties import first_of_largest
 
@@ -48,6 +47,7 @@ VOXEL_BLOCK = 4096
 # better. Moments, once made, are: the climb in them is one of float64.
 ROUNDING = 1e-7
 ROUNDING_OF_MOMENTS = 1e-14
+ALGORITHMS = ("fastica", "infomax")
 # To where the chosen start goes on. A start that has converged by `tol` is still a tenth of a
 # standard deviation off where a map is nearly Gaussian, each start by another tenth; some 30
 # iterations later a thousandth of a percent. So neither the seed nor the processor's rounding, both
@@ -89,13 +89,15 @@ class Decomposition:
     Attributes
     ----------
     maps : ndarray of float32, shape (n, n_voxels)
-        Rows of mean 0 and norm 1, mutually orthogonal.
+        Rows of mean 0 and norm 1; mutually orthogonal, but for those of Infomax.
     stability : ndarray of shape (n,)
         ICASSO's index Iq of the cluster that each map comes from: 1 where every start led to it.
     restarts : list of Restart
         All of them, in the order of their seeds.
     best : int
         Which of them :func:`choose_start` took; its maps they are, but for a consensus.
+    polish : Unmixing or None
+        Where Infomax went from there, if it did.
 
     See Also
     --------
@@ -119,6 +121,12 @@ class Decomposition:
     stability: np.ndarray
     restarts: list
     best: int
+    polish: Unmixing | None = None
+
+    @property
+    def rotations(self) -> np.ndarray:
+        """Those of all restarts, of shape (n_restarts, n, n)."""
+        return np.array([restart.rotation for restart in self.restarts])
 
     def table(self) -> DataFrame:
         """One row per restart, as a DataFrame."""
@@ -133,6 +141,7 @@ class Decomposition:
 def fast_ica(
     components: np.ndarray, n_init: int = 10, random_state: Seed = None, max_iter: int = 200,
     tol: float = 1e-5, consensus: bool = False,
+    algorithm: Literal["fastica", "infomax"] = "fastica",
 ) -> Decomposition:  # fmt: skip
     """Rotate orthogonal maps into maps that are as independent as can be.
 
@@ -165,6 +174,9 @@ def fast_ica(
         form, made orthogonal. On 20 real runs, two seeds of 10 restarts agree at a mean |r| of .986
         (best: .973), .9998 (1.0000), .983 (.973) and .978 (.967) for 10, 20, 30 and 50 components;
         with 30 restarts the best agrees as well (20) or better (10, 30, 50).
+    algorithm : {"fastica", "infomax"}
+        Whether Infomax goes on from there, see :func:`infomax.infomax`; it draws no random number,
+        and its maps may be correlated.
 
     Returns
     -------
@@ -209,13 +221,16 @@ def fast_ica(
     check_count("max_iter", max_iter)
     check_fraction("tol", tol, 1e-5)
     check_random_state(random_state)
+    check_one_of("algorithm", algorithm, ALGORITHMS)
     consensus = as_flag("consensus", consensus)
-    found = separate(components, n_init, random_state, max_iter, tol, consensus)
+    found = separate(components, n_init, random_state, max_iter, tol, consensus, algorithm)
     _warn_unless_converged(found, max_iter, tol)
     return found
 
 
-def separate(components, n_init, random_state, max_iter=200, tol=1e-5, consensus=False):
+def separate(
+    components, n_init, random_state, max_iter=200, tol=1e-5, consensus=False, algorithm="fastica"
+):
     """What :func:`fast_ica` does, without a word on starts that did not converge."""
     components = _checked_components(components)
     white = whiten(components)
@@ -228,9 +243,16 @@ def separate(components, n_init, random_state, max_iter=200, tol=1e-5, consensus
     best = choose_start(restarts)
     restarts[best] = settle(update, restarts[best], max_iter)
     rotation, stability = _agree(restarts, best, consensus)
-    maps = rotation.astype(np.float32) @ white
+    polish = infomax(white, rotation, max_iter) if algorithm == "infomax" else None
+    unmixing = rotation if polish is None else _of_unit_rows(polish.W)
+    maps = unmixing.astype(np.float32) @ white
     maps /= np.sqrt(np.float32(white.shape[1]))
-    return Decomposition(maps, stability, restarts, best)
+    return Decomposition(maps, stability, restarts, best, polish)
+
+
+def _of_unit_rows(W):
+    # Of white maps, those have the variance 1 as well.
+    return W / np.linalg.norm(W, axis=1, keepdims=True)
 
 
 def starts_of(n_init, n_components):
@@ -263,7 +285,7 @@ def choose_start(restarts):
 
 def _agree(restarts, best, consensus):
     """One rotation out of all restarts, and how stable each of its rows is."""
-    labels, iq, axes = cluster(restarts)
+    labels, iq, axes = cluster(np.array([restart.rotation for restart in restarts]))
     # Clusters that fall together or lie in one plane name no basis: then the best start does.
     is_basis = len(axes) == labels.shape[1] and linalg.svdvals(axes)[-1] > 0.1
     if consensus and is_basis:
@@ -439,41 +461,6 @@ def decorrelate(W):
     return U @ Vt
 
 
-def cluster(restarts):
-    """Cluster the components of all restarts, as ICASSO does [2]_.
-
-    Costs (k x n_restarts)² products of k numbers and as much memory; nothing that grows with the
-    voxels, since all restarts live in one whitened space, where a correlation of two maps is a
-    cosine of two unmixing vectors.
-
-    Parameters
-    ----------
-    restarts : list of Restart
-
-    Returns
-    -------
-    labels : ndarray of int, shape (n_restarts, k)
-        Cluster of each component of each restart: average linkage on 1 - |r|, cut at k clusters.
-    stability : ndarray of shape (n_clusters,)
-        Iq: mean |r| inside of the cluster less mean |r| to all outside, from 0 to 1.
-    axes : ndarray of shape (n_clusters, k)
-        Their principal axes, of norm 1.
-    """
-    k = len(restarts[0].rotation)
-    vectors = np.vstack([restart.rotation for restart in restarts])
-    r = np.minimum(np.abs(vectors @ vectors.T), 1.0)
-    # The maps of one start are a cluster each; scipy 1.13 would join what is equally far apart.
-    labels = np.arange(len(r))
-    if len(restarts) > 1:
-        tree = hierarchy.linkage(1.0 - r[np.triu_indices(len(r), 1)], "average")
-        labels = hierarchy.fcluster(tree, k, "maxclust") - 1
-    members = [labels == label for label in range(labels.max() + 1)]
-    iq = [r[np.ix_(m, m)].mean() - (r[np.ix_(m, ~m)].mean() if not m.all() else 0.0)
-          for m in members]  # fmt: skip
-    axes = [linalg.svd(vectors[m], full_matrices=False)[2][0] for m in members]
-    return labels.reshape(len(restarts), k), np.clip(iq, 0.0, 1.0), np.array(axes)
-
-
 def check_random_state(random_state):
     """Raise ValueError if it is no seed and no generator of random numbers."""
     if isinstance(random_state, np.random.RandomState | np.random.Generator):
@@ -499,6 +486,12 @@ def _seed(random_state):
 def _warn_unless_converged(found, max_iter, tol):
     restarts, chosen = found.restarts, found.restarts[found.best]
     if chosen.converged:
+        if found.polish is not None and not found.polish.converged:
+            msg = (
+                f"Infomax stopped at max_iter={max_iter} before it settled: its gradient is still "
+                f"{found.polish.change:.1e}. Raise max_iter, or choose another n_components."
+            )
+            warn(msg, NotConvergedWarning, stacklevel=3)
         return
     n_converged = sum(restart.converged for restart in restarts)
     msg = (

@@ -59,13 +59,13 @@ class RunLog:
         """Add the rows of runs that could not be used."""
         self.rows += rows
 
-    def add(self, name, result, n_wanted, fewer_is_fine):
+    def add(self, name, result, n_wanted, n_needed):
         """Add what became of a run, a :class:`reduction.ReducedRun`."""
         self.notes += [f"{name}: {note}" for note in result.notes]
         if result.reduction is None:
             row = row_of_failure(name, result.error)
         else:
-            row = row_of_run(name, result, n_wanted, fewer_is_fine)
+            row = row_of_run(name, result, n_wanted, n_needed)
         self._comparison.look_for_twin(row, len(self.rows), result.reduction)
         self.rows.append(row)
 
@@ -92,13 +92,13 @@ class RunLog:
         return f"None of the {len(self.rows)} runs could be used. The first: {first}"
 
 
-def row_of_run(name, result, n_wanted, fewer_is_fine=False):
+def row_of_run(name, result, n_wanted, n_needed):
     """What happened to one run, as a row of the table; stages that the cache saved took 0 s."""
     reduction = result.reduction
     n_found = len(reduction.components)
     notices = list(reduction.warnings)
-    if 0 < n_found < n_wanted and not fewer_is_fine:
-        notices.append(f"spans only {n_found} dimensions of the {n_wanted} wanted")
+    if 0 < n_found < n_needed:
+        notices.append(f"spans only {n_found} dimensions of the {n_needed} wanted")
     return {
         "path": name,
         "n_timepoints": reduction.n_timepoints,

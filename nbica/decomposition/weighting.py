@@ -21,6 +21,8 @@ import numpy as np
 
 # Principal components of each run that are weighted by signal, for each component wanted.
 _TAKEN = 3
+# Share of signal of what is noise.
+_LEAST = 1e-3
 
 
 def weighting_of(do_cca):
@@ -62,7 +64,7 @@ def weighted_rows(reduction, weighting):
         shares = signal_shares(
             reduction.singular_values**2, reduction.total_variance, reduction.n_timepoints
         )
-        weights = np.sqrt(shares[shares > 0])
+        weights = np.sqrt(shares)
     elif weighting == "equal":
         return reduction.components
     else:
@@ -80,14 +82,22 @@ def signal_shares(variances, total, n_timepoints):
     total : float
         Variance of all the run's components.
     n_timepoints : int
-        As many components there are at most. At most half of them are taken, so that the mean
-        variance of the others tells the noise.
+        As many components there are at most. At most the stronger half of them can be signal; the
+        mean variance of the others tells the noise.
 
     Returns
     -------
-    ndarray of shape (n,) or shorter
-        From 0 to 1, decreasing.
+    ndarray of shape (n,)
+        From 0.001 to 1, decreasing: what is noise counts for next to nothing, but it counts, so
+        that a few short runs have as many dimensions as they are asked for.
+
+    Examples
+    --------
+    >>> signal_shares(np.array([9.0, 3.0, 1.0, 1.0]), total=14.0, n_timepoints=4).round(3)
+    array([0.889, 0.667, 0.001, 0.001])
     """
     taken = variances[: max(1, n_timepoints // 2)]
     noise = max(0.0, total - taken.sum()) / max(1, n_timepoints - len(taken))
-    return np.clip(1.0 - noise / np.maximum(taken, np.finfo(float).tiny), 0.0, 1.0)
+    shares = np.full(len(variances), _LEAST)
+    shares[: len(taken)] = 1.0 - noise / np.maximum(taken, np.finfo(float).tiny)
+    return np.clip(shares, _LEAST, 1.0)

@@ -30,6 +30,7 @@ from nbica.runtime.progress import checkpoint
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from nbica.image.grayordinates import Grayordinates
     from nbica.image.grid import Grid
     from nbica.image.run import Run
     from nbica.image.spatial import Box
@@ -48,8 +49,12 @@ class Block(NamedTuple):
 
 
 def iter_blocks(
-    run: Run, grid: Grid, box: Box, n_frames: int | None = None, less_first: bool = False
-) -> Iterator[Block]:
+    run: Run,
+    grid: Grid | Grayordinates,
+    box: Box,
+    n_frames: int | None = None,
+    less_first: bool = False,
+) -> Iterator[Block]:  # fmt: skip
     """Frames of a run inside a box of a grid, a block at a time, in order.
 
     Memory is a few blocks of frames, whatever the length of the run; the file is read once.

@@ -124,6 +124,11 @@ class Grayordinates:
         """Whether both name the same places in the same order."""
         return isinstance(other, Grayordinates) and not self.difference(other)
 
+    def is_turned(self, other):
+        """Grayordinates have no axes, and nothing is resampled to or from them."""
+        del other
+        return False
+
     # ---- one space and another ---------------------------------------------------------------
 
     @cached_property

@@ -42,7 +42,7 @@ class Grid(NamedTuple):
 
     def is_turned(self, other):
         """Whether it is another grid, whose axes are not parallel to these."""
-        if self.same_as(other):
+        if self.same_as(other) or not isinstance(other, Grid):
             return False
         matrix, _ = spatial.voxel_map(self.affine, other.affine, whole(other))
         return spatial.parallel_axes(matrix, other.shape) is None

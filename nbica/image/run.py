@@ -124,7 +124,7 @@ class Run:
     copy: object | None = None
 
     @property
-    def on_surfaces(self):
+    def on_surfaces(self) -> bool:
         """Whether it is made of grayordinates, not of volumes."""
         return isinstance(self.grid, Grayordinates)
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from nibabel import Nifti1Image
     from numpy.typing import ArrayLike, DTypeLike
+    from sklearn.base import BaseEstimator
 
     from nbica.hints import Colors, Fwhm, ImageLike, Images, MemoryLike, MeshLike, Standardize
 
@@ -244,7 +245,7 @@ class NiftiMasker(RunTransformer, auto_wrap_output_keys=None):
         del input_features
         return np.array([f"niftimasker{i}" for i in range(self.n_elements_)], dtype=object)
 
-    def as_nilearn(self):
+    def as_nilearn(self) -> BaseEstimator:
         """As :meth:`transformer.RunTransformer.as_nilearn`; of volumes only."""
         mask = getattr(getattr(self, "preparation_", None), "mask", None)
         if isinstance(mask, Grayordinates):

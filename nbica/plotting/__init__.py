@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = door(
     __name__,
     {
         ".carpets": ["plot_carpet"],
+        ".clusters": ["plot_icasso"],
         ".colors": ["BLUE_ORANGE", "BLUE_ORANGE_ON_WHITE"],
         ".components": ["plot_components"],
         ".displays": ["Display"],
@@ -21,6 +22,7 @@ __getattr__, __dir__, __all__ = door(
             "plot_anat", "plot_epi", "plot_prob_atlas", "plot_roi", "plot_stat_map",
         ],
         ".spectra": ["plot_spectrum", "power_spectrum"],
+        ".states": ["plot_states"],
         ".trust": ["plot_component_spectrum", "plot_split_half"],
         "nbica.image.slicing": ["slice_at"],
         "nilearn.plotting": [

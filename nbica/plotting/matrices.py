@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import is_color_like
+from matplotlib.patches import Rectangle
 from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import squareform
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
     from nbica.hints import AnyPath, AxesOrPlace, Colors, FigureOrSize
 
+# Behind a name that lies on cells.
+_PATCH = {"facecolor": WHITE, "alpha": 0.75, "edgecolor": "none", "pad": 0.8}
 _LINKAGES = ("single", "complete", "average")
 _TRI = {"full": None, "lower": -1, "diag": 0}
 
@@ -36,7 +39,7 @@ def plot_matrix(
     vmax: float | None = None, tri: Literal["full", "lower", "diag"] = "full",
     grid: bool | str = False, reorder: bool | str = False, figure: FigureOrSize = None,
     axes: AxesOrPlace = None, output_file: AnyPath | None = None, auto_fit: bool = True,
-    **kwargs: Any
+    domains: Sequence[str] | None = None, **kwargs: Any
 ) -> AxesImage:  # fmt: skip
     """Show a matrix, such as correlations between regions.
 
@@ -64,6 +67,10 @@ def plot_matrix(
         See :func:`plot_stat_map`; in given axes the matrix itself is drawn.
     auto_fit : bool
         Accepted so that scripts port: labels always have room.
+    domains : sequence of str, optional
+        What each row belongs to, such as the names that :func:`nbica.matching.label` gives. Rows
+        and columns of a domain stand together, domains in the order in which they first come, each
+        with a frame and its name.
     **kwargs
         Go on to matplotlib's `imshow`.
 
@@ -94,15 +101,20 @@ def plot_matrix(
     reorder = reorder if isinstance(reorder, str) else as_flag("reorder", reorder)
     vmin, vmax = check_ends(vmin, vmax)
     _check(mat, labels, tri, reorder)
+    _check_domains(mat, domains, reorder)
     labels = None if labels is None else list(map(str, labels))
     if reorder:
         order = similar_first(mat, "average" if reorder is True else reorder)
+        mat, labels = mat[np.ix_(order, order)], labels and [labels[i] for i in order]
+    if domains is not None:
+        order, runs = by_domain(domains)
         mat, labels = mat[np.ix_(order, order)], labels and [labels[i] for i in order]
     vmin, vmax = _range(mat, vmin, vmax)
     if _TRI[tri] is not None:
         mat[np.triu_indices(len(mat), 1 + _TRI[tri], mat.shape[1])] = np.nan
     frame = Frame(title, output_file, figure, axes)
-    figure, axes, bar = _open(frame, labels, colorbar)
+    names = labels if labels is not None or domains is None else [name for name, _, _ in runs]
+    figure, axes, bar = _open(frame, names, colorbar)
     cmap = BLUE_ORANGE_ON_WHITE if cmap is None else cmap
     look = {"cmap": colormap(cmap), "vmin": vmin, "vmax": vmax, "interpolation": "nearest"}
     image = axes.imshow(mat, **look | kwargs)
@@ -111,6 +123,8 @@ def plot_matrix(
         _draw_lines(axes, mat.shape, grid)
     elif as_flag("grid", grid):
         _draw_lines(axes, mat.shape, "#bbbbbb")
+    if domains is not None:
+        _frame_domains(axes, runs, names_them=labels is None)
     if title:
         axes.set_title(title, x=0, ha="left", fontsize=10, color=BLACK, parse_math=False)
     if colorbar:
@@ -136,6 +150,31 @@ def similar_first(mat, method="average"):
     np.fill_diagonal(distance, 0)
     condensed = squareform(distance, checks=False)
     return leaves_list(optimal_leaf_ordering(linkage(condensed, method), condensed))
+
+
+def by_domain(domains):
+    """Order of rows in which domains stand together, and name, start and length of each.
+
+    >>> by_domain(["visual", "motor", "visual"])
+    (array([0, 2, 1]), [('visual', 0, 2), ('motor', 2, 1)])
+    """
+    names = list(dict.fromkeys(map(str, domains)))
+    numbers = np.array([names.index(str(domain)) for domain in domains])
+    sizes = np.bincount(numbers)
+    starts = np.cumsum(sizes) - sizes
+    runs = list(zip(names, starts.tolist(), sizes.tolist(), strict=True))
+    return np.argsort(numbers, kind="stable"), runs
+
+
+def _check_domains(mat, domains, reorder):
+    if domains is None:
+        return
+    if set(mat.shape) != {len(domains)}:
+        msg = f"domains: found {len(domains)} for a matrix of shape {mat.shape}; give one per row"
+        raise ValueError(msg)
+    if reorder:
+        msg = "domains give rows an order, and so does reorder=True: choose one"
+        raise ValueError(msg)
 
 
 def _check(mat, labels, tri, reorder):
@@ -198,6 +237,24 @@ def _name_cells(axes, labels):
     axes.set_xticklabels(labels, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticklabels(labels)
     as_written([*axes.get_xticklabels(), *axes.get_yticklabels()])
+
+
+def _frame_domains(axes, runs, *, names_them):
+    """Frame each domain; name it where rows have no names of their own, else at the right."""
+    for name, start, size in runs:
+        corner = (start - 0.5, start - 0.5)
+        axes.add_patch(Rectangle(corner, size, size, fill=False, edgecolor=BLACK, linewidth=1.2))
+        if not names_them:
+            place = (start + size - 0.4, start + (size - 1) / 2)
+            axes.text(*place, name, fontsize=6.5, va="center", color=BLACK, parse_math=False,
+                      clip_on=False, bbox=_PATCH)  # fmt: skip
+    if names_them:
+        middles = [start + (size - 1) / 2 for _, start, size in runs]
+        axes.set(xticks=middles, yticks=middles)
+        axes.set_xticklabels([name for name, _, _ in runs], rotation=45, ha="right",
+                             rotation_mode="anchor")  # fmt: skip
+        axes.set_yticklabels([name for name, _, _ in runs])
+        as_written([*axes.get_xticklabels(), *axes.get_yticklabels()])
 
 
 def _draw_lines(axes, shape, color):

@@ -108,7 +108,7 @@ def to_write(path):
     """
     path = as_path("output_file", path)
     if not path.parent.is_dir():
-        msg = f"There is not a folder {str(path.parent)!r} for {path.name!r}: make it first."
+        msg = f"There is no folder {str(path.parent)!r} for {path.name!r}: make it first."
         raise FileNotFoundError(msg)
     if path.is_dir():
         msg = f"{path} is a folder; expected the name of a file."

@@ -16,11 +16,12 @@ _MOST_JOBS = 100_000
 _MOST = 10**9  # of whatever is counted: more would never end
 
 
-def check_count(name, value):
-    """Raise ValueError unless a parameter is a whole number from 1 on."""
+def check_count(name, value, at_least=1):
+    """Raise ValueError unless a parameter is a whole number from 1, or another number, on."""
     is_count = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not is_count or not 1 <= value <= _MOST:
-        msg = f"{name} is {value!r}; expected a whole number from 1 on, and no more than 10⁹."
+    if not is_count or not at_least <= value <= _MOST:
+        wanted = f"a whole number from {at_least} on, and no more than 10⁹"
+        msg = f"{name} is {value!r}; expected {wanted}."
         raise ValueError(msg)
 
 

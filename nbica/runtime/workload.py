@@ -176,8 +176,7 @@ def workload_of(
 
 
 def _resampled_values(runs, grid, n_voxels):
-    turned = (run for run in runs if not run.on_surfaces and run.grid.is_turned(grid))
-    n_timepoints = sum(run.n_timepoints for run in turned)
+    n_timepoints = sum(run.n_timepoints for run in runs if run.grid.is_turned(grid))
     return int(n_timepoints * min(np.prod(grid.shape), 2.5 * n_voxels))
 
 

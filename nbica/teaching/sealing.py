@@ -63,7 +63,7 @@ def _signs(number, size):
     return np.unpackbits(np.frombuffer(stream, np.uint8), count=size) * 2.0 - 1.0
 
 
-def seal(name: str, values: np.ndarray, step: float) -> list[str]:
+def seal(name: str, values: ArrayLike, step: float) -> list[str]:
     """Make the digests of an array.
 
     Parameters

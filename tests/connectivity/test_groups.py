@@ -4,18 +4,25 @@ from inspect import signature
 
 import numpy as np
 import pytest
-from scipy import stats
+from nilearn.mass_univariate._utils import calculate_tfce
+from planted import mask_image
+from scipy import ndimage, stats
 from sklearn.base import clone
+from sklearn.linear_model import RidgeClassifierCV
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import LinearSVC
 
 from nbica.connectivity import (
+    ConnectivityMeasure,
     SubjectMaps,
     classify_groups,
     compare_groups,
     connectomes,
     vec_to_sym_matrix,
 )
+from nbica.connectivity.tfce import enhance
 from nbica.exceptions import DataError, DataWarning
 
 GROUPS = np.repeat(["control", "patient"], [12, 10])
@@ -347,3 +354,148 @@ def test_vectors_of_results_are_matrices_again(rng):
     flat = compare_groups(connectomes(series, vectorize=True), groups, n_permutations=50)
 
     np.testing.assert_allclose(square.t, vec_to_sym_matrix(flat.t, np.zeros(6)))
+
+
+# ---- maps with neighbors, covariates in a loop --------------------------------------------------
+
+
+def test_enhancement_is_nilearns(rng):
+    """Of smooth maps, either sign, it is that of nilearn's (which leaves out the step's length)."""
+    mask = rng.random((9, 8, 7)) > 0.2
+    volumes = ndimage.gaussian_filter(rng.standard_normal((2, 9, 8, 7)), (0, 1, 1, 1)) * mask
+    step = np.abs(volumes).max(axis=(1, 2, 3)) / 100
+
+    found = enhance(volumes[:, mask], mask)
+
+    faces = ndimage.generate_binary_structure(3, 1)
+    expected = [
+        calculate_tfce(v[..., np.newaxis], faces, dh=one)[..., 0][mask] * one
+        for v, one in zip(volumes, step, strict=True)
+    ]
+    # Whether the highest of 100 steps is the maximum itself is decided there by rounding.
+    np.testing.assert_allclose(found, expected, atol=2e-2 * np.abs(expected).max())
+    np.testing.assert_allclose(np.sign(found), np.sign(expected))
+
+
+def test_freedman_lane_in_a_loop(rng):
+    """With covariates the null is that of Freedman and Lane's recipe, permutation by permutation.
+
+    Oracle: fit the covariates, permute what they leave, add what they fitted, fit the whole model.
+    """
+    age, sex = rng.uniform(20, 60, 22), rng.integers(2, size=22)
+    values = rng.standard_normal((22, 5)) + 0.05 * age[:, np.newaxis]
+    X = np.column_stack([GROUPS == "control", np.ones(22), age, sex]).astype(float)
+
+    found = compare_groups(values, GROUPS, X[:, 2:], n_permutations=60, random_state=4)
+
+    nuisance = X[:, 1:] @ np.linalg.lstsq(X[:, 1:], values)[0]
+    orders = np.random.default_rng(4).permuted(np.tile(np.arange(22), (60, 1)), axis=1)
+    largest = []
+    for order in orders:
+        # Labels go one way, so residuals go the other.
+        beta, left, _, _ = np.linalg.lstsq(X, nuisance + (values - nuisance)[order])
+        error = np.sqrt(np.linalg.inv(X.T @ X)[0, 0] * left / (22 - 4))
+        largest.append(np.abs(beta[0] / error).max())
+    np.testing.assert_allclose(found.largest, np.sort(largest))
+
+
+def blurred(rng, n_subjects, mask):
+    noise = rng.standard_normal((n_subjects, *mask.shape))
+    return ndimage.gaussian_filter(noise, (0, 1.2, 1.2, 1.2))[:, mask]
+
+
+def test_tfce_finds_what_is_wide_and_weak(rng):
+    """A wide weak difference is found where the largest single |t| does not find it; none else."""
+    mask = np.ones((10, 10, 10), bool)
+    values = blurred(rng, 24, mask)
+    wide = np.zeros(mask.shape, bool)
+    wide[1:7, 1:7, 1:7] = True
+    groups = np.repeat(["a", "b"], 12)
+    values[:12] += 1.1 * values.std() * wide[mask]
+    mask_img = mask_image(mask)
+
+    single, enhanced = (
+        compare_groups(values, groups, n_permutations=200, correction=name, mask_img=mask_img)
+        for name in ("max", "tfce")
+    )
+
+    is_wide = wide[mask]
+    assert (enhanced.p[is_wide] < 0.05).mean() > (single.p[is_wide] < 0.05).mean() + 0.2
+    assert (enhanced.p[~is_wide] < 0.05).mean() < 0.1  # what touches it
+    np.testing.assert_array_equal(single.t, enhanced.t)
+    np.testing.assert_array_equal(single.p_uncorrected, enhanced.p_uncorrected)
+    assert np.all(enhanced.tfce * enhanced.t >= 0)
+    assert single.tfce is None
+
+
+@pytest.mark.slow
+def test_tfce_error_is_nominal(rng):
+    """On nulls the corrected p is .1 or less in about a tenth of studies."""
+    mask, n_studies, alarms = np.ones((6, 6, 6), bool), 80, 0
+    for seed in range(n_studies):
+        found = compare_groups(
+            blurred(rng, 14, mask), np.repeat([0, 1], 7), n_permutations=19, random_state=seed,
+            correction="tfce", mask_img=mask_image(mask),
+        )  # fmt: skip
+        alarms += found.p.min() <= 0.1
+
+    assert abs(alarms / n_studies - 0.1) < 3 * np.sqrt(0.09 / n_studies)
+
+
+def test_tfce_needs_the_mask_of_the_values(rng):
+    """Without a mask, or with another one, it is said."""
+    values = rng.standard_normal((22, 27))
+    with pytest.raises(ValueError, match="pass mask_img"):
+        compare_groups(values, GROUPS, correction="tfce")
+    mask_img = mask_image(np.ones((2, 2, 2), bool))
+    with pytest.raises(DataError, match="The mask has 8 voxels and the values have 27"):
+        compare_groups(values, GROUPS, correction="tfce", mask_img=mask_img)
+
+
+def test_matrices_that_are_not_symmetric_are_compared_whole(rng):
+    """Of transitions every value is compared, the diagonal too."""
+    values = rng.standard_normal((22, 3, 3))
+
+    found = compare_groups(values, GROUPS, n_permutations=50)
+    flat = compare_groups(values.reshape(22, 9), GROUPS, n_permutations=50)
+
+    np.testing.assert_array_equal(found.t, flat.t.reshape(3, 3))
+    np.testing.assert_array_equal(found.p, flat.p.reshape(3, 3))
+
+
+def test_rounding_makes_no_matrix_asymmetric(rng):
+    """Connectomes that are symmetric to a millionth are compared by their lower triangles."""
+    values = rng.standard_normal((22, 3, 3))
+    values += values.swapaxes(1, 2)
+    rounded = values * (1 + 1e-7 * rng.standard_normal(values.shape))
+
+    exact, found = (compare_groups(v, GROUPS, n_permutations=50) for v in (values, rounded))
+
+    np.testing.assert_allclose(found.t, exact.t, rtol=1e-4)
+    np.testing.assert_array_equal(np.diag(found.p), 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "classifier"),
+    [
+        ("svm", LinearSVC(class_weight="balanced", random_state=0)),
+        ("ridge", RidgeClassifierCV(np.logspace(-2, 3, 11), class_weight="balanced")),
+    ],
+)
+def test_classifiers_are_scikit_learns(rng, name, classifier):
+    """Each name gives the scores of scikit-learn's own classifier on the tangent vectors."""
+    series, groups = cohort(rng, coupling=0.4)
+    cv = StratifiedKFold(4)
+
+    found = classify_groups(series, groups, classifier=name, cv=cv, n_permutations=0)
+
+    pipeline = make_pipeline(ConnectivityMeasure(kind="tangent", vectorize=True), classifier)
+    expected = cross_val_score(pipeline, series, groups, cv=cv, scoring="balanced_accuracy")
+    np.testing.assert_allclose(found.scores, expected)
+
+
+def test_an_unknown_classifier_is_said(rng):
+    """A name that is none, with those that are."""
+    series, groups = cohort(rng, n_subjects=8)
+    with pytest.raises(ValueError, match="classifier is 'forest'; expected one of 'svm', 'ridge'"):
+        classify_groups(series, groups, classifier="forest")

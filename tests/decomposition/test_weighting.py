@@ -2,12 +2,16 @@
 
 import numpy as np
 import pytest
+from nilearn.image import index_img
 from planted import brain_mask as mask_of_brain
 from planted import cosines, estimator, network_maps, run_image, run_signals, write_cohort
+from sklearn.base import clone
 
+from nbica import CanICA
 from nbica.connectivity import back_reconstruct
 from nbica.decomposition.reduction import reduce_run
 from nbica.decomposition.weighting import signal_shares, weighted_rows
+from nbica.exceptions import DataWarning
 from nbica.image.run import load_run
 from nbica.matching.pairing import match
 
@@ -36,14 +40,14 @@ def test_shares_are_those_of_planted_signals(rng):
     assert shares[3:].max() < 0.15
 
 
-def test_a_short_run_gives_half_of_its_dimensions(rng):
-    """Where all components are at hand, the weaker half of them tells the noise."""
+def test_half_of_a_short_run_counts(rng):
+    """Where all components are at hand, the weaker half of them tells the noise, and is little."""
     variances = np.sort(rng.chisquare(500, 40))[::-1]
 
     shares = signal_shares(variances, variances.sum(), 40)
 
-    assert len(shares) == 20
-    assert ((shares >= 0) & (shares < 0.3)).all()
+    assert ((shares[:20] >= 1e-3) & (shares[:20] < 0.3)).all()
+    np.testing.assert_array_equal(shares[20:], 1e-3)
 
 
 def test_finds_weak_networks_in_fewer_runs(tmp_path):
@@ -110,3 +114,17 @@ def test_auto_counts_equal_components_and_weights_them_by_signal(cohort, tmp_pat
     total = sum(s.maps.astype(float) for s in back_reconstruct(ica, cohort.func, cohort.confounds))
     total -= total.mean(axis=1, keepdims=True)
     np.testing.assert_allclose(total, ica.components_, atol=1e-4 * np.abs(ica.components_).max())
+
+
+def test_default_weights_and_says_where_a_run_is_short(cohort):
+    """The default takes three times as many components; a run with too few for the maps is told."""
+    ica = CanICA(mask=cohort.mask_img, n_components=5, smoothing_fwhm=None, n_init=2)
+    ica.fit(cohort.func[:3], confounds=cohort.confounds[:3])
+
+    assert ica.components_per_run() == 15
+    assert list(ica.runs_["n_components"]) == [15] * 3
+    short = [index_img(img, slice(0, 12)) for img in cohort.func[:3]]
+    with pytest.warns(DataWarning, match="spans only 10 dimensions of the 11 wanted"):
+        clone(ica).set_params(n_components=11, max_iter=500).fit(short)
+    one = clone(ica).set_params(n_components=8).fit(short[:1])
+    assert one.n_components_ == 8

@@ -236,3 +236,33 @@ def test_a_wrong_spectrum_says_the_way_out(courses, t_r, message):
         plotting.plot_spectrum(courses, t_r)
     with pytest.raises(ValueError, match="found 1 for 2 time courses"):
         plotting.plot_spectrum(np.ones((9, 2)), 2, labels=["a"])
+
+
+def test_domains_stand_together_in_frames():
+    """Rows of a domain are put together, in the order of domains, framed and named."""
+    mat = np.arange(25.0).reshape(5, 5)
+    mat += mat.T
+
+    image = plotting.plot_matrix(mat, domains=["b", "a", "b", "c", "a"])
+
+    order, axes = [0, 2, 1, 4, 3], image.axes
+    np.testing.assert_array_equal(image.get_array(), mat[np.ix_(order, order)])
+    frames = [(patch.get_x(), patch.get_width()) for patch in axes.patches]
+    assert frames == [(-0.5, 2), (1.5, 2), (3.5, 1)]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["b", "a", "c"]
+    named = plotting.plot_matrix(mat, list("vwxyz"), domains=["b", "a", "b", "c", "a"]).axes
+    assert [text.get_text() for text in named.get_yticklabels()] == list("vxwzy")
+    assert [text.get_text() for text in named.texts] == ["b", "a", "c"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"domains": ["a"]}, "domains: found 1"),
+        ({"domains": list("aab"), "reorder": True}, "choose one"),
+    ],
+)
+def test_domains_that_do_not_fit(options, message):
+    """One domain per row, and one order."""
+    with pytest.raises(ValueError, match=message):
+        plotting.plot_matrix(np.eye(3), **options)

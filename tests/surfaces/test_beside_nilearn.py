@@ -73,7 +73,7 @@ def test_what_comes_out_goes_into_their_masker(runs):
 
 def test_maps_are_those_of_their_canica(runs):
     """Both find the planted maps, and the same ones."""
-    ours = CanICA(n_components=4, random_state=0, threshold=None).fit(runs)
+    ours = CanICA(n_components=4, do_cca=True, random_state=0, threshold=None).fit(runs)
     masker = MultiSurfaceMasker(NiftiMasker().fit(runs[0]).mask_img_, standardize="zscore_sample")
     theirs = TheirCanICA(n_components=4, random_state=0, threshold=None, mask=masker).fit(runs)
 

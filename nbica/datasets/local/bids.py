@@ -158,7 +158,7 @@ def find_bids(
 def _derivative(root, desc, surfaces):
     """The folder that holds preprocessed runs: this one, or the only such under `derivatives`."""
     if not root.is_dir():
-        msg = f"There is not a folder {root}."
+        msg = f"There is no folder {root}."
         raise DataError(msg)
     if _list_runs(root, desc, surfaces):
         return root

@@ -158,7 +158,7 @@ def _check(runs, confounds, kind):
 def _subjects(root, wanted):
     """Folders of the subjects, in the order of their numbers."""
     if not root.is_dir():
-        msg = f"There is not a folder {root}."
+        msg = f"There is no folder {root}."
         raise DataError(msg)
     inside = root / "HCP_1200"  # as the bucket has it
     root = inside if inside.is_dir() else root

@@ -117,7 +117,7 @@ def test_raw_data_only(tmp_path):
 
     with pytest.raises(DataError, match="there are 1 runs that are not preprocessed"):
         find_bids(tmp_path)
-    with pytest.raises(DataError, match="There is not a folder"):
+    with pytest.raises(DataError, match="There is no folder"):
         find_bids(tmp_path / "nowhere")
 
 
@@ -732,7 +732,7 @@ def test_what_is_no_hcp_tree_is_said(hcp, tmp_path):
         run.unlink()
     with pytest.raises(DataError, match=r"8 files \*.dtseries.nii: kind='cifti' takes those"):
         find_hcp(hcp)
-    with pytest.raises(DataError, match="There is not a folder"):
+    with pytest.raises(DataError, match="There is no folder"):
         find_hcp(tmp_path / "nowhere")
     with pytest.raises(DataError, match="There is no subject 1 in"):
         find_hcp(hcp, subjects=[1])
