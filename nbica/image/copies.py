@@ -64,7 +64,7 @@ def with_copies_made(runs):
 def bytes_of_copy(run):
     """What a copy takes at most; 0 for what is read as fast without one."""
     frames = run.frames
-    is_packed = isinstance(frames, FileFrames) and frames.is_compressed
+    is_packed = isinstance(frames, FileFrames) and frames.is_compressed and not run.on_surfaces
     return frames.n_bytes - frames.offset if is_packed else 0
 
 

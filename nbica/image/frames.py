@@ -7,7 +7,7 @@ float32, and handed on.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 
@@ -238,12 +238,12 @@ def mean_volume(run: Run) -> np.ndarray:
     -------
     ndarray of float64, shape (nx, ny, nz)
     """
-    frames = run.frames
+    frames, everything = run.frames, whole(run.grid)
     is_whole = frames.dtype.kind in "iu" and frames.dtype.itemsize <= 2
     if is_whole and (frames.slope, frames.inter) == (1.0, 0.0):
         blocks, dtype = _iter_raw(run, frames_per_block(run.grid.shape)), np.int64
     else:
-        blocks, dtype = iter_blocks(run, run.grid, whole(run.grid)), np.float64
+        blocks, dtype = iter_blocks(run, cast("Grid", run.grid), everything), np.float64
         blocks = (block.values for block in blocks)
     if machine.threads_allowed() > 1:
         blocks = read_ahead(blocks)

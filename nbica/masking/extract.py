@@ -5,7 +5,7 @@ The columns are the voxels of a mask in C order of the mask's array, as nilearn 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from nbica.runtime.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
     from nbica.hints import Fwhm
+    from nbica.image.grid import Grid
     from nbica.image.run import Run
     from nbica.masking.mask import Mask
 
@@ -171,7 +172,8 @@ def read_into(
     # Smoothing needs the voxels around the mask as far as its kernel reaches.
     sigma = spatial.smoothing_sigma(smoothing_fwhm, mask.affine)
     inside = mask.array[mask.box]
-    way = filter_between(run.grid, mask.grid, mask.box, sigma, inside)
+    grid = cast("Grid", run.grid)
+    way = filter_between(grid, mask.grid, mask.box, sigma, inside)
     positions, n_nonfinite = mask.positions(), 0
     # Only the frames that count get a row.
     if run.kept is not None:
@@ -179,7 +181,7 @@ def read_into(
     # What all frames have in common is set aside, or float32 would round the rest to it.
     baseline = np.zeros(mask.n_voxels, np.float32)
     less_first = sigma.any() or not run.grid.same_as(mask.grid)
-    blocks = frames.iter_blocks(run, run.grid, way.box, way.n_frames, less_first=less_first)
+    blocks = frames.iter_blocks(run, grid, way.box, way.n_frames, less_first=less_first)
     # Where there is a core to spare, the next frames are read meanwhile.
     if machine.threads_allowed() > 1:
         blocks = frames.read_ahead(blocks)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.colors import ListedColormap
@@ -27,7 +27,7 @@ _MOST_IN_A_ROW = 5
 
 
 def plot_states(
-    found: object, *, domains: Sequence[str] | None = None, title: str | None = None,
+    found: Any, *, domains: Sequence[str] | None = None, title: str | None = None,
     output_file: AnyPath | None = None, figure: FigureOrSize = None,
 ) -> Figure:  # fmt: skip
     """Show states of connectivity, which run was in which when, and the same of chance.
