@@ -110,8 +110,9 @@ class ConnectivityMeasure(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         Give lower triangles, as features for a classifier, instead of matrices.
     discard_diagonal : bool
         Without the diagonal, where vectorized.
-    standardize : bool
-        Time courses of variance 1 before the estimate, for "correlation".
+    standardize : bool, None or "zscore_sample"
+        Time courses of variance 1 before the estimate, for "correlation"; None is False, and
+        "zscore_sample" is True.
     verbose : int
         Accepted so that scripts port.
 
@@ -153,8 +154,8 @@ class ConnectivityMeasure(TransformerMixin, BaseEstimator, auto_wrap_output_keys
 
     def __init__(
         self, cov_estimator: BaseEstimator | str | None = None, kind: str = "covariance",
-        vectorize: bool = False, discard_diagonal: bool = False, standardize: bool = True,
-        verbose: int = 0,
+        vectorize: bool = False, discard_diagonal: bool = False,
+        standardize: bool | str | None = True, verbose: int = 0,
     ) -> None:  # fmt: skip
         self.cov_estimator = cov_estimator
         self.kind = kind
@@ -266,10 +267,9 @@ class ConnectivityMeasure(TransformerMixin, BaseEstimator, auto_wrap_output_keys
 
     def _check_kind(self):
         check_kind(self.kind)
-        check_flags(
-            vectorize=self.vectorize, discard_diagonal=self.discard_diagonal,
-            standardize=self.standardize,
-        )  # fmt: skip
+        check_flags(vectorize=self.vectorize, discard_diagonal=self.discard_diagonal)
+        if self.standardize not in (None, "zscore_sample"):  # nilearn's words for False and True
+            as_flag("standardize", self.standardize)
 
     def _measured(self, series):
         standardize = self.standardize and self.kind == "correlation"

@@ -35,6 +35,17 @@ def series(rng):
     ]
 
 
+@pytest.mark.parametrize(("theirs", "ours"), [("zscore_sample", True), (None, False)])
+def test_nilearns_words_for_standardizing_are_taken(rng, theirs, ours):
+    """They mean what True and False mean."""
+    series = [rng.standard_normal((30, 4)) * (1, 2, 3, 4)]
+
+    measured = ConnectivityMeasure(kind="correlation", standardize=theirs).fit_transform(series)
+
+    expected = ConnectivityMeasure(kind="correlation", standardize=ours).fit_transform(series)
+    np.testing.assert_array_equal(measured, expected)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     "options",

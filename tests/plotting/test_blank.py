@@ -117,7 +117,7 @@ ODD = [
     ({"resampling_interpolation": ["nearest"]}, "resampling_interpolation=.*is unknown"),
     ({"figure": (0, 0)}, "figure is .*expected a Figure, or width and height"),
     ({"axes": (0, 0, 1)}, "axes is .*expected Axes, or left, bottom"),
-    ({"output_file": "picture"}, "no picture's name: a suffix such as .png"),
+    ({"output_file": "picture"}, "is not the name of a picture: a suffix such as .png"),
 ]
 
 
