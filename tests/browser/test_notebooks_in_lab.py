@@ -187,9 +187,9 @@ def _viewer_answers_alone(page, signal):
     axial = viewer.locator('.nbv-pane[data-plane="axial"]')
     axial.scroll_into_view_if_needed()
     acts = {
+        "page": lambda: (viewer.locator(".nbv-pane").first.focus(), page.keyboard.press("]")),
         "click": lambda: axial.click(position={"x": 60, "y": 90}),
         "key": lambda: page.keyboard.press("ArrowRight"),
-        "page": lambda: page.keyboard.press("]"),
         "slider": lambda: viewer.get_by_label("Threshold", exact=True).fill("0.5"),
     }
     for name, act in acts.items():
