@@ -27,6 +27,9 @@ SCENES = [
     ("nbica.set('component', 7); nbica.set('n_slices', 10); nbica.set('view', 'lightbox')", 12),
     ("nbica.set('view', 'glass')", 8),
     ("nbica.set('component', 0)", 8),
+    ("nbica.set('view', 'cortex')", 8),
+    *[(f"nbica.set('inflation', {0.2 * i})", 1) for i in range(1, 6)],
+    ("nbica.set('inflation', 1)", 7),
     (f"nbica.set('view', 'ortho'); {PEAK}", 6),
 ]
 
