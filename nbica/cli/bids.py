@@ -19,6 +19,10 @@ _COLUMNS = {
 }
 
 
+# Which runs of a folder are meant: options of the command, and parameters of `find_bids`.
+_CHOICES = ("task", "space", "res", "subjects", "sessions")
+
+
 class Group(NamedTuple):
     """Runs that were found, and how the files of their fit are called.
 
@@ -69,7 +73,7 @@ def default_output(source):
 
 
 def find(options):
-    """Find the runs, and write the confounds of each as they are removed.
+    """Find the runs that are meant, with their confounds.
 
     Returns
     -------
@@ -86,10 +90,7 @@ def find(options):
         raise ValueError(msg)
     strategy = getattr(options, "strategy", ["motion24"])
     confounds = None if strategy == ["none"] else strategy[0] if len(strategy) == 1 else strategy
-    wanted = {
-        name: getattr(options, name, None)
-        for name in ("task", "space", "res", "subjects", "sessions")
-    }
+    wanted = {name: getattr(options, name, None) for name in _CHOICES}
     data = find_bids(source, confounds=confounds, **wanted)
     return Group(data, source, _start(data.func))
 
@@ -114,7 +115,7 @@ def masks_of(group):
 
 def check_images(options):
     """Raise ValueError for options that say something of a folder, where images were given."""
-    for name in ("task", "space", "res", "subjects", "sessions", "strategy"):
+    for name in (*_CHOICES, "strategy"):
         if hasattr(options, name):
             msg = f"--{name} chooses runs of a BIDS folder: give its path instead of images."
             raise ValueError(msg)

@@ -120,13 +120,14 @@ def write_subject(subject, scene):
     files.write_table(subject.reduced_confounds, fmriprep.motion_only(confounds))
     files.write_json(confounds_sidecar, sidecar)
     files.write_json(bold_sidecar, {"RepetitionTime": scene.plan.t_r, "TaskName": "rest"})
-    _write_courses(subject.timecourses, drawn.courses)
+    write_courses(subject.timecourses, drawn.courses)
     written = [subject.bold, mask, bold_sidecar, subject.confounds, confounds_sidecar]
     written += [subject.reduced_confounds, subject.timecourses]
     files.write_manifest(subject.manifest, written)
 
 
-def _write_courses(path, courses):
+def write_courses(path, courses):
+    """Write the true time courses of the networks as a table."""
     import pandas as pd
 
     names = [name.replace(" ", "_") for name in networks.labels()]

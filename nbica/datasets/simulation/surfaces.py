@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from pathlib import Path
 from typing import NamedTuple
 
 import nibabel as nib
@@ -12,7 +11,13 @@ from scipy import signal, sparse
 from nbica.datasets import files
 from nbica.datasets.simulation import networks, scanner
 from nbica.datasets.simulation.hemispheres import brain
-from nbica.datasets.simulation.subjects import correlation_of, generator, group_of
+from nbica.datasets.simulation.subjects import (
+    Subject,
+    correlation_of,
+    generator,
+    group_of,
+    write_courses,
+)
 from nbica.image.grayordinates import CORTEX, axis_of
 from nbica.image.surface_images import cifti_image
 from nbica.runtime.atomic import atomic
@@ -49,34 +54,14 @@ class SurfacePlan(NamedTuple):
     random_state: int
 
 
-class _Subject(NamedTuple):
-    """Where the files of a subject are."""
+class _Subject(Subject):
+    """Where the files of a subject on surfaces are."""
 
-    folder: Path
-    index: int
-
-    @property
-    def name(self):
-        return f"sub-{self.index + 1:02d}"
-
-    @property
-    def manifest(self):
-        return self.folder / self.name / "manifest.json"
-
-    def path(self, suffix):
-        return self.folder / self.name / "func" / f"{self.name}_task-rest_{suffix}"
+    __slots__ = ()
 
     @property
     def series(self):
         return self.path("space-fsLR_den-5k_bold.dtseries.nii")
-
-    @property
-    def confounds(self):
-        return self.path("desc-confounds_timeseries.tsv")
-
-    @property
-    def courses(self):
-        return self.path("desc-networks_timeseries.tsv")
 
 
 def simulate(n_subjects, plan, data_dir, n_jobs):
@@ -97,7 +82,7 @@ def simulate(n_subjects, plan, data_dir, n_jobs):
         "surf_mesh": tuple(map(str, meshes)),
         "labels": networks.labels(),
         "t_r": plan.t_r,
-        "timecourses": [str(one.courses) for one in subjects],
+        "timecourses": [str(one.timecourses) for one in subjects],
         "data_dir": str(folder),
         "description": _describe(plan),
     }
@@ -248,7 +233,6 @@ def _write(path, img):
 
 
 def _write_subject(subject, scene):
-    import pandas as pd
     from threadpoolctl import threadpool_limits
 
     plan = scene.plan
@@ -257,9 +241,8 @@ def _write_subject(subject, scene):
     rows = nib.cifti2.SeriesAxis(0, plan.t_r, plan.n_timepoints)
     _write(subject.series, cifti_image(values, rows, scene.axis))
     files.write_table(subject.confounds, _motion_table(motion))
-    names = [name.replace(" ", "_") for name in networks.labels()]
-    files.write_table(subject.courses, pd.DataFrame(courses, columns=names))
-    written = [subject.series, subject.confounds, subject.courses]
+    write_courses(subject.timecourses, courses)
+    written = [subject.series, subject.confounds, subject.timecourses]
     files.write_manifest(subject.manifest, written)
 
 
